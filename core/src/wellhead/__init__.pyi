@@ -1,0 +1,36 @@
+"""The public names of Wellhead, for type checkers: `__init__.py` imports them when they are first used."""
+
+from wellhead.errors import CheckFailedError as CheckFailedError
+from wellhead.errors import WellheadError as WellheadError
+from wellhead.model.extension import DataSourceType as DataSourceType
+from wellhead.model.extension import DataSourceTypeExtension as DataSourceTypeExtension
+from wellhead.model.families import APIDataSource as APIDataSource
+from wellhead.model.families import DatabaseDataSource as DatabaseDataSource
+from wellhead.model.families import FileDataSource as FileDataSource
+from wellhead.model.families import TlsMode as TlsMode
+from wellhead.model.fields import CertificatePem as CertificatePem
+from wellhead.model.fields import Encoding as Encoding
+from wellhead.model.fields import FilePath as FilePath
+from wellhead.model.fields import HeaderName as HeaderName
+from wellhead.model.fields import HeaderValue as HeaderValue
+from wellhead.model.fields import Host as Host
+from wellhead.model.fields import Port as Port
+from wellhead.model.fields import Url as Url
+from wellhead.model.fields import field as field
+from wellhead.model.markers import Harmless as Harmless
+from wellhead.model.markers import MultiLine as MultiLine
+from wellhead.model.result import Check as Check
+from wellhead.model.result import ValidationResult as ValidationResult
+from wellhead.model.secret import Secret as Secret
+from wellhead.model.secret import SecretFacts as SecretFacts
+from wellhead.model.secret import SecretPem as SecretPem
+from wellhead.model.source import DataSourceConfig as DataSourceConfig
+from wellhead.model.validator import Stream as Stream
+from wellhead.model.validator import ValidationContext as ValidationContext
+from wellhead.model.validator import Validator as Validator
+from wellhead.plugins.hookspecs import hookimpl as hookimpl
+from wellhead.plugins.registry import DataSourceTypeRegistry as DataSourceTypeRegistry
+from wellhead.storage.service import ConfigurationStorageService as ConfigurationStorageService
+from wellhead.validation.service import DataSourceValidationService as DataSourceValidationService
+from wellhead.workspace import Workspace as Workspace
+from wellhead.workspace import open_workspace as open_workspace

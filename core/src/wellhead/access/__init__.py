@@ -1,0 +1,1 @@
+"""Who may do what: the token of local mode, and the log of uses of secrets."""

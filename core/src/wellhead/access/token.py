@@ -1,0 +1,68 @@
+"""The token of local mode: made at the first start, and kept in a file that only its owner may read."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import re
+import secrets
+import stat
+from pathlib import Path
+
+from wellhead import durable
+from wellhead.errors import SettingsError
+
+_FORM = re.compile(rb"[\x21-\x7e]{16,512}")
+_PREFIX = "wh_"
+
+
+class LocalToken:
+    """The one token of the one user."""
+
+    def __init__(self, path: Path, given: str | None = None) -> None:
+        """Hold the token.
+
+        Args:
+            path: The file that it is kept in.
+            given: The token, where the settings name one; then the file is not looked at.
+        """
+        self.path = None if given is not None else path
+        self._path = path
+        self._given = given
+        self._digest: bytes | None = None
+
+    def read_or_make(self) -> str:
+        """Return the token; make one if there is none.
+
+        Raises:
+            SettingsError: The file cannot be read or made, or others may read it.
+        """
+        if self._given is not None:
+            token = self._given
+        else:
+            try:
+                if not os.path.lexists(self._path):
+                    durable.write_new_file(self._path, f"{_PREFIX}{secrets.token_urlsafe(32)}\n".encode())
+                token = self._read()
+            except OSError as error:
+                raise SettingsError(f"The token file {self._path} cannot be used: {error.strerror}.") from error
+        self._digest = hashlib.sha256(token.encode("ascii")).digest()
+        return token
+
+    def fits(self, presented: bytes) -> bool:
+        """Tell whether a token is the right one, in the same time whatever it is."""
+        if self._digest is None:
+            self.read_or_make()
+        return hmac.compare_digest(hashlib.sha256(presented).digest(), self._digest or b"")
+
+    def _read(self) -> str:
+        descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:
+            seen = os.fstat(descriptor)
+            content = file.read(1024).strip()
+        if not stat.S_ISREG(seen.st_mode) or seen.st_mode & 0o077:
+            raise SettingsError(f"Others may read the token file {self._path}. Change that: chmod 600 {self._path}")
+        if not _FORM.fullmatch(content):
+            raise SettingsError(f"The token file {self._path} has no token. Delete it, and one is made anew.")
+        return content.decode("ascii")

@@ -1,0 +1,56 @@
+"""The log of uses: when which data source's secrets were given out in clear, to what. It holds no secret."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+from pathlib import Path
+from typing import Literal
+
+from wellhead import clock
+from wellhead.errors import StorageIOError
+
+Action = Literal["resolve", "run"]
+
+
+class UseLog:
+    """A file of JSON Lines that is only ever appended to."""
+
+    def __init__(self, path: Path, workspace: Path) -> None:
+        self._path = path
+        self._workspace = workspace
+
+    def add(self, action: Action, source_id: str, name: str | None, revision: int | None) -> None:
+        """Write that a data source was used.
+
+        Raises:
+            StorageIOError: It could not be written, so the use must not happen.
+        """
+        line = {
+            "at": clock.to_text(clock.now()),
+            "action": action,
+            "workspace": str(self._workspace),
+            "id": source_id,
+            "name": name,
+            "revision": revision,
+            "user": _user(),
+            "pid": os.getpid(),
+        }
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            descriptor = os.open(self._path, flags, 0o600)
+            try:
+                os.write(descriptor, json.dumps(line).encode() + b"\n")
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise StorageIOError(f"The log of uses {self._path} cannot be written: {error.strerror}.") from error
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return str(os.getuid())

@@ -1,0 +1,119 @@
+"""The one module that knows all parts: it makes them from the settings, and ties them together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+from wellhead import strict_json
+from wellhead.access.token import LocalToken
+from wellhead.access.uses import UseLog
+from wellhead.catalog.catalog import Catalog
+from wellhead.errors import MalformedJSONError, SettingsError
+from wellhead.guard.files import FileGuard
+from wellhead.plugins.loader import load_plugins
+from wellhead.plugins.registry import DataSourceTypeRegistry
+from wellhead.secrets.keyring import FileKeys
+from wellhead.secrets.references import References
+from wellhead.settings import Settings
+from wellhead.storage.directory import STORE_NAME
+from wellhead.storage.files import FileRecordStore
+from wellhead.storage.service import ConfigurationStorageService
+from wellhead.validation.service import DataSourceValidationService
+
+
+@dataclass(frozen=True, slots=True)
+class Wellhead:
+    """All parts of one Wellhead, tied together.
+
+    Attributes:
+        settings: What they were made from.
+        catalog: What can be done with data sources.
+        keys: The key ring.
+        token: The token of the REST API.
+        uses: The log of uses of secrets.
+    """
+
+    settings: Settings
+    catalog: Catalog
+    keys: FileKeys
+    token: LocalToken
+    uses: UseLog
+    store: FileRecordStore
+    files: FileGuard
+
+    def close(self) -> None:
+        """Give back what is held open."""
+        self.files.close()
+        self.store.close()
+
+
+def assemble(
+    settings: Settings,
+    *,
+    registry: DataSourceTypeRegistry | None = None,
+    plugins: Iterable[EntryPoint] | None = None,
+) -> Wellhead:
+    """Make all parts from the settings.
+
+    Args:
+        settings: The settings.
+        registry: A registry that may have types already; a new one if left out.
+        plugins: The entry points to load; those installed if left out.
+
+    Raises:
+        SettingsError: The settings do not allow it.
+    """
+    workspace = settings.workspace.expanduser().absolute()
+    if not workspace.is_dir():
+        raise SettingsError(f"The workspace {workspace} is not a directory. Make it, or name another with --workspace.")
+    registry = registry if registry is not None else DataSourceTypeRegistry()
+    reports = load_plugins(registry, plugins)
+    store_path = workspace / STORE_NAME
+    store = FileRecordStore(workspace)
+    keys = FileKeys(settings.key_path, may_create=lambda: not _has_secrets(store_path), not_below=store_path)
+    files = _guard(workspace, settings)
+    references = References(
+        names=settings.reference_env,
+        directories=settings.reference_dirs,
+        forbidden=(settings.key_path, settings.token_path, store_path),
+    )
+    storage = ConfigurationStorageService(store, keys, registry.find)
+    validation = DataSourceValidationService(
+        registry.describe, files=files, references=references, timeout=settings.validation_timeout
+    )
+    return Wellhead(
+        settings=settings,
+        catalog=Catalog(registry=registry, plugins=reports, storage=storage, validation=validation),
+        keys=keys,
+        token=LocalToken(settings.token_path, settings.token),
+        uses=UseLog(settings.config_dir / "uses.jsonl", workspace),
+        store=store,
+        files=files,
+    )
+
+
+def _guard(workspace: Path, settings: Settings) -> FileGuard:
+    try:
+        return FileGuard(workspace, settings.file_roots)
+    except OSError as error:
+        raise SettingsError(f"WELLHEAD_FILE_ROOTS: {error.filename} cannot be opened as a directory.") from error
+
+
+def _has_secrets(store: Path) -> bool:
+    """Tell whether anything is encrypted in a store; what cannot be read counts as encrypted."""
+    try:
+        names = [name for name in os.listdir(store) if name.endswith(".json") and name != "workspace.json"]
+    except FileNotFoundError:
+        return False
+    for name in names:
+        try:
+            document = strict_json.parse_object((store / name).read_bytes())
+        except (OSError, MalformedJSONError):
+            return True
+        if document.get("secrets"):
+            return True
+    return False

@@ -1,0 +1,1 @@
+"""What can be done with data sources: make, read, list, change, delete and validate them."""

@@ -1,0 +1,336 @@
+"""`Catalog`: all that can be done with the data sources of one workspace. Every face calls this, and nothing below."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from wellhead.catalog.documents import Document, check_echoed_revision, read_new, read_patch, read_replacement
+from wellhead.catalog.listing import ListQuery, Page, page_of
+from wellhead.catalog.types import type_detail, type_items
+from wellhead.errors import (
+    DataSourceNotFoundError,
+    InputError,
+    InputProblem,
+    RevisionMismatchError,
+    StorageError,
+    ValidationFailedError,
+)
+from wellhead.model.result import Check, ValidationResult
+from wellhead.model.source import DataSourceConfig
+from wellhead.model.texts import name_key
+from wellhead.plugins.loader import PluginReport
+from wellhead.plugins.registry import DataSourceTypeRegistry, RegisteredType, unknown_type
+from wellhead.storage.changes import change_of
+from wellhead.storage.service import ConfigurationStorageService, conflict_of
+from wellhead.storage.stored import StoredDataSource
+from wellhead.validation.service import DataSourceValidationService, Unlock
+
+_ATTEMPTS = 10
+
+Finished = tuple[dict[str, Any], int]
+"""A data source as it is read, and its revision."""
+
+
+class Catalog:
+    """What can be done with the data sources of one workspace."""
+
+    def __init__(
+        self,
+        *,
+        registry: DataSourceTypeRegistry,
+        plugins: Sequence[PluginReport],
+        storage: ConfigurationStorageService,
+        validation: DataSourceValidationService,
+    ) -> None:
+        self.registry = registry
+        self.plugins = tuple(plugins)
+        self.storage = storage
+        self.validation = validation
+
+    def types(self) -> list[dict[str, Any]]:
+        """Return every type that is installed, and every plugin that is broken."""
+        return type_items(self.registry, self.plugins)
+
+    def type(self, type_name: str) -> dict[str, Any]:
+        """Return one type, with its JSON Schema and examples.
+
+        Raises:
+            UnknownTypeError: There is none of this name.
+        """
+        return type_detail(self.registry, type_name)
+
+    async def create(self, document: Document, *, verify: bool = False, timeout: float | None = None) -> Finished:
+        """Make a data source.
+
+        Args:
+            document: Its name, type and fields.
+            verify: Save it only if it validates.
+            timeout: Seconds that the validation may take.
+
+        Raises:
+            InputError: The document does not fit its type.
+            NameTakenError: Another data source has the name.
+            ValidationFailedError: It does not validate, and `verify` is set.
+            StorageError: It could not be saved.
+        """
+        config = read_new(self._type_of(document).shape, document)
+        change_of(self.registry.describe(config.type).shape, None, config)
+        result = await self._verify(config, None, timeout) if verify else None
+        saved = await self.storage.save_config(config)
+        return await self._finish(saved, result)
+
+    async def read(self, source_id: str) -> StoredDataSource:
+        """Return a data source, whatever its state.
+
+        Raises:
+            DataSourceNotFoundError: There is none of this id.
+        """
+        return await self.storage.read(source_id)
+
+    async def find(self, name_or_id: str) -> StoredDataSource:
+        """Return the data source of this id, or else of this name.
+
+        Raises:
+            DataSourceNotFoundError: There is neither.
+        """
+        found = list(await self.storage.list_configs())
+        wanted = name_key(name_or_id)
+        chosen = [item for item in found if item.id == name_or_id]
+        chosen += [item for item in found if item.name is not None and name_key(item.name) == wanted]
+        if not chosen:
+            raise DataSourceNotFoundError(f"No data source has the name or id '{name_or_id}'. See 'wellhead list'.")
+        return chosen[0]
+
+    async def list(self, query: ListQuery) -> Page:
+        """Return one page of the data sources that a query asks for.
+
+        Raises:
+            InputError: The cursor is not one of this query.
+        """
+        return page_of(await self.storage.list_configs(), query)
+
+    async def replace(
+        self,
+        source_id: str,
+        document: Document,
+        *,
+        expected: int | None = None,
+        verify: bool = False,
+        timeout: float | None = None,
+    ) -> Finished:
+        """Replace a data source; secrets that the document leaves out are kept.
+
+        Args:
+            source_id: Its id.
+            document: The new state.
+            expected: The revision that the change was made for; any if None.
+            verify: Save it only if it validates.
+            timeout: Seconds that the validation may take.
+
+        Raises:
+            DataSourceNotFoundError: There is none of this id.
+            RevisionMismatchError: Another revision is stored.
+            InputError: The document does not fit.
+            ConflictError: The record cannot be changed, or the name is taken.
+            ValidationFailedError: It does not validate, and `verify` is set.
+            StorageError: It could not be saved.
+        """
+        stored, known = await self._changeable(source_id, document, expected)
+        config = read_replacement(known.shape, stored, document)
+        return await self._update(stored, known, config, verify=verify, timeout=timeout)
+
+    async def patch(
+        self,
+        source_id: str,
+        patch: Document,
+        *,
+        expected: int | None = None,
+        verify: bool = False,
+        timeout: float | None = None,
+    ) -> Finished:
+        """Change a data source by a merge patch (RFC 7396).
+
+        Arguments and errors are those of `replace`.
+        """
+        for attempt in range(_ATTEMPTS):
+            stored, known = await self._changeable(source_id, patch, expected)
+            config = read_patch(known.shape, stored, patch)
+            try:
+                return await self._update(stored, known, config, verify=verify, timeout=timeout)
+            except RevisionMismatchError:
+                # Somebody saved in between. The patch says what to change, so it can be applied to what is there now.
+                if expected is not None or "revision" in patch or attempt == _ATTEMPTS - 1:
+                    raise
+        raise RuntimeError("the last attempt returns or raises")
+
+    async def delete(self, source_id: str, *, expected: int | None = None, force: bool = False) -> None:
+        """Delete a data source.
+
+        Args:
+            source_id: Its id.
+            expected: The revision that must be stored; any if None.
+            force: Delete it even if its record cannot be read.
+
+        Raises:
+            DataSourceNotFoundError: There is none of this id.
+            RevisionMismatchError: Another revision is stored.
+            ConflictError: The record cannot be read, and `force` is not set.
+            StorageError: It could not be deleted.
+        """
+        await self.storage.delete_config(source_id, expected=expected, force=force)
+
+    async def validate_new(self, document: Document, *, timeout: float | None = None) -> ValidationResult:
+        """Validate a document without saving it; it needs no name.
+
+        Raises:
+            InputError: The document does not fit its type.
+        """
+        known = self._type_of(document)
+        config = read_new(known.shape, document, needs_name=False)
+        change_of(known.shape, None, config)
+        return await self.validation.validate(config, timeout=timeout)
+
+    async def stream_validation(
+        self, source_id: str, changes: Document | None = None, *, timeout: float | None = None
+    ) -> AsyncIterator[Check | ValidationResult]:
+        """Validate what is stored, with changes that are tried but not saved; yield each check, last the result.
+
+        The result of validating what is stored, without changes, is kept as its health.
+
+        Raises:
+            DataSourceNotFoundError: There is none of this id.
+            InputError: The changes do not fit, or leave out a secret that they need.
+            ConflictError: The record cannot be read as its type.
+        """
+        stored = await self.storage.read(source_id)
+        config = stored.config
+        if changes:
+            stored, known = await self._changeable(source_id, changes, None)
+            config = read_patch(known.shape, stored, changes)
+            change_of(known.shape, stored, config)
+        if config is None:
+            raise conflict_of(stored)
+        return self._events(stored, config, timeout, keep=not changes)
+
+    async def validate(
+        self, source_id: str, changes: Document | None = None, *, timeout: float | None = None
+    ) -> ValidationResult:
+        """Validate as `stream_validation` does, and return the result."""
+        events = await self.stream_validation(source_id, changes, timeout=timeout)
+        async for event in events:
+            if isinstance(event, ValidationResult):
+                return event
+        raise RuntimeError("a validation always ends with its result")
+
+    async def health(self, source_id: str) -> list[dict[str, Any]]:
+        """Return the last 50 results of validating a data source, newest first.
+
+        Raises:
+            DataSourceNotFoundError: There is none of this id.
+        """
+        await self.storage.read(source_id)
+        return await self.storage.results(source_id)
+
+    async def reveal(self, stored: StoredDataSource) -> DataSourceConfig:
+        """Return a data source with its secrets in clear, those of references too.
+
+        Raises:
+            ConflictError: It cannot be read as its type, or a secret does not open or resolve.
+        """
+        return self.validation.resolve(await self.storage.reveal(stored))
+
+    async def _events(
+        self, stored: StoredDataSource, config: DataSourceConfig, timeout: float | None, *, keep: bool
+    ) -> AsyncIterator[Check | ValidationResult]:
+        events = self.validation.stream(config, timeout=timeout, unlock=self._unlocking(stored, config))
+        async for event in events:
+            if isinstance(event, ValidationResult) and keep and stored.revision is not None:
+                await self._keep(stored.id, stored.revision, event)
+            yield event
+
+    def _unlocking(self, stored: StoredDataSource, config: DataSourceConfig) -> Unlock:
+        async def unlock() -> DataSourceConfig:
+            return await self.storage.reveal(stored, config)
+
+        return unlock
+
+    async def _verify(
+        self, config: DataSourceConfig, stored: StoredDataSource | None, timeout: float | None
+    ) -> ValidationResult:
+        unlock = None if stored is None else self._unlocking(stored, config)
+        result = await self.validation.validate(config, timeout=timeout, unlock=unlock)
+        if not result.success:
+            raise ValidationFailedError(result.as_document())
+        return result
+
+    async def _update(
+        self,
+        stored: StoredDataSource,
+        known: RegisteredType,
+        config: DataSourceConfig,
+        *,
+        verify: bool,
+        timeout: float | None,
+    ) -> Finished:
+        change_of(known.shape, stored, config)
+        result = await self._verify(config, stored, timeout) if verify else None
+        saved = await self.storage.update_config(stored.id, config, expected=stored.revision)
+        return await self._finish(saved, result)
+
+    async def _finish(self, saved: DataSourceConfig, result: ValidationResult | None) -> Finished:
+        """Return a saved data source as it is read, with the validation that it passed as its health."""
+        source_id, revision = str(saved.id), saved.revision or 0
+        if result is not None:
+            await self._keep(source_id, revision, result)
+        stored = await self.storage.read(source_id)
+        return stored.as_document(), stored.revision or revision
+
+    async def _keep(self, source_id: str, revision: int, result: ValidationResult) -> None:
+        """Keep a result as health; where that fails, the result is worth more than the record of it."""
+        try:
+            await self.storage.add_result(source_id, revision, result.as_document())
+        except StorageError:
+            return
+
+    async def _changeable(
+        self, source_id: str, document: Document, expected: int | None
+    ) -> tuple[StoredDataSource, RegisteredType]:
+        """Return what is stored and its type, where the one can be changed and the other is there."""
+        stored = await self.storage.read(source_id)
+        if expected is not None and stored.revision != expected:
+            raise RevisionMismatchError(stored=stored.revision or 0)
+        check_echoed_revision(stored, document)
+        known = self.registry.find(stored.type) if stored.type is not None else None
+        if known is None or stored.record is None:
+            raise conflict_of(stored)
+        return stored, known
+
+    def _type_of(self, document: Mapping[str, Any]) -> RegisteredType:
+        """Return the type that a document names.
+
+        Raises:
+            InputError: `required`, `wrong_type` or `unknown_type` at `/type`.
+        """
+        name = document.get("type")
+        installed = self.registry.list_types()
+        found = self.registry.find(name) if isinstance(name, str) else None
+        if found is not None:
+            return found
+        allowed = tuple(installed)
+        if name is None:
+            problem = InputProblem("/type", "required", "The field is required.", allowed=allowed)
+        elif not isinstance(name, str):
+            problem = InputProblem("/type", "wrong_type", "Must be a string.", allowed=allowed)
+        else:
+            problem = InputProblem("/type", "unknown_type", unknown_type(installed).message, allowed=allowed)
+        raise InputError([problem])
+
+
+def is_source_id(text: str) -> bool:
+    """Tell whether a text is an id: a UUID in its canonical lower-case form (RFC 9562)."""
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False

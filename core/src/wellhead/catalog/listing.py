@@ -1,0 +1,174 @@
+"""Filtering, sorting and paging of data sources."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from wellhead import base64url, clock, strict_json
+from wellhead.errors import InputError, InputProblem
+from wellhead.model.texts import name_key
+from wellhead.storage.stored import StoredDataSource
+
+SORT_FIELDS = ("name", "type", "created_at", "updated_at")
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 200
+
+SortKey = tuple[str, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class ListQuery:
+    """What to list.
+
+    Attributes:
+        types: Types, any of which will do; all if empty.
+        labels: Labels, all of which a data source must have; a value of None stands for any.
+        name: The exact name, by the rule for names.
+        text: A part of the name or the description, in any case.
+        states: States, any of which will do; all if empty.
+        health: Statuses of the newest result, any of which will do; `none` for none; all if empty.
+        created: Not before the first instant and not after the second.
+        updated: As `created`, for the last change.
+        sort: Fields to sort by, each with True for descending; then by name and id.
+        limit: The most items of a page, 1 to 200.
+        cursor: Where the page begins, from the page before; None for the first.
+    """
+
+    types: tuple[str, ...] = ()
+    labels: tuple[tuple[str, str | None], ...] = ()
+    name: str | None = None
+    text: str | None = None
+    states: tuple[str, ...] = ()
+    health: tuple[str, ...] = ()
+    created: tuple[datetime | None, datetime | None] = (None, None)
+    updated: tuple[datetime | None, datetime | None] = (None, None)
+    sort: tuple[SortKey, ...] = ()
+    limit: int = DEFAULT_LIMIT
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list.
+
+    Attributes:
+        items: The data sources, as they are read.
+        next: The cursor of the next page; None if this is the last.
+        total: How many data sources there are on all pages.
+    """
+
+    items: Sequence[Mapping[str, Any]]
+    next: str | None
+    total: int
+
+    def as_document(self) -> dict[str, Any]:
+        """Return the page as the API shows it."""
+        return {"items": list(self.items), "next": self.next, "total": self.total}
+
+
+def page_of(found: Iterable[StoredDataSource], query: ListQuery) -> Page:
+    """Return one page of the data sources that a query asks for.
+
+    Raises:
+        InputError: The cursor is not one of this query (`bad_cursor`).
+    """
+    chosen = [item for item in found if _matches(item, query)]
+    order = _Order(query)
+    chosen.sort(key=order.tie_break)
+    for field, descending in reversed(query.sort):
+        chosen.sort(key=order.key_of(field), reverse=descending)
+    start = 0 if query.cursor is None else order.position_after(chosen, query.cursor)
+    shown = chosen[start : start + query.limit]
+    is_last = start + query.limit >= len(chosen)
+    return Page([item.as_document() for item in shown], None if is_last else order.cursor(shown[-1]), len(chosen))
+
+
+def _matches(item: StoredDataSource, query: ListQuery) -> bool:
+    record = item.record
+    if query.types and item.type not in query.types:
+        return False
+    if query.states and item.state not in query.states:
+        return False
+    if query.health and (item.health or {}).get("status", "none") not in query.health:
+        return False
+    if query.name is not None and (item.name is None or name_key(item.name) != name_key(query.name)):
+        return False
+    if query.text is not None:
+        wanted = name_key(query.text)
+        texts = (item.name or "", (record.description or "") if record else "")
+        if not any(wanted in name_key(text) for text in texts):
+            return False
+    labels = record.labels if record else {}
+    if not all(key in labels and value in {None, labels[key]} for key, value in query.labels):
+        return False
+    instants = ((query.created, record.created_at if record else None), (query.updated, record.updated_at if record else None))
+    return all(_between(limits, instant) for limits, instant in instants)
+
+
+def _between(limits: tuple[datetime | None, datetime | None], text: str | None) -> bool:
+    if limits == (None, None):
+        return True
+    if text is None:
+        return False
+    instant = clock.from_text(text)
+    return (limits[0] is None or instant >= limits[0]) and (limits[1] is None or instant <= limits[1])
+
+
+class _Order:
+    """The order of a list, and cursors in it: the sort keys of the last item, and what they belong to."""
+
+    def __init__(self, query: ListQuery) -> None:
+        self._query = query
+        about = repr(replace(query, cursor=None, limit=DEFAULT_LIMIT)).encode()
+        self._belongs_to = base64url.encode(hashlib.sha256(about).digest()[:9])
+
+    def tie_break(self, item: StoredDataSource) -> tuple[str, str]:
+        return name_key(item.name or ""), item.id
+
+    def key_of(self, field: str) -> Any:
+        return lambda item: _sort_value(item, field)
+
+    def cursor(self, item: StoredDataSource) -> str:
+        values = [_sort_value(item, field) for field, _ in self._query.sort]
+        return base64url.encode(json.dumps([self._belongs_to, values, *self.tie_break(item)]).encode())
+
+    def position_after(self, items: Sequence[StoredDataSource], cursor: str) -> int:
+        """Return how many of the sorted items come before or at the cursor."""
+        values, tie = self._read(cursor)
+        low, high = 0, len(items)
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (middle + 1, high) if self._is_at_or_before(items[middle], values, tie) else (low, middle)
+        return low
+
+    def _is_at_or_before(self, item: StoredDataSource, values: list[str], tie: tuple[str, str]) -> bool:
+        for (field, descending), value in zip(self._query.sort, values, strict=True):
+            own = _sort_value(item, field)
+            if own != value:
+                return (own > value) if descending else (own < value)
+        return self.tie_break(item) <= tie
+
+    def _read(self, cursor: str) -> tuple[list[str], tuple[str, str]]:
+        try:
+            belongs_to, values, name, record_id = strict_json.parse(base64url.decode(cursor))
+            texts = [belongs_to, name, record_id, *values]
+        except (ValueError, TypeError, InputError):
+            texts = [None]
+        fits = all(isinstance(text, str) for text in texts) and len(texts) == len(self._query.sort) + 3
+        if not fits or belongs_to != self._belongs_to:
+            message = "The cursor does not belong to this list. Start again without it."
+            raise InputError([InputProblem("cursor", "bad_cursor", message, in_query=True)])
+        return values, (name, record_id)
+
+
+def _sort_value(item: StoredDataSource, field: str) -> str:
+    if field == "name":
+        return name_key(item.name or "")
+    if field == "type":
+        return item.type or ""
+    return str(getattr(item.record, field)) if item.record is not None else ""

@@ -1,0 +1,92 @@
+"""The types as they are shown: every one that is installed, and every plugin that is broken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from wellhead.model.parameters import takes_connection_string
+from wellhead.model.schemas import SECRET_SCHEMAS, schema_name, schemas_of
+from wellhead.plugins.loader import PluginReport
+from wellhead.plugins.registry import DataSourceTypeRegistry, RegisteredType, unknown_type
+
+INSTALL_HINT = "No type is installed. Install one, for example: pip install wellhead-files"
+
+
+def type_items(registry: DataSourceTypeRegistry, reports: Sequence[PluginReport]) -> list[dict[str, Any]]:
+    """Return an item for each type, and for each plugin that provides none because of what is wrong with it."""
+    items = [_ready(registry.describe(name)) for name in registry.list_types()]
+    items += [item for report in reports if report.state != "ready" for item in _not_ready(report)]
+    return sorted(items, key=lambda item: (item["name"], item["distribution"] or ""))
+
+
+def type_detail(registry: DataSourceTypeRegistry, type_name: str) -> dict[str, Any]:
+    """Return the item of one type, with the JSON Schemas of its data sources, and examples.
+
+    Raises:
+        UnknownTypeError: No such type is registered.
+    """
+    found = registry.find(type_name)
+    if found is None:
+        raise unknown_type(registry.list_types())
+    schemas = schemas_of(found.shape, found.name, "Create")
+    name = schema_name(found.name, "Create")
+    schema = {**schemas.pop(name), "$schema": "https://json-schema.org/draft/2020-12/schema"}
+    definitions = schemas | {key: value for key, value in SECRET_SCHEMAS.items() if key != "SecretOutput"}
+    return _ready(found) | {"schema": _local({**schema, "$defs": definitions}), "examples": [_example(found)]}
+
+
+def _ready(found: RegisteredType) -> dict[str, Any]:
+    capabilities = ["validate"] if found.validator is not None else []
+    capabilities += ["connection_string"] if takes_connection_string(found.model) else []
+    return {
+        "name": found.name,
+        "title": found.title,
+        "description": found.description,
+        "state": "ready",
+        "reason": None,
+        "remedy": None,
+        "distribution": found.distribution,
+        "version": found.version,
+        "icon": found.icon,
+        "docs_url": found.docs_url,
+        "capabilities": capabilities,
+        "parameters": [dict(parameter) for parameter in found.parameters],
+    }
+
+
+def _not_ready(report: PluginReport) -> Iterator[dict[str, Any]]:
+    for name in report.types or (report.entry_point,):
+        yield {
+            "name": name,
+            "title": name,
+            "description": None,
+            "state": report.state,
+            "reason": report.reason,
+            "remedy": report.remedy,
+            "distribution": report.distribution,
+            "version": report.version,
+            "icon": None,
+            "docs_url": None,
+            "capabilities": [],
+            "parameters": [],
+        }
+
+
+def _example(found: RegisteredType) -> dict[str, Any]:
+    """Make an example from those of the fields: what is required, filled in."""
+    example: dict[str, Any] = {"name": f"my-{found.name}", "type": found.name}
+    for parameter in found.parameters:
+        if parameter["required"] and not parameter["secret"] and parameter["examples"]:
+            example[parameter["name"]] = parameter["examples"][0]
+    return example
+
+
+def _local(node: Any) -> Any:
+    """Point references at the definitions inside the schema, so that it stands alone."""
+    if isinstance(node, dict):
+        return {
+            key: value.replace("#/components/schemas/", "#/$defs/") if key == "$ref" else _local(value)
+            for key, value in node.items()
+        }
+    return [_local(inner) for inner in node] if isinstance(node, list) else node

@@ -1,0 +1,552 @@
+"""The catalogue of codes: what each one means, why it happens and what to do.
+
+The pages under `/problems/<code>`, the hints of failed checks and the reference in the docs are made from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["request", "input", "conflict", "service", "check", "plugin"]
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One entry of the catalogue.
+
+    Attributes:
+        kind: Where the code appears: as a problem of a `request`, of its `input`, as a `conflict` with what is
+            stored, as a failure of the `service`, as the outcome of a `check`, or of a `plugin`.
+        title: What it means, in one sentence.
+        cause: Why it usually happens.
+        remedy: What to do about it.
+    """
+
+    kind: Kind
+    title: str
+    cause: str
+    remedy: str
+
+
+def _table(kind: Kind, rows: dict[str, tuple[str, str, str]]) -> dict[str, Code]:
+    return {name: Code(kind, *texts) for name, texts in rows.items()}
+
+
+_REQUEST = _table(
+    "request",
+    {
+        "unauthorized": (
+            "A valid token is needed.",
+            "The request has no `Authorization: Bearer` header, or its token is not the service's.",
+            "Send the token that `wellhead serve` printed; it is kept in the file that was named beside it.",
+        ),
+        "not_found": (
+            "There is no such thing here.",
+            "The path or the id is wrong, or the data source was deleted.",
+            "List the data sources, or see `/openapi.json` for the paths.",
+        ),
+        "method_not_allowed": (
+            "This path does not know this method.",
+            "The method is not one of those in the `Allow` header.",
+            "Use a method that the `Allow` header names.",
+        ),
+        "host_not_allowed": (
+            "The service does not answer under this host name.",
+            "The `Host` header names a host that is not in the settings; web pages that attack local services do that.",
+            "Use the address that was printed at start, or add the host to `WELLHEAD_ALLOWED_HOSTS`.",
+        ),
+        "unsupported_media_type": (
+            "The body is not of a type that is accepted here.",
+            "The `Content-Type` header is missing, or is not JSON in UTF-8.",
+            "Send `Content-Type: application/json`; for PATCH, `application/merge-patch+json` works too.",
+        ),
+        "body_too_large": (
+            "The body is too large.",
+            "A body may have at most 256 KiB.",
+            "Send less: a data source has at most 64 KiB.",
+        ),
+        "query_too_long": (
+            "The query is too long.",
+            "The part of the address behind `?` may have at most 2 KiB.",
+            "Use fewer or shorter filters.",
+        ),
+        "precondition_failed": (
+            "The data source was changed in between.",
+            "The revision in `If-Match`, or the one in the body, is not the stored one.",
+            "Read the data source again and repeat the change on that.",
+        ),
+        "revision_mismatch": (
+            "The data source was changed in between.",
+            "Somebody saved after you read.",
+            "Read the data source again and repeat the change on that.",
+        ),
+    },
+)
+
+_INPUT = _table(
+    "input",
+    {
+        "invalid": (
+            "What was sent does not fit.",
+            "Several things are wrong with it; each is listed in `errors`.",
+            "Mend each item of `errors` and send it again.",
+        ),
+        "malformed_json": ("The text is not JSON.", "It has a syntax error, or is not an object.", "Mend the syntax."),
+        "invalid_unicode": (
+            "The text is not valid Unicode.",
+            "It is not UTF-8, or an escape stands for half a character.",
+            "Send UTF-8.",
+        ),
+        "duplicate_key": (
+            "An object has the same key twice.",
+            "Programs disagree about which of the two counts.",
+            "Leave one of them out.",
+        ),
+        "absurd_number": (
+            "A number cannot be held.",
+            "It is NaN, infinite, or has hundreds of digits.",
+            "Send an ordinary number.",
+        ),
+        "nested_too_deep": ("The document is nested too deep.", "It has more than 32 levels.", "Use fewer levels."),
+        "required": (
+            "A field is missing.",
+            "The type, or another field's value, makes this field necessary.",
+            "Send the field.",
+        ),
+        "unknown_field": (
+            "The type has no field of this name.",
+            "The name is misspelt, or belongs to another type.",
+            "Use the name that the hint offers, or see the type's fields with `wellhead types`.",
+        ),
+        "not_applicable": (
+            "The field does not go with another field's value.",
+            "For example a `token` where `auth_type` is not `bearer`.",
+            "Leave the field out, or send null to clear it.",
+        ),
+        "wrong_type": ("The value has the wrong JSON type.", "For example a string for a number.", "See the message."),
+        "not_allowed": ("The value is not one of those allowed.", "It is misspelt or not offered.", "Use one of them."),
+        "out_of_range": ("The number is out of range.", "It is too small or too large.", "See the message."),
+        "too_short": ("The value is too short.", "A minimum length applies.", "See the message."),
+        "too_long": ("The value is too long.", "A maximum length applies.", "See the message."),
+        "too_many": ("There are too many items.", "A maximum number applies.", "Send fewer."),
+        "bad_format": ("The value does not have the form that is needed.", "A pattern applies.", "See the message."),
+        "value_error": (
+            "The value breaks a rule of the type.",
+            "The plugin's own check refused it.",
+            "See the description of the field and the plugin's documentation.",
+        ),
+        "control_character": (
+            "The text has a control character.",
+            "Control characters can change what a driver sends; often one came along while copying.",
+            "Type the value anew.",
+        ),
+        "name_syntax": (
+            "The name cannot be used.",
+            "A name has 1 to 100 visible characters, with no spaces at its ends.",
+            "Choose another name.",
+        ),
+        "label_syntax": (
+            "The label's key cannot be used.",
+            "A key has 1 to 63 of the characters A-Z a-z 0-9 . _ / -",
+            "Choose another key.",
+        ),
+        "host_syntax": (
+            "This is not a host name or an IP address.",
+            "It has a scheme, a port, a path, spaces, or is an address in an unusual spelling.",
+            "Send only the name, such as db.example.com, or an address such as 192.0.2.7 or 2001:db8::7.",
+        ),
+        "url_syntax": (
+            "This is not a plain http or https address.",
+            "It has another scheme, no host, or characters that programs read differently.",
+            "Send an address such as https://api.example.com/v1.",
+        ),
+        "credentials_in_url": (
+            "The address holds a user name, a password or a key.",
+            "An address is shown to everyone who may read the data source.",
+            "Take it out, and send it in the fields for logging in.",
+        ),
+        "path_syntax": (
+            "This path cannot be used.",
+            "It leaves the directory, is hidden, or is not a plain path.",
+            "Send a path relative to the workspace, such as data/sales.csv.",
+        ),
+        "header_name": (
+            "This is not a header name that can be set.",
+            "It has characters that are not allowed (RFC 9110), or it controls the connection itself.",
+            "Choose another name.",
+        ),
+        "header_value": (
+            "This header value cannot be sent.",
+            "It has characters other than visible ASCII and inner spaces.",
+            "Encode the value, for example with Base64.",
+        ),
+        "secret_header": (
+            "A header that usually holds a secret is among the plain headers.",
+            "Plain headers are shown to everyone who may read the data source.",
+            "Move it to `secret_headers`, or use `auth_type`.",
+        ),
+        "pem_syntax": (
+            "This is not a PEM text of the kind that is needed.",
+            "The BEGIN and END lines are missing or name something else.",
+            "Send the whole text, from -----BEGIN to the end of the END line.",
+        ),
+        "pem_encrypted": (
+            "The private key is encrypted.",
+            "A key with a passphrase cannot be used.",
+            "Decrypt it first: openssl pkey -in key.pem -out plain.pem",
+        ),
+        "unknown_encoding": (
+            "No text encoding has this name.",
+            "It is misspelt or not supported.",
+            "Use a name such as utf-8, utf-16, iso-8859-1 or windows-1252.",
+        ),
+        "connection_string": (
+            "The connection string cannot be taken apart.",
+            "It does not have the form scheme://user:password@host:port/database?option=value.",
+            "Mend it, or send the fields one by one. Special characters in a password are percent-encoded.",
+        ),
+        "connection_string_conflict": (
+            "A field disagrees with the connection string.",
+            "Both were sent, with different values.",
+            "Leave one of the two out.",
+        ),
+        "secret_empty": ("A secret may not be empty.", "An empty text was sent.", "Send null to clear a secret."),
+        "secret_form": (
+            "A secret has none of the forms that are accepted.",
+            "A secret is a text, a reference, null, or exactly the object that a read returned.",
+            'Send the value as a text, or {"ref": "env:NAME"}.',
+        ),
+        "reference_syntax": (
+            "The reference cannot be used.",
+            "A reference begins with env: or file:, and the settings say which are allowed.",
+            "See WELLHEAD_REFERENCE_ENV and WELLHEAD_REFERENCE_DIRS.",
+        ),
+        "secret_required": (
+            "The secret must be sent again.",
+            "A field that says where the secret goes was changed, or nothing is stored that could be kept.",
+            "Send the secret's value, a reference, or null together with the change.",
+        ),
+        "secret_state_changed": (
+            "The secret was changed since it was read.",
+            "The object differs from what is stored.",
+            "Read the data source again; to keep the secret, leave the field out.",
+        ),
+        "immutable": ("The field cannot be changed.", "It is fixed when the data source is made.", "Leave it out."),
+        "unknown_type": (
+            "No installed plugin provides this type.",
+            "The name is misspelt, or the plugin is not installed or does not work.",
+            "See `wellhead types`; install the plugin that provides it.",
+        ),
+        "unknown_parameter": ("There is no such parameter.", "Its name is misspelt.", "Use one of those allowed."),
+        "repeated_parameter": ("The parameter was given twice.", "It takes one value.", "Give it once."),
+        "bad_cursor": (
+            "The cursor does not belong to this list.",
+            "It was shortened, or the filter or the order changed.",
+            "Start again without a cursor.",
+        ),
+        "validation_failed": (
+            "Nothing was saved, because the validation did not pass.",
+            "The request asked to save only what works.",
+            "See `result` for the check that failed and its hint.",
+        ),
+        "record_too_large": (
+            "The data source is too large.",
+            "A record may have at most 64 KiB.",
+            "Shorten the longest fields.",
+        ),
+    },
+)
+
+_CONFLICT = _table(
+    "conflict",
+    {
+        "conflict": ("What is stored does not allow it.", "See the message.", "See the message."),
+        "name_taken": (
+            "Another data source has this name.",
+            "Names are unique in a workspace, whatever their case.",
+            "Choose another name.",
+        ),
+        "type_unavailable": (
+            "The plugin that provides this type is not there.",
+            "It was removed, or it does not work.",
+            "Install or mend it: see `wellhead types`.",
+        ),
+        "record_corrupt": (
+            "The stored record is damaged.",
+            "The file was cut off, edited or written over.",
+            "Restore the file from a backup, or delete the data source with `?force=true`.",
+        ),
+        "record_unreadable": (
+            "The stored record cannot be opened.",
+            "The file's owner or permissions were changed, or the disk has an error.",
+            "Give the file back to the user who runs Wellhead, with mode 0600.",
+        ),
+        "invalid_record": (
+            "The stored record does not fit its type.",
+            "The file was edited, or a newer plugin has stricter rules.",
+            "Change the fields that do not fit.",
+        ),
+        "newer_format": (
+            "A newer Wellhead wrote this record.",
+            "Wellhead was put back to an older version.",
+            "Install the newer version again.",
+        ),
+    },
+)
+
+_SERVICE = _table(
+    "service",
+    {
+        "internal_error": (
+            "Something went wrong inside the service.",
+            "A defect of Wellhead.",
+            "Look for the request id in the log, and report it.",
+        ),
+        "settings_invalid": ("The settings do not allow a start.", "See the message.", "See the message."),
+        "key_unavailable": (
+            "The key ring cannot be used.",
+            "The key file is missing, damaged, or others may read it.",
+            "Restore the key file, or set WELLHEAD_KEY_FILE to where it is.",
+        ),
+        "storage_io_error": (
+            "The disk reported an error.",
+            "The device or the file system has a fault.",
+            "Nothing was changed. Look at the system's log, then try again.",
+        ),
+        "store_busy": (
+            "Another process holds the store's lock.",
+            "A process that is stopped, or a disk that hangs.",
+            "Try again; if it stays, look for stopped wellhead processes.",
+        ),
+        "store_read_only": (
+            "The store cannot be written.",
+            "The file system is mounted read-only, or the directory belongs to someone else.",
+            "Make the directory writable for the user who runs Wellhead.",
+        ),
+        "store_unavailable": (
+            "The store's directory cannot be used.",
+            "It was moved or deleted while the service ran.",
+            "Put it back; nothing is made anew in its place.",
+        ),
+        "insufficient_storage": (
+            "The disk is full.",
+            "No space, inodes or quota are left.",
+            "Nothing was changed. Free some space; deleting data sources works.",
+        ),
+        "durability_unknown": (
+            "The change is made, but may not survive a power cut.",
+            "The disk failed to confirm it.",
+            "Send the same change again.",
+        ),
+    },
+)
+
+_CHECK = _table(
+    "check",
+    {
+        "secret_unavailable": (
+            "A stored secret cannot be used.",
+            "The key is missing, the record was edited, or a reference does not resolve.",
+            "Send the secret anew, or restore the key or what the reference points to.",
+        ),
+        "host_not_found": (
+            "The host name is not known.",
+            "It is misspelt, or only known inside another network.",
+            "Check the spelling of the host, and that this machine can resolve it.",
+        ),
+        "dns_failed": (
+            "The name servers did not answer.",
+            "The network or its name service has a fault.",
+            "Try again; check this machine's name service.",
+        ),
+        "destination_rejected": (
+            "The service does not connect to this address.",
+            "Addresses of cloud metadata services and link-local addresses are always refused.",
+            "Use the address of the data source itself.",
+        ),
+        "connection_refused": (
+            "Nothing listens on this port.",
+            "The port is wrong, the server is not running, or it listens on another interface.",
+            "Check the port, and that the server runs and accepts connections from here.",
+        ),
+        "connection_timeout": (
+            "The server did not answer in time.",
+            "A firewall drops the packets, or the address is wrong.",
+            "Check the host, and that a firewall allows this machine.",
+        ),
+        "network_unreachable": (
+            "There is no way to this address.",
+            "The network is down, or the address is not reachable from here.",
+            "Check the address and this machine's network.",
+        ),
+        "connection_lost": (
+            "The server closed the connection.",
+            "It refuses this machine, was restarted, or does not speak this protocol.",
+            "Check that host and port belong to a server of this type, and the server's log.",
+        ),
+        "tls_not_offered": (
+            "The server offers no TLS.",
+            "It is not configured for TLS, so the password would travel in clear text.",
+            "Turn TLS on at the server; set `tls_mode` to `disable` only on a network that you trust.",
+        ),
+        "tls_required": (
+            "The server wants TLS.",
+            "It accepts no connection without TLS from this address.",
+            "Set `tls_mode` to `verify-full`.",
+        ),
+        "tls_failed": (
+            "The TLS handshake failed.",
+            "The two sides have no TLS version or cipher in common, or the port does not speak TLS.",
+            "Check the port and the server's TLS settings; TLS 1.2 is the oldest that is accepted.",
+        ),
+        "tls_disabled": (
+            "The connection is not encrypted.",
+            "`tls_mode` is `disable`.",
+            "Use `verify-full` wherever the server offers TLS.",
+        ),
+        "tls_unverified": (
+            "The connection is encrypted, but it is not checked who answers.",
+            "`tls_mode` is `require`, which accepts any certificate, or `verify-ca`, which accepts any name.",
+            "Use `verify-full`, with the server's CA in `ca_certificate` if it is a private one.",
+        ),
+        "certificate_untrusted": (
+            "The server's certificate is not signed by a trusted authority.",
+            "It is self-signed or signed by a private authority.",
+            "Put the authority's certificate (PEM) into `ca_certificate`.",
+        ),
+        "certificate_expired": (
+            "The server's certificate has expired or is not valid yet.",
+            "It was not renewed, or a clock is wrong.",
+            "Renew the certificate at the server; check both clocks.",
+        ),
+        "certificate_name_mismatch": (
+            "The server's certificate is for another name.",
+            "The host is an address or an alias that the certificate does not list.",
+            "Use a host name that the certificate lists, or `verify-ca` where the name cannot match.",
+        ),
+        "client_certificate_invalid": (
+            "The client certificate or its key cannot be used.",
+            "They do not belong together, or one is damaged.",
+            "Send a certificate and the private key that it was made for.",
+        ),
+        "auth_failed": (
+            "The server refused the user name or the password.",
+            "One of them is wrong, or the user may not log in from here.",
+            "Check both; copy the password anew. Try them with the server's own client from this machine.",
+        ),
+        "login_not_permitted": (
+            "The server lets this user not in from here.",
+            "There is no such user, or the server's access rules (pg_hba.conf) have no entry for this user, database, "
+            "address and encryption.",
+            "Check the user name; add an entry at the server. With `tls_mode` `disable`, the server may be accepting "
+            "encrypted connections only.",
+        ),
+        "cleartext_password_refused": (
+            "The server asked for the password in clear text.",
+            "It is configured so, or it is not the server that it seems to be.",
+            "Use `tls_mode` `verify-full`, or a better method at the server, such as scram-sha-256.",
+        ),
+        "auth_method_unsupported": (
+            "The server asks for a way of logging in that is not supported.",
+            "It is configured for Kerberos, LDAP forwarding or the like.",
+            "Use a user that logs in with a password or a certificate.",
+        ),
+        "password_missing": (
+            "The server asks for a password and none is set.",
+            "The data source has no password.",
+            "Set `password`.",
+        ),
+        "database_not_found": (
+            "The server has no database of this name.",
+            "The name is misspelt; upper and lower case differ.",
+            "Check the database's name.",
+        ),
+        "permission_denied": (
+            "The user may not do this.",
+            "A permission is missing.",
+            "Grant the user the permission to connect and to read.",
+        ),
+        "nothing_readable": (
+            "The user can log in but can read nothing.",
+            "No table or view may be read by this user.",
+            "Grant it, for example: GRANT SELECT ON ALL TABLES IN SCHEMA public TO the user.",
+        ),
+        "too_many_connections": (
+            "The server has no connection left.",
+            "Other programs use all of them.",
+            "Try again later, or raise the server's limit.",
+        ),
+        "server_starting": (
+            "The server is starting up or shutting down.",
+            "It was restarted or is recovering.",
+            "Try again in a moment.",
+        ),
+        "query_failed": (
+            "A simple query failed.",
+            "The server answered with an error.",
+            "Look at the server's log.",
+        ),
+        "protocol_error": (
+            "The answer could not be understood.",
+            "The server speaks another protocol, or its answer is damaged.",
+            "Check that the host and the port belong to a server of this type.",
+        ),
+        "file_unavailable": (
+            "There is no file that can be read at this path.",
+            "It is missing, outside the allowed directories, behind a link, or not an ordinary file.",
+            "Check the path: it is relative to the workspace, and links are not followed.",
+        ),
+        "file_unreadable": (
+            "The file cannot be read.",
+            "The disk reported an error.",
+            "Check the disk, and that the file can be read by the user who runs Wellhead.",
+        ),
+        "file_empty": ("The file is empty.", "It has no content yet.", "Check that the file was written."),
+        "encoding_mismatch": (
+            "The file is not in the encoding that is set.",
+            "It has bytes that this encoding does not know.",
+            "Set `encoding` to what the file was written with, often utf-8, windows-1252 or utf-16.",
+        ),
+        "not_csv": (
+            "The file cannot be read as CSV.",
+            "It is binary, or a quotation mark is never closed.",
+            "Check the path, `quote_character` and `delimiter`.",
+        ),
+        "delimiter_mismatch": (
+            "The rows have one column only.",
+            "The file probably uses another delimiter.",
+            "Set `delimiter` to the character that separates the columns.",
+        ),
+        "ragged_rows": (
+            "The rows have different numbers of columns.",
+            "A row is damaged, or a value with the delimiter in it is not quoted.",
+            "Check the row, `delimiter` and `quote_character`.",
+        ),
+        "duplicate_columns": (
+            "Two columns have the same name, or one has none.",
+            "The header row is incomplete, or the file has no header.",
+            "Mend the header row, or set `has_header` to false.",
+        ),
+        "no_rows": ("The file has a header but no rows.", "It was just begun.", "Check that the file was written."),
+        "deadline": (
+            "The time was over before this step ended.",
+            "The target is slow or does not answer.",
+            "Try again with a longer time-out; check the target.",
+        ),
+        "file_too_large": (
+            "More of the file was read than may be read for a check.",
+            "A line or a value is extremely long.",
+            "Check that the file has the format that is set.",
+        ),
+        "not_reached": ("The step was not tried.", "An earlier step failed.", "Mend the earlier step first."),
+        "check_failed": ("The check failed.", "See the message.", "See the plugin's documentation."),
+        "plugin_error": (
+            "The plugin failed.",
+            "A defect of the plugin.",
+            "Report it to the plugin's author, with the versions from `wellhead types`.",
+        ),
+    },
+)
+
+CODES: dict[str, Code] = _REQUEST | _INPUT | _CONFLICT | _SERVICE | _CHECK

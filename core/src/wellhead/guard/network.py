@@ -1,0 +1,129 @@
+"""Connecting to a server on a user's behalf: names are resolved once, each address is judged, then dialled."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import Sequence
+
+from wellhead.errors import CheckFailedError
+from wellhead.guard.addresses import REFUSED_NAMES, is_refused
+
+MAX_ADDRESSES = 4
+
+SocketAddress = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int]]
+
+
+async def resolve(host: str, port: int) -> list[SocketAddress]:
+    """Resolve a host, and judge every address that it has.
+
+    Returns:
+        At most four addresses, in the order in which they are to be tried.
+
+    Raises:
+        CheckFailedError: `destination_rejected` if any of the addresses is never dialled.
+        OSError: The name could not be resolved.
+    """
+    if host.lower().rstrip(".") in REFUSED_NAMES:
+        raise CheckFailedError("destination_rejected")
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+    addresses = [(family, address) for family, _, _, _, address in found if family in {socket.AF_INET, socket.AF_INET6}]
+    if any(is_refused(str(address[0])) for _, address in addresses):
+        raise CheckFailedError("destination_rejected")
+    return addresses[:MAX_ADDRESSES]  # type: ignore[return-value]  # of the two families only
+
+
+async def dial(addresses: Sequence[SocketAddress]) -> GuardedStream:
+    """Connect to the first address that answers.
+
+    Raises:
+        OSError: None answered; the error is that of the last one.
+    """
+    last: OSError = OSError("no address")
+    for family, address in addresses:
+        try:
+            return await _dial(family, address)
+        except OSError as error:
+            last = error
+    raise last
+
+
+async def _dial(family: socket.AddressFamily, address: tuple[str, int] | tuple[str, int, int, int]) -> GuardedStream:
+    connection = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        connection.setblocking(False)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        await asyncio.get_running_loop().sock_connect(connection, address)
+        reader, writer = await asyncio.open_connection(sock=connection)
+    except BaseException:
+        connection.close()
+        raise
+    return GuardedStream(reader, writer)
+
+
+class GuardedStream:
+    """A TCP connection whose address was judged before it was dialled."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @property
+    def tls_version(self) -> str | None:
+        """The TLS version in use; None without TLS."""
+        tls = self._writer.get_extra_info("ssl_object")
+        version: str | None = None if tls is None else tls.version()
+        return version
+
+    async def read(self, size: int) -> bytes:
+        """Read exactly `size` bytes.
+
+        Raises:
+            CheckFailedError: `connection_lost`: the server closed the connection before that.
+        """
+        try:
+            return await self._reader.readexactly(size)
+        except asyncio.IncompleteReadError:
+            raise CheckFailedError("connection_lost") from None
+
+    async def write(self, data: bytes) -> None:
+        """Send bytes."""
+        self._writer.write(data)
+        await self._writer.drain()
+
+    async def start_tls(self, tls: ssl.SSLContext, *, server_hostname: str) -> None:
+        """Upgrade the connection to TLS.
+
+        Raises:
+            CheckFailedError: `protocol_error`: the server sent something that was not read, which somebody in between
+                could have slipped in.
+            OSError: The handshake failed.
+        """
+        _refuse_unread(self._reader)
+        await self._writer.start_tls(tls, server_hostname=server_hostname)
+
+    def hand_over(self, protocol: asyncio.Protocol) -> asyncio.Transport:
+        """Give the connection to a driver's protocol; the stream cannot be read or written afterwards."""
+        transport = self._writer.transport
+        _refuse_unread(self._reader)
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+        return transport  # type: ignore[return-value]  # a stream's transport reads and writes
+
+    def close(self) -> None:
+        """Close the connection."""
+        with contextlib.suppress(RuntimeError):  # the loop may be gone
+            self._writer.transport.abort()
+
+
+def _refuse_unread(reader: asyncio.StreamReader) -> None:
+    """Refuse what was received and not read.
+
+    Raises:
+        CheckFailedError: `protocol_error`.
+    """
+    if reader._buffer:  # type: ignore[attr-defined]  # noqa: SLF001  # there is no public way to see it
+        raise CheckFailedError("protocol_error")

@@ -1,0 +1,80 @@
+"""TLS contexts of our own: nothing of the environment goes into them, and nothing older than TLS 1.2 is spoken."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import ssl
+import tempfile
+from collections.abc import Iterator
+
+from wellhead.errors import CheckFailedError
+from wellhead.model.families import TlsMode
+
+
+def client_context(
+    mode: TlsMode,
+    *,
+    ca_certificate: str | None = None,
+    client_certificate: str | None = None,
+    client_key: str | None = None,
+) -> ssl.SSLContext | None:
+    """Make the TLS context of a client.
+
+    `ssl.create_default_context` is not used, because it writes the keys of sessions to `SSLKEYLOGFILE`.
+
+    Args:
+        mode: How the server is checked.
+        ca_certificate: Certificates (PEM) of the authorities to trust; the system's if None.
+        client_certificate: Certificate (PEM) to show to the server.
+        client_key: Its private key (PEM).
+
+    Returns:
+        The context; None for `disable`.
+
+    Raises:
+        CheckFailedError: `certificate_untrusted` or `client_certificate_invalid`, where a PEM text is damaged.
+    """
+    if mode == "disable":
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.check_hostname = mode == "verify-full"
+    context.verify_mode = ssl.CERT_NONE if mode == "require" else ssl.CERT_REQUIRED
+    try:
+        if ca_certificate is not None:
+            context.load_verify_locations(cadata=ca_certificate)
+        elif mode != "require":
+            context.load_default_certs()
+    except (ssl.SSLError, ValueError):
+        hint = "The text in 'ca_certificate' is damaged. Copy it again."
+        raise CheckFailedError("certificate_untrusted", hint=hint, fields=["/ca_certificate"]) from None
+    if client_certificate is not None and client_key is not None:
+        _show(context, client_certificate, client_key)
+    return context
+
+
+def _show(context: ssl.SSLContext, certificate: str, key: str) -> None:
+    """Let the context show a certificate. OpenSSL takes it from a file, so it gets one that is in memory only."""
+    with _file_of(f"{certificate}\n{key}\n") as path:
+        try:
+            context.load_cert_chain(path)
+        except (ssl.SSLError, OSError):
+            fields = ["/client_certificate", "/client_key"]
+            raise CheckFailedError("client_certificate_invalid", fields=fields) from None
+
+
+@contextlib.contextmanager
+def _file_of(text: str) -> Iterator[str]:
+    if not hasattr(os, "memfd_create"):  # macOS: a file that nobody else may read, for as long as it takes
+        with tempfile.NamedTemporaryFile("w", encoding="ascii") as file:
+            file.write(text)
+            file.flush()
+            yield file.name
+        return
+    descriptor = os.memfd_create("wellhead", os.MFD_CLOEXEC)
+    try:
+        os.write(descriptor, text.encode("utf-8"))
+        yield f"/proc/self/fd/{descriptor}"
+    finally:
+        os.close(descriptor)

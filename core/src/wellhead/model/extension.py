@@ -1,0 +1,89 @@
+"""The interface of a type: what a plugin provides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, get_args, runtime_checkable
+
+from wellhead.errors import TypeRefusedError
+from wellhead.model.parameters import parameters_of
+from wellhead.model.shape import shape_of
+from wellhead.model.source import DataSourceConfig
+from wellhead.model.validator import ValidatorClass
+
+API_VERSION = "1"
+
+
+@runtime_checkable
+class DataSourceTypeExtension(Protocol):
+    """What core asks of a type. `DataSourceType` is the ready-made way to provide it."""
+
+    def get_type_name(self) -> str:
+        """Return the type's name, such as `postgres`."""
+        ...
+
+    def get_model_class(self) -> type[DataSourceConfig]:
+        """Return the model of its configurations."""
+        ...
+
+    def get_validator_class(self) -> ValidatorClass | None:
+        """Return what validates them; None if the type cannot be validated."""
+        ...
+
+    def get_connection_parameters(self) -> list[dict[str, Any]]:
+        """Return the parameters that forms and the command line ask for."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DataSourceType:
+    """A type as a plain record: each fact is written once, the rest comes from the model.
+
+    Attributes:
+        model: The model; its `type` is a `Literal` of the type's name.
+        validator: A `Validator`, or a plain function of a configuration and a context; None if there is nothing
+            to validate.
+        title: The name for people; made from the type's name if left out.
+        description: One sentence; the first line of the model's docstring if left out.
+        icon: A short text or emoji for lists.
+        docs_url: Where the type is documented.
+        requires_api: The version of core's interface that it was made for.
+        errors: What exceptions of the driver mean: names of exception classes (of the exception or one of its bases)
+            to codes of checks.
+    """
+
+    model: type[DataSourceConfig]
+    validator: ValidatorClass | None = None
+    title: str | None = None
+    description: str | None = None
+    icon: str | None = None
+    docs_url: str | None = None
+    requires_api: str = API_VERSION
+    errors: Mapping[str, str] = field(default_factory=dict)
+
+    def get_type_name(self) -> str:
+        """Return the one value of the model's `type`.
+
+        Raises:
+            TypeRefusedError: `type` is not a `Literal` of one name.
+        """
+        names = get_args(self.model.model_fields["type"].annotation)
+        if len(names) != 1 or not isinstance(names[0], str):
+            raise TypeRefusedError(
+                "type-not-literal",
+                f'{self.model.__name__}.type must name the type, once: type: Literal["mytype"] = "mytype"',
+            )
+        return names[0]
+
+    def get_model_class(self) -> type[DataSourceConfig]:
+        """Return the model."""
+        return self.model
+
+    def get_validator_class(self) -> ValidatorClass | None:
+        """Return the validator."""
+        return self.validator
+
+    def get_connection_parameters(self) -> list[dict[str, Any]]:
+        """Return the parameters, derived from the model's fields."""
+        return parameters_of(shape_of(self.model))

@@ -1,0 +1,167 @@
+"""Turning pydantic's errors into problems that repeat nothing of what was sent.
+
+pydantic's messages, contexts and even locations can hold input; a plugin author's ValueError can hold a secret. So a
+problem is made from the error's type, from facts of the schema, and from a path that is checked against the document.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from wellhead.codes import CODES
+from wellhead.errors import InputProblem
+from wellhead.model.pointer import to_pointer
+from wellhead.model.shape import Fields, Shape
+from wellhead.model.source import SERVER_FIELDS
+
+_MAX_KEY = 64
+
+_WRONG_TYPE = {
+    "bool": "true or false",
+    "date": "a date, such as 2026-11-23",
+    "datetime": "an instant, such as 2026-11-23T08:00:00Z",
+    "dict": "an object",
+    "float": "a number",
+    "int": "an integer",
+    "list": "a list",
+    "model": "an object",
+    "string": "a string",
+    "uuid": "a UUID",
+}
+_LIMITS = {
+    "greater_than": ("out_of_range", "Must be more than {gt}."),
+    "greater_than_equal": ("out_of_range", "Must be at least {ge}."),
+    "less_than": ("out_of_range", "Must be less than {lt}."),
+    "less_than_equal": ("out_of_range", "Must be at most {le}."),
+    "multiple_of": ("out_of_range", "Must be a multiple of {multiple_of}."),
+    "string_too_long": ("too_long", "Must have at most {max_length} characters."),
+    "string_too_short": ("too_short", "Must have at least {min_length} characters."),
+    "too_long": ("too_many", "Must have at most {max_length} items."),
+    "too_short": ("too_short", "Must have at least {min_length} items."),
+    "string_pattern_mismatch": ("bad_format", "Must match the pattern {pattern}."),
+}
+_SIMPLE = {
+    "missing": ("required", "The field is required."),
+    "extra_forbidden": ("unknown_field", "There is no field of this name."),
+    "value_error": ("value_error", "The value breaks a rule of the type."),
+    "assertion_error": ("value_error", "The value breaks a rule of the type."),
+}
+
+
+def problems_of(error: ValidationError, document: Mapping[str, Any], shape: Shape) -> list[InputProblem]:
+    """Turn pydantic's errors into problems, one each.
+
+    Args:
+        error: What validating the document with the model of the shape raised.
+        document: What was validated; only its structure is looked at, and that no secret of it is repeated.
+        shape: The shape of the model.
+    """
+    hidden = {value for _, value in shape.secrets(document) if isinstance(value, str)}
+    found: dict[tuple[str, str], InputProblem] = {}
+    for item in error.errors(include_url=False, include_input=False):
+        path = _path(item["loc"], document)
+        if any(part in hidden for part in path):
+            path = path[:-1]
+        problem = _problem(item, path, shape)
+        found.setdefault((problem.pointer, problem.code), problem)
+    return list(found.values())
+
+
+def unknown_key(key: str, known: Collection[str], parents: tuple[str, ...] = ()) -> InputProblem:
+    """Make the problem of a key that nobody knows, with the known one that is most like it as a hint."""
+    code, message = _SIMPLE["extra_forbidden"]
+    close = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+    return InputProblem(
+        to_pointer((*parents, key[:_MAX_KEY])), code, message, f"Did you mean '{close[0]}'?" if close else None
+    )
+
+
+def _problem(item: Mapping[str, Any], path: tuple[str, ...], shape: Shape) -> InputProblem:
+    kind = item["type"]
+    if kind == "extra_forbidden" and path:
+        return unknown_key(path[-1], _known_fields(shape, path[:-1]), path[:-1])
+    code, message, allowed = _explain(kind, item.get("ctx") or {}, path, shape)
+    entry = CODES[code]
+    hint = None if code in _GENERIC else entry.remedy
+    return InputProblem(to_pointer(path), code, message, hint, allowed)
+
+
+_GENERIC = {"wrong_type", "out_of_range", "too_short", "too_long", "too_many", "bad_format", "not_allowed", "required"}
+
+
+def _explain(
+    kind: str, context: Mapping[str, Any], path: tuple[str, ...], shape: Shape
+) -> tuple[str, str, tuple[Any, ...] | None]:
+    """Return code, message and allowed values for one kind of pydantic error."""
+    if kind in _SIMPLE:
+        return *_SIMPLE[kind], None
+    if kind in _LIMITS:
+        code, message = _LIMITS[kind]
+        return code, message.format_map(context), None
+    if kind in {"literal_error", "enum", "union_tag_invalid"}:
+        allowed = _allowed(path, shape)
+        return "not_allowed", "The value is not one of those allowed.", allowed
+    if kind in CODES:  # raised by core's own field types, which use the codes of the catalogue
+        return kind, CODES[kind].title, None
+    for prefix, wanted in _WRONG_TYPE.items():
+        if kind.startswith(prefix):
+            return "wrong_type", f"Must be {wanted}.", None
+    return "value_error", "The value breaks a rule of the type.", None
+
+
+def _path(location: tuple[int | str, ...], document: Any) -> tuple[str, ...]:
+    """Keep of a location what is a path in the document; names of union members and the like drop out."""
+    path: list[str] = []
+    node = document
+    for index, part in enumerate(location):
+        is_last = index == len(location) - 1
+        if isinstance(node, Mapping) and part in node:
+            node = node[part]
+        elif isinstance(node, list) and isinstance(part, int) and part < len(node):
+            node = node[part]
+        elif part == "[key]" or not (is_last and isinstance(node, Mapping) and isinstance(part, str)):
+            continue
+        path.append(str(part)[:_MAX_KEY])
+    return tuple(path)
+
+
+def _known_fields(shape: Shape, parents: tuple[str, ...]) -> list[str]:
+    if not parents:
+        return [name for name in shape.model.model_fields if name not in SERVER_FIELDS]
+    model = _model_at(shape.model, parents)
+    if model is not None:
+        return list(model.model_fields)
+    node = shape.node_at(parents)
+    return list(node.fields) if isinstance(node, Fields) else []
+
+
+def _model_at(model: type[BaseModel], path: tuple[str, ...]) -> type[BaseModel] | None:
+    """Find the nested model that stands at a path of plain fields."""
+    for part in path:
+        info = model.model_fields.get(part)
+        candidates = [] if info is None else [item for item in _flat(info.annotation) if isinstance(item, type)]
+        nested = [item for item in candidates if issubclass(item, BaseModel)]
+        if len(nested) != 1:
+            return None
+        model = nested[0]
+    return model
+
+
+def _allowed(path: tuple[str, ...], shape: Shape) -> tuple[Any, ...] | None:
+    """Read the allowed values from the schema of the field, never from the error."""
+    parent = _model_at(shape.model, path[:-1]) if path else None
+    if parent is None or path[-1] not in parent.model_fields:
+        return None
+    values = [item for item in _flat(parent.model_fields[path[-1]].annotation) if isinstance(item, str | int)]
+    return tuple(values) or None
+
+
+def _flat(annotation: Any) -> Iterator[Any]:
+    """Go through an annotation and everything inside it."""
+    yield annotation
+    for argument in getattr(annotation, "__args__", ()):
+        yield from _flat(argument)

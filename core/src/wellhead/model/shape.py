@@ -1,0 +1,184 @@
+"""The shape of a type's model: where its secrets are, at any depth, and which of its fields secrets are bound to."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from wellhead.errors import TypeRefusedError
+from wellhead.model.markers import is_harmless
+from wellhead.model.pointer import Path
+from wellhead.model.secret import Secret
+from wellhead.model.source import BASE_FIELDS, DataSourceConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A value without a secret in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretLeaf:
+    """A secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """A model, by field name; of a union of models, all their fields."""
+
+    fields: Mapping[str, Node]
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """A map whose values have secrets in them."""
+
+    values: Node
+
+
+_MAX_NESTING = 16
+
+Node = Plain | SecretLeaf | Fields | Map
+PLAIN, SECRET = Plain(), SecretLeaf()
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What core knows of a type's model.
+
+    Attributes:
+        model: The model.
+        root: Where its secrets are.
+        bound: The names of the type's fields that secrets are bound to: all but secrets and harmless ones.
+        defaults: The defaults of the type's own fields, as JSON, of those that have one.
+    """
+
+    model: type[DataSourceConfig]
+    root: Fields
+    bound: frozenset[str]
+    defaults: Mapping[str, Any]
+
+    def secrets(self, document: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
+        """Go through the values that a document has where the model has secrets, with their paths."""
+        return _secrets(self.root, document, ())
+
+    def without_secrets(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a copy of a document with the secrets left out."""
+        copy: dict[str, Any] = _without_secrets(self.root, document)
+        return copy
+
+    def secret_fields(self) -> frozenset[str]:
+        """Return the names of the top fields that are secrets or have secrets in them."""
+        return frozenset(name for name, node in self.root.fields.items() if _has_secret(node))
+
+    def node_at(self, path: Path) -> Node:
+        """Return what the model has at a path; `PLAIN` where it has nothing."""
+        node: Node = self.root
+        for part in path:
+            if isinstance(node, Fields):
+                node = node.fields.get(part, PLAIN)
+            elif isinstance(node, Map):
+                node = node.values
+            else:
+                return PLAIN
+        return node
+
+
+def shape_of(model: type[DataSourceConfig]) -> Shape:
+    """Read a model's shape.
+
+    Raises:
+        TypeRefusedError: A secret stands where it can have no identity, or a nested model is not strict.
+    """
+    fields = {name: _read(info.annotation, f"{model.__name__}.{name}") for name, info in model.model_fields.items()}
+    own = {name: info for name, info in model.model_fields.items() if name not in BASE_FIELDS}
+    bound = frozenset(name for name, info in own.items() if fields[name] is not SECRET and not is_harmless(info))
+    return Shape(model, Fields(fields), bound, {name: d for name, info in own.items() for d in _default(info)})
+
+
+def _default(info: FieldInfo) -> Iterator[Any]:
+    if not info.is_required():
+        default = info.get_default(call_default_factory=True, validated_data={})
+        yield default.model_dump(mode="json") if isinstance(default, BaseModel) else default
+
+
+def _read(annotation: Any, place: str) -> Node:
+    """Read the shape of one annotation; `place` names it in errors."""
+    if annotation is Secret:
+        return SECRET
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _read(arguments[0], place)
+    if origin in {Union, types.UnionType}:
+        return _merge([_read(argument, place) for argument in arguments if argument is not types.NoneType], place)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return _read_model(annotation, place)
+    inner = [_read(argument, place) for argument in arguments if not isinstance(argument, str | int | bool | bytes)]
+    if not any(_has_secret(node) for node in inner):
+        return PLAIN
+    if isinstance(origin, type) and issubclass(origin, Mapping) and inner[0] is PLAIN:
+        return Map(inner[1])
+    raise TypeRefusedError(
+        "secret-in-list",
+        f"{place} has a secret in a list or a tuple, whose items have no name by which a stored secret could be kept. "
+        "Use a map: dict[str, wellhead.Secret].",
+    )
+
+
+def _read_model(model: type[BaseModel], place: str) -> Node:
+    if place.count(".") > _MAX_NESTING:
+        raise TypeRefusedError("recursive-model", f"{place} holds itself; a configuration has a fixed depth.")
+    fields = {name: _read(info.annotation, f"{place}.{name}") for name, info in model.model_fields.items()}
+    if model.model_config.get("extra") != "forbid":
+        raise TypeRefusedError(
+            "nested-model-not-strict",
+            f"{place} holds {model.__name__}, which takes unknown fields. "
+            'Add model_config = pydantic.ConfigDict(extra="forbid", frozen=True) to it.',
+        )
+    return Fields(fields)
+
+
+def _has_secret(node: Node) -> bool:
+    if isinstance(node, Fields):
+        return any(_has_secret(inner) for inner in node.fields.values())
+    return node is SECRET or (isinstance(node, Map) and _has_secret(node.values))
+
+
+def _merge(nodes: list[Node], place: str) -> Node:
+    """Merge the members of a union into one shape in which each place is either a secret or not."""
+    kinds = {type(node) for node in nodes}
+    if not any(_has_secret(node) for node in nodes):
+        return PLAIN
+    if len(nodes) == 1 or kinds == {SecretLeaf}:
+        return nodes[0]
+    if kinds == {Fields}:
+        merged: dict[str, Node] = {}
+        for node in nodes:
+            for name, inner in node.fields.items() if isinstance(node, Fields) else ():
+                merged[name] = _merge([merged[name], inner], f"{place}.{name}") if name in merged else inner
+        return Fields(merged)
+    raise TypeRefusedError(
+        "ambiguous-secret",
+        f"{place} is a secret in one form of its value and not in another. Make it a secret in all, or none.",
+    )
+
+
+def _secrets(node: Node, value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+    if node is SECRET:
+        yield path, value
+    elif isinstance(value, Mapping) and isinstance(node, Fields | Map):
+        for name, inner in value.items():
+            below = node.fields.get(name, PLAIN) if isinstance(node, Fields) else node.values
+            yield from _secrets(below, inner, (*path, name))
+
+
+def _without_secrets(node: Node, value: Any) -> Any:
+    if not isinstance(value, Mapping) or not isinstance(node, Fields | Map):
+        return value
+    below = {name: node.fields.get(name, PLAIN) if isinstance(node, Fields) else node.values for name in value}
+    return {name: _without_secrets(below[name], inner) for name, inner in value.items() if below[name] is not SECRET}

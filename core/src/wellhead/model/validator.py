@@ -1,0 +1,147 @@
+"""What an author of a validator writes, and what core gives to it."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from typing import Any, BinaryIO, ClassVar, Generic, ParamSpec, Protocol, TypeVar
+
+from wellhead.model.families import DatabaseDataSource
+from wellhead.model.source import DataSourceConfig
+
+ConfigT_contra = TypeVar("ConfigT_contra", bound=DataSourceConfig, contravariant=True)
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class CheckStep(AbstractAsyncContextManager[None], AbstractContextManager[None], Protocol):
+    """One step of a validation, entered by `async with`, or by `with` in a plain function."""
+
+
+class Stream(Protocol):
+    """A guarded TCP connection to a data source."""
+
+    @property
+    def tls_version(self) -> str | None:
+        """The TLS version in use, such as `TLSv1.3`; None without TLS."""
+        ...
+
+    async def read(self, size: int) -> bytes:
+        """Read exactly `size` bytes.
+
+        Raises:
+            CheckFailedError: `connection_lost`.
+        """
+        ...
+
+    async def write(self, data: bytes) -> None:
+        """Send bytes."""
+        ...
+
+    async def start_tls(self, tls: ssl.SSLContext, *, server_hostname: str) -> None:
+        """Upgrade the connection to TLS; what the server sent before that and was not read is refused."""
+        ...
+
+    def hand_over(self, protocol: asyncio.Protocol) -> asyncio.Transport:
+        """Give the connection to a driver's protocol; the stream cannot be read or written afterwards."""
+        ...
+
+    def close(self) -> None:
+        """Close the connection."""
+        ...
+
+
+class ValidationContext(Protocol):
+    """What a validator gets besides the configuration."""
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until the deadline, 0 or more."""
+        ...
+
+    def check(self, name: str, *, fields: Sequence[str] = ()) -> CheckStep:
+        """Run one named step: leaving it records its outcome, an exception in it makes it fail.
+
+        A driver's exception becomes a code by the type's table of errors, `CheckFailedError` says its own; the
+        validation ends there.
+
+        Args:
+            name: The step, such as `authenticate`.
+            fields: JSON Pointers of the fields to look at if it fails.
+        """
+        ...
+
+    def warn(self, code: str, message: str | None = None, *, hint: str | None = None) -> None:
+        """Let the running check end with a warning instead of `passed`.
+
+        Args:
+            code: A code of the catalogue, or one of the plugin's own.
+            message: What was found; the catalogue's title if left out.
+            hint: What to do about it; the catalogue's remedy if left out.
+        """
+        ...
+
+    def detail(self, name: str, value: str | float | bool | list[str] | None) -> None:
+        """Add a fact to the result's details, such as the server's version."""
+        ...
+
+    def open(self, path: str) -> BinaryIO:
+        """Open a file for reading, below the workspace or a root of the settings.
+
+        Raises:
+            CheckFailedError: `file_unavailable`, or `file_unreadable`.
+        """
+        ...
+
+    async def connect(
+        self, host: str, port: int, *, tls: ssl.SSLContext | None = None, fields: Sequence[str] = ("/host", "/port")
+    ) -> Stream:
+        """Connect to a server: records the checks `resolve` and `connect`, with `tls` given also `tls`.
+
+        Args:
+            host: Host name or IP address.
+            port: TCP port.
+            tls: Start TLS at once, and check the certificate as this context says.
+            fields: JSON Pointers of the fields that host and port come from.
+        """
+        ...
+
+    def tls(self, config: DatabaseDataSource) -> ssl.SSLContext | None:
+        """Make the TLS context that the fields of a database ask for; None for `tls_mode` `disable`.
+
+        Warns in the running check where the configuration is not safe.
+
+        Raises:
+            CheckFailedError: `client_certificate_invalid`, or `certificate_untrusted` for a damaged CA certificate.
+        """
+        ...
+
+    async def in_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a blocking function in a thread."""
+        ...
+
+
+class Validator(ABC, Generic[ConfigT_contra]):
+    """Finds out whether a data source works. A new instance is made for each validation.
+
+    Attributes:
+        steps: The names of the checks in their order; those that are not reached are reported as `skipped`.
+    """
+
+    steps: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    async def validate(self, config: ConfigT_contra, context: ValidationContext) -> None:
+        """Run the checks, in order; return when all is well.
+
+        Args:
+            config: The configuration, with its secrets in clear (`config.password.reveal()`).
+            context: Records the checks, opens files and connections.
+        """
+
+
+ValidatorClass = type[Validator[Any]] | Callable[..., Any]
+"""A `Validator`, another class with a method `validate`, or a plain function of a configuration and a context."""

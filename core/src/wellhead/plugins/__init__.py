@@ -1,0 +1,1 @@
+"""Finding and loading plugins, and the registry of the types that they provide."""

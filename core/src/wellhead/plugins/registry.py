@@ -1,0 +1,194 @@
+"""The registry: which types there are, and what each is made of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.errors import PydanticUserError
+
+from wellhead.errors import TypeRefusedError, UnknownTypeError
+from wellhead.model.extension import DataSourceType, DataSourceTypeExtension
+from wellhead.model.shape import Shape, shape_of
+from wellhead.model.source import BASE_FIELDS, RESERVED_FIELDS, TYPE_NAME, DataSourceConfig
+from wellhead.model.validator import ValidatorClass
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredType:
+    """One type in the registry.
+
+    Attributes:
+        name: Its name, such as `postgres`.
+        shape: What core knows of its model.
+        validator: What validates its data sources; None if nothing does.
+        parameters: What forms and the command line ask for.
+        title: Its name for people.
+        description: One sentence.
+        icon: A short text or emoji.
+        docs_url: Where it is documented.
+        errors: What exceptions of its driver mean: class names to codes of checks.
+        distribution: The name of the distribution that provides it; None if it was registered by hand.
+        version: The distribution's version.
+    """
+
+    name: str
+    shape: Shape
+    validator: ValidatorClass | None
+    parameters: tuple[dict[str, Any], ...]
+    title: str
+    description: str | None = None
+    icon: str | None = None
+    docs_url: str | None = None
+    errors: Mapping[str, str] = field(default_factory=dict)
+    distribution: str | None = None
+    version: str | None = None
+
+    @property
+    def model(self) -> type[DataSourceConfig]:
+        """The model of its configurations."""
+        return self.shape.model
+
+
+class DataSourceTypeRegistry:
+    """The types that there are. An object like any other: two may live in one process."""
+
+    def __init__(self) -> None:
+        self._types: dict[str, RegisteredType] = {}
+
+    def register_type(
+        self, type_name: str, model_class: type[DataSourceConfig], validator_class: ValidatorClass | None
+    ) -> None:
+        """Register a type made of a model and a validator.
+
+        Raises:
+            TypeRefusedError: It breaks a rule, or the name is taken.
+        """
+        described = describe(DataSourceType(model_class, validator_class))
+        if described.name != type_name:
+            raise TypeRefusedError(
+                "name-mismatch", f"The model's type is '{described.name}', but it is registered as '{type_name}'."
+            )
+        self.add(described)
+
+    def add(self, described: RegisteredType) -> None:
+        """Add a type that `describe` has checked.
+
+        Raises:
+            TypeRefusedError: The name is taken.
+        """
+        if described.name in self._types:
+            other = self._types[described.name].distribution
+            raise TypeRefusedError("name-taken", f"There is a type '{described.name}' already, from {other or 'here'}.")
+        self._types[described.name] = described
+
+    def get_type(self, type_name: str) -> tuple[type[DataSourceConfig], ValidatorClass | None]:
+        """Return a type's model and validator.
+
+        Raises:
+            UnknownTypeError: No such type is registered.
+        """
+        found = self.describe(type_name)
+        return found.model, found.validator
+
+    def describe(self, type_name: str) -> RegisteredType:
+        """Return all that is known of a type.
+
+        Raises:
+            UnknownTypeError: No such type is registered.
+        """
+        try:
+            return self._types[type_name]
+        except KeyError:
+            raise unknown_type(self.list_types()) from None
+
+    def find(self, type_name: str) -> RegisteredType | None:
+        """Return all that is known of a type; None if it is not registered."""
+        return self._types.get(type_name)
+
+    def list_types(self) -> list[str]:
+        """Return the names of the types, sorted."""
+        return sorted(self._types)
+
+
+def unknown_type(installed: list[str]) -> UnknownTypeError:
+    """Make the error for a type that nobody provides, with what is installed or what to install."""
+    if installed:
+        return UnknownTypeError(f"No such type; installed: {', '.join(installed)}.", installed=installed)
+    return UnknownTypeError("No type is installed. Install one, for example: pip install wellhead-files")
+
+
+def describe(extension: DataSourceTypeExtension) -> RegisteredType:
+    """Check a type against the rules of the registry, and read all that core needs of it.
+
+    Raises:
+        TypeRefusedError: It breaks a rule; the message says which, and how to mend it.
+    """
+    model = extension.get_model_class()
+    name = extension.get_type_name()
+    _check_name(name)
+    shape = _check_model(name, model)
+    validator = extension.get_validator_class()
+    if validator is not None and not callable(validator):
+        raise TypeRefusedError("validator-not-callable", f"The validator of '{name}' is neither a class nor a function.")
+    more = extension if isinstance(extension, DataSourceType) else DataSourceType(model)
+    summary = (model.__doc__ or "").strip().partition("\n")[0]
+    return RegisteredType(
+        name=name,
+        shape=shape,
+        validator=validator,
+        parameters=tuple(extension.get_connection_parameters()),
+        title=more.title or name.replace("-", " ").capitalize(),
+        description=more.description or summary or None,
+        icon=more.icon,
+        docs_url=more.docs_url,
+        errors=more.errors,
+    )
+
+
+def _check_name(name: object) -> None:
+    if not isinstance(name, str) or not 2 <= len(name) <= 32 or not re.fullmatch(TYPE_NAME, name):  # noqa: PLR2004  # the contract's limits
+        raise TypeRefusedError(
+            "type-name", "A type's name has 2 to 32 characters: lower-case letters, digits, and single inner hyphens."
+        )
+
+
+def _check_model(name: str, model: object) -> Shape:
+    if not isinstance(model, type) or not issubclass(model, DataSourceConfig):
+        raise TypeRefusedError("model-base", f"The model of '{name}' does not derive from wellhead.DataSourceConfig.")
+    annotation = model.model_fields["type"].annotation
+    if get_origin(annotation) is not Literal or get_args(annotation) != (name,):
+        raise TypeRefusedError("type-not-literal", f'{model.__name__} must say: type: Literal["{name}"] = "{name}"')
+    if model.model_config.get("extra") != "forbid" or not model.model_config.get("frozen"):
+        raise TypeRefusedError("model-config", f"{model.__name__} must keep extra='forbid' and frozen=True.")
+    if model.model_computed_fields:
+        raise TypeRefusedError("computed-field", f"{model.__name__} has a computed field; those cannot be stored.")
+    _check_fields(model)
+    shape = shape_of(model)
+    _check_defaults(model, shape)
+    try:
+        model.model_json_schema(mode="validation")
+    except PydanticUserError as error:
+        raise TypeRefusedError("no-schema", f"{model.__name__} has a field without a JSON Schema.") from error
+    return shape
+
+
+def _check_fields(model: type[DataSourceConfig]) -> None:
+    for name, info in model.model_fields.items():
+        if name in BASE_FIELDS:
+            redefined = [base for base in model.__mro__ if name in base.__dict__.get("__annotations__", {})]
+            if name != "type" and redefined[0] is not DataSourceConfig:
+                raise TypeRefusedError("base-field", f"{model.__name__} redefines '{name}', a field of every type.")
+        elif name in RESERVED_FIELDS or name == "connection_string":
+            raise TypeRefusedError("reserved-name", f"{model.__name__} defines '{name}', which is reserved for core.")
+        if info.alias is not None or info.validation_alias is not None or info.serialization_alias is not None:
+            raise TypeRefusedError("alias", f"{model.__name__}.{name} has an alias; a field has one name everywhere.")
+
+
+def _check_defaults(model: type[BaseModel], shape: Shape) -> None:
+    for name in shape.secret_fields():
+        if shape.defaults.get(name):
+            raise TypeRefusedError("default-secret", f"{model.__name__}.{name} is a secret with a default value.")

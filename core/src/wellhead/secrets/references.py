@@ -1,0 +1,77 @@
+"""References to secrets: `env:NAME` and `file:/path`, looked up at the moment of use, where the settings allow it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+_MAX_SIZE = 64 * 1024
+
+
+class UnresolvedReferenceError(Exception):
+    """A reference does not resolve; the text says why, without any value."""
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """Which references may be looked up, and how.
+
+    Attributes:
+        names: Patterns of variable names that are allowed, such as `PG_*`; never `WELLHEAD_*`.
+        directories: Directories below which files may be read.
+        environment: The variables.
+        forbidden: Paths that are never read: the key ring, the store, the token.
+    """
+
+    names: Sequence[str] = ()
+    directories: Sequence[Path] = ()
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    forbidden: Sequence[Path] = ()
+
+    def resolve(self, reference: str) -> str:
+        """Look a reference up.
+
+        Returns:
+            The value; of a file, its text without the line break at the end.
+
+        Raises:
+            UnresolvedReferenceError: It is not allowed, or there is nothing.
+        """
+        kind, _, target = reference.partition(":")
+        value = self._variable(target) if kind == "env" else self._file(Path(target))
+        if not value:
+            raise UnresolvedReferenceError("it is empty")
+        return value
+
+    def _variable(self, name: str) -> str:
+        allowed = any(fnmatchcase(name, pattern) for pattern in self.names)
+        if not allowed or name.upper().startswith("WELLHEAD"):
+            raise UnresolvedReferenceError("the settings do not allow this variable: see WELLHEAD_REFERENCE_ENV")
+        if name not in self.environment:
+            raise UnresolvedReferenceError("the variable is not set in the service's environment")
+        return self.environment[name]
+
+    def _file(self, path: Path) -> str:
+        real = path.resolve()
+        below = any(real.is_relative_to(directory.resolve()) for directory in self.directories)
+        kept_out = any(real.is_relative_to(other.resolve()) for other in self.forbidden)
+        if not path.is_absolute() or not below or kept_out:
+            raise UnresolvedReferenceError("the settings do not allow this file: see WELLHEAD_REFERENCE_DIRS")
+        try:
+            descriptor = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            with open(descriptor, "rb") as file:
+                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    raise UnresolvedReferenceError("it is not an ordinary file")
+                content = file.read(_MAX_SIZE + 1)
+        except OSError as error:
+            raise UnresolvedReferenceError("the file cannot be read") from error
+        if len(content) > _MAX_SIZE:
+            raise UnresolvedReferenceError("the file is too large to be a secret")
+        try:
+            return content.decode("utf-8").removesuffix("\n").removesuffix("\r")
+        except UnicodeDecodeError:
+            raise UnresolvedReferenceError("the file is not UTF-8") from None

@@ -1,0 +1,141 @@
+"""The settings: environment variables `WELLHEAD_…`, and keys of one TOML file. The table in the docs is made from it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from wellhead.errors import SettingsError
+
+PREFIX = "WELLHEAD_"
+
+
+def default_config_directory() -> Path:
+    """Return the user's configuration directory for Wellhead (XDG Base Directory Specification)."""
+    base = os.environ.get("XDG_CONFIG_HOME") or str(Path("~/.config").expanduser())
+    return Path(base) / "wellhead"
+
+
+Words = Annotated[tuple[str, ...], NoDecode]
+Paths = Annotated[tuple[Path, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """All settings. A variable wins over the file; a list is written with commas in a variable."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    workspace: Path = Field(Path(), description="The directory whose `.datasources` holds the data sources.")
+    config_dir: Path = Field(
+        default_factory=default_config_directory,
+        description="The directory for the key ring and the token; `~/.config/wellhead` if not set.",
+    )
+    key_file: Path | None = Field(None, description="The key ring; `keys.json` in the configuration directory if not set.")
+    token: str | None = Field(
+        None,
+        repr=False,
+        pattern=r"^[\x21-\x7e]{16,512}$",
+        description="The token of the REST API, 16 or more visible ASCII characters; made and kept in `token` in the "
+        "configuration directory if not set.",
+    )
+    host: str = Field("127.0.0.1", description="The address that `wellhead serve` listens on.")
+    port: int = Field(8000, ge=0, le=65535, description="The port that `wellhead serve` listens on; 0 takes a free one.")
+    allowed_hosts: Words = Field(
+        (), description="Host names under which the REST API answers, besides localhost and the address it listens on."
+    )
+    file_roots: Paths = Field((), description="Directories below which data sources may name files by absolute paths.")
+    reference_env: Words = Field(
+        (), description="Patterns of variables that secrets may refer to, such as `PG_*`; never `WELLHEAD_*`."
+    )
+    reference_dirs: Paths = Field((), description="Directories below which secrets may refer to files.")
+    validation_timeout: float = Field(10.0, gt=0, le=3600, description="Seconds that a validation may take.")
+    validation_timeout_max: float = Field(
+        60.0, gt=0, le=3600, description="The most seconds that a request may give to a validation."
+    )
+    log_level: str = Field(
+        "info", pattern="^(debug|info|warning|error)$", description="What is logged: debug, info, warning or error."
+    )
+
+    @field_validator("allowed_hosts", "file_roots", "reference_env", "reference_dirs", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("file_roots", "reference_dirs")
+    @classmethod
+    def _absolute(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
+        if not all(path.is_absolute() for path in value):
+            raise ValueError("must be absolute paths")
+        return value
+
+    @property
+    def key_path(self) -> Path:
+        """Where the key ring is."""
+        return self.key_file or self.config_dir / "keys.json"
+
+    @property
+    def token_path(self) -> Path:
+        """Where the token is kept."""
+        return self.config_dir / "token"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take what the caller says, then variables; a file comes in by `load_settings`."""
+        return init_settings, env_settings
+
+
+def load_settings(config_file: Path | None = None, **given: Any) -> Settings:
+    """Read the settings.
+
+    Args:
+        config_file: A TOML file whose keys are the settings' names.
+        **given: Settings that win over everything else; None counts as not given.
+
+    Raises:
+        SettingsError: A setting does not fit; the message names each, with its rule.
+    """
+    chosen = {name: value for name, value in given.items() if value is not None}
+    try:
+        from_file = {} if config_file is None else _read_file(config_file)
+        variables = {name for name in Settings.model_fields if PREFIX + name.upper() in os.environ}
+        defaults = {name: value for name, value in from_file.items() if name not in variables}
+        return Settings(**{**defaults, **chosen})
+    except ValidationError as error:
+        lines = [f"{PREFIX}{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors() if item["loc"]]
+        raise SettingsError("Settings that do not fit. " + "; ".join(lines)) from None
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    """Read a TOML file of settings.
+
+    Raises:
+        SettingsError: It cannot be read, or has a key that is no setting.
+    """
+    try:
+        found = TomlConfigSettingsSource(Settings, path)()
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"The settings file {path} cannot be read as TOML.") from error
+    if not path.exists():
+        raise SettingsError(f"The settings file {path} does not exist.")
+    unknown = sorted(found.keys() - Settings.model_fields.keys())
+    if unknown:
+        known = ", ".join(Settings.model_fields)
+        raise SettingsError(f"The settings file {path} has keys that are no settings: {', '.join(unknown)}. Known: {known}.")
+    return found

@@ -1,0 +1,235 @@
+"""The directory of a store: opened once, everything in it reached through the descriptor, errors translated."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from wellhead.errors import (
+    DurabilityUnknownError,
+    InsufficientStorageError,
+    StorageError,
+    StorageIOError,
+    StoreReadOnlyError,
+    StoreUnavailableError,
+)
+
+STORE_NAME = ".datasources"
+_TEMPORARY = re.compile(r"\.tmp-[0-9a-f]{16}")
+_SWEEP_AGE = 600.0
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class StoreDirectory:
+    """The `.datasources` directory of a workspace. It is made when something is first written."""
+
+    def __init__(self, workspace: Path) -> None:
+        self.path = workspace / STORE_NAME
+        self._descriptor: int | None = None
+
+    def open(self) -> int | None:
+        """Return the directory's descriptor; None if there is no such directory yet.
+
+        Raises:
+            StoreUnavailableError: It is a link, others may write to it, or it was removed while in use.
+        """
+        if self._descriptor is None:
+            try:
+                self._descriptor = self._open()
+            except FileNotFoundError:
+                return None
+        elif not self._is_in_place(self._descriptor):
+            raise StoreUnavailableError(f"{self.path} was moved or removed. Put it back; it is not made anew.")
+        return self._descriptor
+
+    def open_for_writing(self) -> int:
+        """Return the directory's descriptor; make the directory if there is none, readable for its owner only.
+
+        Raises:
+            StoreUnavailableError: As `open`.
+            StorageError: It cannot be made.
+        """
+        descriptor = self.open()
+        if descriptor is None:
+            with translated():
+                self.path.mkdir(mode=0o700, exist_ok=True)
+                self._descriptor = descriptor = self._open()
+                self._ignore_in_git(descriptor)
+                sync_directory_at(self.path.parent)
+        return descriptor
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _open(self) -> int:
+        try:
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except NotADirectoryError:
+            raise StoreUnavailableError(f"{self.path} is a link or a file. A store is an ordinary directory.") from None
+        except PermissionError:
+            raise StoreUnavailableError(f"{self.path} may not be read by this user.") from None
+        seen = os.fstat(descriptor)
+        if seen.st_mode & 0o022:
+            os.close(descriptor)
+            raise StoreUnavailableError(f"{self.path} may be written by others. Change that: chmod 700 {self.path}")
+        if seen.st_uid not in {os.geteuid(), 0}:
+            os.close(descriptor)
+            raise StoreUnavailableError(f"{self.path} belongs to another user. Run Wellhead as that user.")
+        return descriptor
+
+    def _is_in_place(self, descriptor: int) -> bool:
+        try:
+            return os.path.samestat(os.stat(self.path, follow_symlinks=False), os.fstat(descriptor))
+        except FileNotFoundError:
+            return False
+
+    def _ignore_in_git(self, descriptor: int) -> None:
+        """Keep the store out of git: a password in a repository's history is there for good."""
+        try:
+            ignore = os.open(".gitignore", _NEW, 0o600, dir_fd=descriptor)
+        except FileExistsError:
+            return
+        with open(ignore, "wb") as file:
+            file.write(b"*\n")
+
+
+def read_file(directory: int, name: str, limit: int) -> tuple[bytes, os.stat_result] | None:
+    """Read an ordinary file of the directory.
+
+    Args:
+        directory: The directory's descriptor.
+        name: The file's name.
+        limit: The most bytes to read; one more is read to show that there is more.
+
+    Returns:
+        Content and metadata; None if there is no such file.
+
+    Raises:
+        OSError: It cannot be read, or is not an ordinary file.
+    """
+    try:
+        descriptor = os.open(name, _READ, dir_fd=directory)
+    except FileNotFoundError:
+        return None
+    try:
+        seen = os.fstat(descriptor)
+        if not stat.S_ISREG(seen.st_mode):
+            raise OSError(errno.EINVAL, "not an ordinary file")
+        chunks = []
+        left = limit + 1
+        while left > 0 and (chunk := os.read(descriptor, left)):
+            chunks.append(chunk)
+            left -= len(chunk)
+        return b"".join(chunks), seen
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def temporary_file(directory: int, content: bytes, *, durable: bool) -> Iterator[str]:
+    """Write a file under a random name, for renaming; what is left of it afterwards is removed.
+
+    Args:
+        directory: The directory's descriptor.
+        content: What to write.
+        durable: Wait until the content is on disk.
+
+    Yields:
+        The random name.
+
+    Raises:
+        StorageError: It could not be written.
+    """
+    name = f".tmp-{secrets.token_hex(8)}"
+    with translated():
+        descriptor = os.open(name, _NEW, 0o600, dir_fd=directory)
+        try:
+            try:
+                view = memoryview(content)
+                while view:
+                    view = view[os.write(descriptor, view) :]
+                if durable:
+                    os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            yield name
+        except BaseException:
+            remove_quietly(directory, name)
+            raise
+
+
+def remove_quietly(directory: int, name: str) -> None:
+    """Remove a file; if that fails, a later sweep does it, and the first error is the one to report."""
+    try:
+        os.unlink(name, dir_fd=directory)
+    except OSError:
+        return
+
+
+def sync_directory(directory: int) -> None:
+    """Wait until the directory's entries are on disk.
+
+    Raises:
+        DurabilityUnknownError: The disk did not confirm it.
+    """
+    try:
+        os.fsync(directory)
+    except OSError as error:
+        raise DurabilityUnknownError(
+            "The change is made, but the disk did not confirm it. Send the same change again."
+        ) from error
+
+
+def sync_directory_at(path: Path) -> None:
+    """Wait until a directory's entries are on disk.
+
+    Raises:
+        OSError: The disk did not confirm it.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sweep(directory: int) -> None:
+    """Remove temporary files that a crash left: our own, and older than ten minutes."""
+    with os.scandir(directory) as found:
+        for item in found:
+            if not _TEMPORARY.fullmatch(item.name):
+                continue
+            seen = item.stat(follow_symlinks=False)
+            if seen.st_uid == os.geteuid() and time.time() - seen.st_mtime > _SWEEP_AGE:
+                remove_quietly(directory, item.name)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn the errors of the operating system into errors of the store."""
+    try:
+        yield
+    except OSError as error:
+        raise storage_error(error) from error
+
+
+def storage_error(error: OSError) -> StorageError:
+    """Return the store's error for one of the operating system."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return InsufficientStorageError("The disk is full. Nothing was changed.")
+    if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
+        return StoreReadOnlyError("The store cannot be written. Nothing was changed.")
+    if error.errno in {errno.EMFILE, errno.ENFILE, errno.ENOLCK, errno.ENOTSUP}:
+        return StoreUnavailableError("The operating system refuses files or locks just now. Try again.")
+    return StorageIOError("The disk reported an error. Nothing was changed.")

@@ -1,0 +1,332 @@
+"""`ConfigurationStorageService`: saves, reads, changes and deletes typed data sources; secrets are sealed on the way."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+from pydantic import ValidationError
+
+from wellhead import clock
+from wellhead.errors import (
+    ConflictError,
+    DataSourceNotFoundError,
+    InputError,
+    InputProblem,
+    NewerFormatError,
+    RecordCorruptError,
+    RecordInvalidError,
+    RecordUnreadableError,
+    RevisionMismatchError,
+    SecretUnavailableError,
+    TypeUnavailableError,
+)
+from wellhead.model.shape import Shape
+from wellhead.model.source import BASE_FIELDS, DataSourceConfig
+from wellhead.secrets.keyring import KeyProvider
+from wellhead.storage.changes import Change, change_of
+from wellhead.storage.records import Record
+from wellhead.storage.sealing import Sealer
+from wellhead.storage.store import Entry, RecordStore
+from wellhead.storage.stored import StoredDataSource
+
+_ATTEMPTS = 10
+
+
+class KnownType(Protocol):
+    """What the service needs to know of a type."""
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of its model."""
+        ...
+
+    @property
+    def distribution(self) -> str | None:
+        """The distribution that provides it."""
+        ...
+
+    @property
+    def version(self) -> str | None:
+        """The distribution's version."""
+        ...
+
+
+FindType = Callable[[str], KnownType | None]
+
+
+class ConfigurationStorageService:
+    """Keeps the data sources of one workspace."""
+
+    def __init__(self, store: RecordStore, keys: KeyProvider, find_type: FindType) -> None:
+        """Keep data sources in a store.
+
+        Args:
+            store: Where the records are.
+            keys: The keys that secrets are sealed with.
+            find_type: Returns what is known of a type; None if it is not registered.
+        """
+        self._store = store
+        self._sealer = Sealer(store, keys)
+        self._find_type = find_type
+
+    async def save_config(self, config: DataSourceConfig) -> DataSourceConfig:
+        """Save a new data source, and return when it is on disk.
+
+        Args:
+            config: The configuration. Its id, instants and revision are made here, whatever it has.
+
+        Returns:
+            The configuration as saved, with its secrets sealed.
+
+        Raises:
+            InputError: A secret is neither a value nor a reference (`secret_required`).
+            NameTakenError: Another data source has the name.
+            RecordTooLargeError: It has more than 64 KiB.
+            StorageError: It could not be saved.
+            KeyRingError: There is no key to seal its secrets with.
+        """
+        known = self._known(config.type)
+        change = change_of(known.shape, None, config)
+        now = clock.to_text(clock.now())
+        record = self._record(str(uuid.uuid4()), known, config, created_at=now, updated_at=now, revision=1)
+        record = await self._sealer.seal(record, known.shape, change, previous=None)
+        await self._store.create(record)
+        return self._opened(Entry(record.id, "ok", record)).config or config
+
+    async def get_config(self, config_id: str) -> DataSourceConfig:
+        """Return a data source, with its secrets sealed.
+
+        Raises:
+            DataSourceNotFoundError: There is none of this id.
+            ConflictError: It cannot be read as its type: the error's code is that of its state.
+        """
+        stored = await self.read(config_id)
+        if stored.config is None:
+            raise conflict_of(stored)
+        return stored.config
+
+    async def list_configs(self) -> Sequence[StoredDataSource]:
+        """Return all data sources, in no order, each with its state. One that is damaged does not hide the others."""
+        return [await self._with_seals(self._opened(entry)) for entry in await self._store.entries()]
+
+    async def update_config(
+        self, config_id: str, config: DataSourceConfig, *, expected: int | None = None
+    ) -> DataSourceConfig:
+        """Save a new state of a data source, and return when it is on disk.
+
+        A secret that is sealed in the new state is kept. If the state is equal to what is stored, nothing is written
+        and the revision stays.
+
+        Args:
+            config_id: Its id.
+            config: The new state.
+            expected: The revision that it was made from; any if left out.
+
+        Raises:
+            DataSourceNotFoundError: There is none of this id.
+            RevisionMismatchError: Another revision is stored.
+            InputError: A secret is to be kept that cannot be (`secret_required`, `secret_state_changed`).
+            ConflictError: The record cannot be changed, or the name is taken.
+            RecordTooLargeError: It has more than 64 KiB.
+            StorageError: It could not be saved.
+        """
+        for _ in range(_ATTEMPTS):
+            stored = await self.read(config_id)
+            if expected is not None and stored.revision != expected:
+                raise RevisionMismatchError(stored=stored.revision or 0)
+            known = self._changeable(stored, config)
+            change = change_of(known.shape, stored, config)
+            if not change.is_change and stored.config is not None:
+                return stored.config
+            record = await self._next(stored, known, config, change)
+            try:
+                await self._store.replace(record, expected=stored.revision or 0)
+            except RevisionMismatchError:
+                continue
+            return self._opened(Entry(record.id, "ok", record)).config or config
+        raise RevisionMismatchError(stored=stored.revision or 0)
+
+    async def delete_config(self, config_id: str, *, expected: int | None = None, force: bool = False) -> None:
+        """Delete a data source with all that belongs to it, and return when that is on disk.
+
+        Args:
+            config_id: Its id.
+            expected: The revision that must be stored; any if left out.
+            force: Delete it even if its record cannot be read.
+
+        Raises:
+            DataSourceNotFoundError: There is none of this id.
+            RevisionMismatchError: Another revision is stored.
+            ConflictError: The record cannot be read, and `force` is not set.
+            StorageError: It could not be deleted.
+        """
+        stored = await self.read(config_id)
+        if stored.record is None and not force:
+            raise conflict_of(stored)
+        if expected is not None and stored.revision != expected:
+            raise RevisionMismatchError(stored=stored.revision or 0)
+        await self._store.delete(config_id, expected=expected if stored.record is not None else None)
+
+    async def read(self, config_id: str) -> StoredDataSource:
+        """Return what is stored of a data source, whatever its state.
+
+        Raises:
+            DataSourceNotFoundError: There is none of this id.
+        """
+        entry = await self._store.read(config_id)
+        if entry is None:
+            raise DataSourceNotFoundError("There is no such data source.")
+        return await self._with_seals(self._opened(entry))
+
+    async def reveal(self, stored: StoredDataSource, config: DataSourceConfig | None = None) -> DataSourceConfig:
+        """Return a configuration with its sealed secrets in clear; references stay references.
+
+        Args:
+            stored: The data source as it is stored.
+            config: The configuration to open; the stored one if left out.
+
+        Raises:
+            SecretUnavailableError: A secret does not open.
+        """
+        config = config or stored.config
+        if config is None or stored.record is None:
+            raise conflict_of(stored)
+        return await self._sealer.reveal(stored.record, self._known(config.type).shape, config)
+
+    async def results(self, config_id: str) -> list[dict[str, Any]]:
+        """Return the last results of validating a data source, newest first."""
+        return await self._store.results(config_id)
+
+    async def add_result(self, config_id: str, revision: int, result: dict[str, Any]) -> None:
+        """Keep the result of validating one revision of a data source."""
+        summary = {
+            "status": result["status"],
+            "checked_at": result["started_at"],
+            "revision": revision,
+            "duration_ms": result["duration_ms"],
+        }
+        await self._store.add_result(config_id, summary, {**result, "revision": revision})
+
+    def _known(self, type_name: str) -> KnownType:
+        known = self._find_type(type_name)
+        if known is None:
+            raise TypeUnavailableError(f"The plugin that provides type '{type_name}' is not there.")
+        return known
+
+    def _changeable(self, stored: StoredDataSource, config: DataSourceConfig) -> KnownType:
+        """Refuse changes of records that are not to be touched."""
+        if stored.record is None or stored.state == "type_unavailable":
+            raise conflict_of(stored)
+        if stored.record.type != config.type:
+            raise InputError([InputProblem("/type", "immutable", "The type cannot be changed.")])
+        return self._known(config.type)
+
+    async def _next(
+        self, stored: StoredDataSource, known: KnownType, config: DataSourceConfig, change: Change
+    ) -> Record:
+        previous = stored.record
+        if previous is None:
+            raise conflict_of(stored)
+        record = self._record(
+            previous.id,
+            known,
+            config,
+            created_at=previous.created_at,
+            updated_at=clock.to_text(clock.now()),
+            revision=previous.revision + 1,
+            extra=previous.extra,
+        )
+        return await self._sealer.seal(record, known.shape, change, previous=previous)
+
+    def _record(
+        self, record_id: str, known: KnownType, config: DataSourceConfig, *, extra: Mapping[str, Any] | None = None, **made: Any
+    ) -> Record:
+        return Record(
+            id=record_id,
+            type=config.type,
+            name=config.name,
+            description=config.description,
+            labels=config.labels,
+            fields=known.shape.without_secrets(config.model_dump(mode="json", exclude=set(BASE_FIELDS))),
+            plugin=(known.distribution, known.version),
+            extra=extra or {},
+            **made,
+        )
+
+    def _opened(self, entry: Entry) -> StoredDataSource:
+        """Read an entry as its type."""
+        record = entry.record
+        if record is None:
+            return _without_record(entry)
+        facts = {pointer: sealed.facts for pointer, sealed in record.secrets.items()}
+        stored = StoredDataSource(
+            entry.id,
+            "type_unavailable",
+            record.name,
+            record.type,
+            record.revision,
+            record=record,
+            fields=record.fields,
+            facts=facts,
+            health=_current(entry.health, record.revision),
+        )
+        known = self._find_type(record.type)
+        return stored if known is None else _as_type(stored, record, known.shape)
+
+    async def _with_seals(self, stored: StoredDataSource) -> StoredDataSource:
+        """Look whether the secrets of a data source open."""
+        if stored.state != "ok" or not stored.facts or stored.record is None:
+            return stored
+        if await self._sealer.opens(stored.record):
+            return stored
+        return replace(stored, state="secret_unavailable")
+
+
+def _current(health: dict[str, Any] | None, revision: int) -> dict[str, Any] | None:
+    """Return the summary of the newest result, if it is one of this revision."""
+    return health if health is not None and health.get("revision") == revision else None
+
+
+def _without_record(entry: Entry) -> StoredDataSource:
+    remains = entry.remains or {}
+    name, type_name = remains.get("name"), remains.get("type")
+    return StoredDataSource(
+        entry.id,
+        "unreadable" if entry.state == "ok" else entry.state,
+        name if isinstance(name, str) else None,
+        type_name if isinstance(type_name, str) else None,
+    )
+
+
+def _as_type(stored: StoredDataSource, record: Record, shape: Shape) -> StoredDataSource:
+    """Fit a record to its type: `ok` with the model, or `invalid` with what is stored."""
+    document = stored.as_document()
+    del document["state"], document["health"]
+    hidden = shape.without_secrets(record.fields)  # what a newer plugin calls a secret is not shown
+    try:
+        config = shape.model.model_validate_json(json.dumps(document), strict=True)
+    except ValidationError:
+        return replace(stored, state="invalid", fields=hidden)
+    dumped = config.model_dump(mode="json", exclude=set(BASE_FIELDS))
+    blank = tuple(name for name in shape.secret_fields() if dumped.get(name, "") is None)
+    return replace(stored, state="ok", config=config, fields=shape.without_secrets(dumped), blank_secrets=blank)
+
+
+_CONFLICTS: Mapping[str, tuple[type[ConflictError], str]] = {
+    "type_unavailable": (TypeUnavailableError, "The plugin that provides this type is not there: see 'wellhead types'."),
+    "invalid": (RecordInvalidError, "What is stored does not fit its type. Change the fields that do not fit."),
+    "secret_unavailable": (SecretUnavailableError, "A stored secret does not open. Send the secrets anew."),
+    "unreadable": (RecordUnreadableError, "The stored record cannot be opened. Check the file's owner and permissions."),
+    "corrupt": (RecordCorruptError, "The stored record is damaged. Restore it from a backup, or delete it by force."),
+    "newer_format": (NewerFormatError, "A newer Wellhead wrote this record. Install that version again."),
+}
+
+
+def conflict_of(stored: StoredDataSource) -> ConflictError:
+    """Return the error for what cannot be done with a data source in its state."""
+    kind, message = _CONFLICTS[stored.state]
+    return kind(message)

@@ -1,0 +1,96 @@
+"""The interface of a store of records. Nothing above it knows that records are files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from wellhead.storage.records import Record
+
+EntryState = Literal["ok", "corrupt", "unreadable", "newer_format"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """What a store has under one id.
+
+    Attributes:
+        id: The id.
+        state: `ok`, or why there is no record.
+        record: The record; None unless the state is `ok`.
+        remains: What could be read of a record in a newer format.
+        health: The summary of the newest result of validating it; None if it was never validated.
+    """
+
+    id: str
+    state: EntryState
+    record: Record | None = None
+    remains: dict[str, Any] | None = None
+    health: dict[str, Any] | None = None
+
+
+class RecordStore(Protocol):
+    """Keeps the records of one workspace. All methods are safe to call at the same time, from many processes."""
+
+    async def workspace_id(self) -> str:
+        """Return the id of the workspace, made when the first record is written."""
+        ...
+
+    async def read(self, record_id: str) -> Entry | None:
+        """Return what is stored under an id; None if nothing is."""
+        ...
+
+    async def entries(self) -> Sequence[Entry]:
+        """Return all that is stored, in no order. An entry that did not change is the same object as before."""
+        ...
+
+    async def create(self, record: Record) -> None:
+        """Store a new record; return when it is on disk.
+
+        Raises:
+            NameTakenError: Another record has the name.
+            StorageError: It could not be stored; nothing was changed.
+        """
+        ...
+
+    async def replace(self, record: Record, *, expected: int) -> None:
+        """Store a new state of a record; return when it is on disk.
+
+        Args:
+            record: The new state.
+            expected: The revision that it was made from.
+
+        Raises:
+            DataSourceNotFoundError: Nothing is stored under its id.
+            RevisionMismatchError: Another revision is stored.
+            NameTakenError: Another record has the name.
+            StorageError: It could not be stored.
+        """
+        ...
+
+    async def delete(self, record_id: str, *, expected: int | None) -> None:
+        """Delete what is stored under an id, its results too; return when that is on disk.
+
+        Args:
+            record_id: The id.
+            expected: The revision that must be stored; None to delete whatever is there.
+
+        Raises:
+            DataSourceNotFoundError: Nothing is stored under the id.
+            RevisionMismatchError: Another revision is stored.
+            StorageError: It could not be deleted.
+        """
+        ...
+
+    async def results(self, record_id: str) -> list[dict[str, Any]]:
+        """Return the last results of validating a data source, newest first."""
+        ...
+
+    async def add_result(self, record_id: str, summary: dict[str, Any], result: dict[str, Any]) -> None:
+        """Keep a result and its summary; the 50 newest results are kept. A power cut may lose it.
+
+        Raises:
+            StorageError: It could not be stored.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""Running a type's validator against a data source, with a deadline, and telling what was found."""

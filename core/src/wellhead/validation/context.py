@@ -1,0 +1,193 @@
+"""The context that a validator gets: it records checks, and opens files and connections through the guards."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, BinaryIO, Literal, ParamSpec, TypeVar
+
+from wellhead.codes import CODES
+from wellhead.errors import CheckFailedError
+from wellhead.guard.files import FileGuard
+from wellhead.guard.network import GuardedStream, dial, resolve
+from wellhead.guard.tls import client_context
+from wellhead.model.families import DatabaseDataSource
+from wellhead.model.result import Check, CheckStatus
+from wellhead.secrets.redaction import Redactor
+from wellhead.validation.diagnosis import diagnose
+
+P = ParamSpec("P")
+T = TypeVar("T")
+MAX_CHECKS = 100
+_MAX_DETAILS = 50
+_MAX_DETAIL_ITEMS = 200
+
+
+class RunContext:
+    """The context of one run of a validator."""
+
+    def __init__(
+        self,
+        *,
+        files: FileGuard,
+        redactor: Redactor,
+        errors: Mapping[str, str],
+        deadline: float,
+        emit: Callable[[Check], None],
+    ) -> None:
+        """Record the checks of one run.
+
+        Args:
+            files: Opens files.
+            redactor: Takes the data source's secrets out of texts.
+            errors: What exceptions of the driver mean, by the names of their classes.
+            deadline: When the run ends, on the clock of `time.monotonic`.
+            emit: Gets each check when it has ended.
+        """
+        self._files = files
+        self._redactor = redactor
+        self._errors = errors
+        self._deadline = deadline
+        self._emit = emit
+        self._running: list[_Step] = []
+        self._streams: list[GuardedStream] = []
+        self.details: dict[str, Any] = {}
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until the deadline, 0 or more."""
+        return max(0.0, self._deadline - time.monotonic())
+
+    def check(self, name: str, *, fields: Sequence[str] = ()) -> _Step:
+        """Run one named step: leaving it records its outcome."""
+        return _Step(self, name, tuple(fields))
+
+    def warn(self, code: str, message: str | None = None, *, hint: str | None = None) -> None:
+        """Let the running check end with a warning."""
+        if not self._running:
+            raise RuntimeError("warn() belongs inside a check: async with context.check(…)")
+        self._running[-1].warning = (code, message, hint)
+
+    def detail(self, name: str, value: str | float | bool | list[str] | None) -> None:
+        """Add a fact to the result's details."""
+        if len(self.details) < _MAX_DETAILS:
+            self.details[self._redactor.clean(name, limit=50)] = self._clean(value)
+
+    def open(self, path: str) -> BinaryIO:
+        """Open a file for reading, below the workspace or a root of the settings."""
+        return self._files.open(path)
+
+    async def connect(
+        self, host: str, port: int, *, tls: ssl.SSLContext | None = None, fields: Sequence[str] = ("/host", "/port")
+    ) -> GuardedStream:
+        """Connect to a server: records the checks `resolve` and `connect`, with `tls` given also `tls`."""
+        async with self.check("resolve", fields=fields[:1]):
+            addresses = await resolve(host, port)
+        async with self.check("connect", fields=fields):
+            stream = await dial(addresses)
+            self._streams.append(stream)
+        if tls is not None:
+            async with self.check("tls", fields=fields[:1]):
+                await stream.start_tls(tls, server_hostname=host)
+        return stream
+
+    def tls(self, config: DatabaseDataSource) -> ssl.SSLContext | None:
+        """Make the TLS context that the fields of a database ask for."""
+        if config.tls_mode == "disable":
+            self.warn("tls_disabled")
+        elif config.tls_mode != "verify-full":
+            self.warn("tls_unverified")
+        return client_context(
+            config.tls_mode,
+            ca_certificate=config.ca_certificate,
+            client_certificate=config.client_certificate,
+            client_key=config.client_key.reveal() if config.client_key is not None else None,
+        )
+
+    async def in_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a blocking function in a thread."""
+        return await asyncio.to_thread(function, *args, **kwargs)
+
+    def expire(self) -> None:
+        """End the checks that run because the time is over."""
+        for step in reversed(self._running):
+            step.end("timeout", "deadline", None, None)
+
+    def close(self) -> None:
+        """Close the connections that are still open."""
+        for stream in self._streams:
+            stream.close()
+
+    def _clean(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self._redactor.clean(value)
+        if isinstance(value, list):
+            return [self._redactor.clean(str(item)) for item in value[:_MAX_DETAIL_ITEMS]]
+        return value if isinstance(value, bool | int | float) else None
+
+
+class _Step:
+    """One running check; it works with `with` and `async with`."""
+
+    def __init__(self, context: RunContext, name: str, fields: tuple[str, ...]) -> None:
+        self._context = context
+        self._name = name
+        self._fields = fields
+        self._started = time.perf_counter()
+        self._ended = False
+        self.warning: tuple[str, str | None, str | None] | None = None
+
+    def __enter__(self) -> None:
+        self._started = time.perf_counter()
+        self._context._running.append(self)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> Literal[False]:
+        if error is None:
+            code, message, hint = self.warning or (None, None, None)
+            self.end("passed" if code is None else "warning", code, message, hint)
+            return False
+        if not isinstance(error, Exception):  # the run is being cancelled: whoever did that ends the step
+            return False
+        failure = error if isinstance(error, CheckFailedError) else self._failure(error)
+        if failure.fields is not None:
+            self._fields = failure.fields
+        self.end("failed", failure.check_code, failure.text, failure.hint)
+        if failure is not error:
+            raise failure from None  # the driver's text may hold what nobody should read
+        return False
+
+    async def __aenter__(self) -> None:
+        self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> Literal[False]:
+        return self.__exit__(kind, error, traceback)
+
+    def _failure(self, error: Exception) -> CheckFailedError:
+        return CheckFailedError(diagnose(error, self._context._errors))
+
+    def end(self, status: CheckStatus, code: str | None, message: str | None, hint: str | None) -> None:
+        """Record the outcome, once."""
+        if self._ended:
+            return
+        self._ended = True
+        self._context._running.remove(self)
+        entry = CODES.get(code) if code is not None else None
+        clean = self._context._redactor.clean
+        self._context._emit(
+            Check(
+                name=clean(self._name, limit=50),
+                status=status,
+                code=code,
+                message=clean(message) if message else entry.title if entry else None,
+                hint=clean(hint, limit=400) if hint else entry.remedy if entry else None,
+                fields=self._fields if code is not None else (),
+                duration_ms=(time.perf_counter() - self._started) * 1000,
+            )
+        )
