@@ -45,6 +45,17 @@ class Wellhead:
     store: FileRecordStore
     files: FileGuard
 
+    async def check(self) -> None:
+        """Look whether the store and the key ring can be used.
+
+        Raises:
+            StorageError: The store cannot.
+            KeyRingError: The key ring cannot; having none yet is all right.
+        """
+        await self.store.check()
+        if self.settings.key_path.exists():
+            self.keys.ring()
+
     def close(self) -> None:
         """Give back what is held open."""
         self.files.close()

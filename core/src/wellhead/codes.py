@@ -71,14 +71,9 @@ _REQUEST = _table(
             "The part of the address behind `?` may have at most 2 KiB.",
             "Use fewer or shorter filters.",
         ),
-        "precondition_failed": (
-            "The data source was changed in between.",
-            "The revision in `If-Match`, or the one in the body, is not the stored one.",
-            "Read the data source again and repeat the change on that.",
-        ),
         "revision_mismatch": (
             "The data source was changed in between.",
-            "Somebody saved after you read.",
+            "The revision in `If-Match`, or the one in the body, is not the one that is stored.",
             "Read the data source again and repeat the change on that.",
         ),
     },
@@ -148,7 +143,7 @@ _INPUT = _table(
         ),
         "label_syntax": (
             "The label's key cannot be used.",
-            "A key has 1 to 63 of the characters A-Z a-z 0-9 . _ / -",
+            "A key has 1 to 63 characters: letters, digits, and . _ / - among them.",
             "Choose another key.",
         ),
         "host_syntax": (

@@ -6,11 +6,12 @@ nothing that is swapped on the way leads out. What is read is what was opened an
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,20 +23,33 @@ from wellhead.model.fields import check_path
 MAX_READ_BYTES = 64 << 20
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_KERNEL_FILES = ("/proc", "/sys")
+_NO_FILE = {errno.ELOOP, errno.ENXIO, errno.ENAMETOOLONG}
+_KERNEL_FILES = (Path("/proc"), Path("/sys"))
+
+Place = tuple[int, int]
+"""A device and an inode there: what a path leads to, however it is spelt."""
 
 
 class FileGuard:
     """Opens files below certain roots, which are held open from the start."""
 
-    def __init__(self, workspace: Path, roots: Iterable[Path] = (), *, max_bytes: int = MAX_READ_BYTES) -> None:
+    def __init__(
+        self,
+        workspace: Path,
+        roots: Iterable[Path] = (),
+        *,
+        forbidden: Iterable[Path] = (),
+        max_bytes: int = MAX_READ_BYTES,
+    ) -> None:
         """Open files below a workspace and other roots.
 
         Args:
             workspace: Where relative paths begin.
             roots: Directories below which absolute paths may lie.
+            forbidden: Files and directories that are never opened, wherever they lie: the key ring, the store.
             max_bytes: The most bytes that may be read of one file.
         """
+        self._forbidden = tuple(forbidden)
         self._workspace = os.open(workspace, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._roots = {root: os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) for root in roots}
         self._max_bytes = max_bytes
@@ -58,12 +72,11 @@ class FileGuard:
         try:
             check_path(path)
             root, parts = self._locate(path)
-            descriptor = _walk(root, parts)
-        except (PydanticCustomError, FileNotFoundError, NotADirectoryError, PermissionError):
-            raise CheckFailedError("file_unavailable") from None
+            descriptor = _walk(root, parts, self._kept_out())
+        except (PydanticCustomError, FileNotFoundError, NotADirectoryError, PermissionError, ValueError):
+            raise CheckFailedError("file_unavailable") from None  # a `ValueError` where no file can have such a name
         except OSError as error:
-            code = "file_unavailable" if error.errno in {errno.ELOOP, errno.ENXIO, errno.ENAMETOOLONG} else "file_unreadable"
-            raise CheckFailedError(code) from None
+            raise CheckFailedError("file_unavailable" if error.errno in _NO_FILE else "file_unreadable") from None
         return io.BufferedReader(_CountedFile(descriptor, self._max_bytes))
 
     def _locate(self, path: str) -> tuple[int, list[str]]:
@@ -71,22 +84,34 @@ class FileGuard:
         if not path.startswith("/"):
             return self._workspace, path.split("/")
         for root, descriptor in self._roots.items():
-            if Path(path).is_relative_to(root):
-                return descriptor, list(Path(path).relative_to(root).parts)
+            parts = Path(path).relative_to(root).parts if Path(path).is_relative_to(root) else ()
+            if parts:
+                return descriptor, list(parts)
         raise FileNotFoundError
 
+    def _kept_out(self) -> frozenset[Place]:
+        """Return where the forbidden files are just now: the key ring is replaced when it is rotated."""
+        return frozenset(place for path in self._forbidden for place in _place_of(path))
 
-def _walk(root: int, parts: list[str]) -> int:
-    directory = os.dup(root)
+
+def _place_of(path: Path) -> Iterator[Place]:
+    with contextlib.suppress(OSError):
+        seen = path.stat()
+        yield seen.st_dev, seen.st_ino
+
+
+def _walk(root: int, parts: list[str], kept_out: frozenset[Place]) -> int:
+    """Open a file, component by component; each of them is judged."""
+    kernel = {place[0] for path in _KERNEL_FILES for place in _place_of(path)}
+    descriptor = os.dup(root)
     try:
-        for part in parts[:-1]:
-            below = os.open(part, _DIRECTORY, dir_fd=directory)
-            os.close(directory)
-            directory = below
-        descriptor = os.open(parts[-1], _FILE, dir_fd=directory)
-    finally:
-        os.close(directory)
-    try:
+        for flags, part in zip([_DIRECTORY] * (len(parts) - 1) + [_FILE], parts, strict=True):
+            below = os.open(part, flags, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = below
+            seen = os.fstat(descriptor)
+            if seen.st_dev in kernel or (seen.st_dev, seen.st_ino) in kept_out:
+                raise PermissionError
         _check(os.fstat(descriptor), os.fstat(root))
     except OSError:
         os.close(descriptor)
@@ -95,10 +120,9 @@ def _walk(root: int, parts: list[str]) -> int:
 
 
 def _check(seen: os.stat_result, root: os.stat_result) -> None:
-    """Refuse what is no ordinary file of the user: devices, pipes, files of the kernel, links to others' files."""
-    kernel = {os.stat(place).st_dev for place in _KERNEL_FILES if os.path.isdir(place)}  # noqa: PTH112  # constants
+    """Refuse what is no ordinary file of the user: devices, pipes, directories, links to others' files."""
     foreign_link = seen.st_nlink > 1 and seen.st_uid != root.st_uid
-    if not stat.S_ISREG(seen.st_mode) or seen.st_dev in kernel or foreign_link:
+    if not stat.S_ISREG(seen.st_mode) or foreign_link:
         raise PermissionError
 
 

@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import time
 from collections.abc import Sequence
 
 from wellhead.errors import CheckFailedError
 from wellhead.guard.addresses import REFUSED_NAMES, is_refused
+from wellhead.guard.threads import in_thread
 
 MAX_ADDRESSES = 4
 
@@ -23,30 +25,41 @@ async def resolve(host: str, port: int) -> list[SocketAddress]:
         At most four addresses, in the order in which they are to be tried.
 
     Raises:
-        CheckFailedError: `destination_rejected` if any of the addresses is never dialled.
+        CheckFailedError: `destination_rejected` if any of the addresses is never dialled; `host_not_found` for what
+            cannot be a name.
         OSError: The name could not be resolved.
     """
     if host.lower().rstrip(".") in REFUSED_NAMES:
         raise CheckFailedError("destination_rejected")
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+    try:
+        found = await in_thread(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+    except UnicodeError:  # a label is empty or too long
+        raise CheckFailedError("host_not_found") from None
     addresses = [(family, address) for family, _, _, _, address in found if family in {socket.AF_INET, socket.AF_INET6}]
     if any(is_refused(str(address[0])) for _, address in addresses):
         raise CheckFailedError("destination_rejected")
     return addresses[:MAX_ADDRESSES]  # type: ignore[return-value]  # of the two families only
 
 
-async def dial(addresses: Sequence[SocketAddress]) -> GuardedStream:
+async def dial(addresses: Sequence[SocketAddress], *, seconds: float) -> GuardedStream:
     """Connect to the first address that answers.
+
+    Args:
+        addresses: Addresses that were judged.
+        seconds: How long it may take; each address gets its share, the last one all that is left.
 
     Raises:
         OSError: None answered; the error is that of the last one.
     """
+    end = time.monotonic() + seconds
     last: OSError = OSError("no address")
-    for family, address in addresses:
+    for number, (family, address) in enumerate(addresses, start=1):
+        to_come = len(addresses) - number
+        share = (end - time.monotonic()) / (to_come + 1) if to_come else None
         try:
-            return await _dial(family, address)
-        except OSError as error:
+            async with asyncio.timeout(share):
+                return await _dial(family, address)
+        except OSError as error:  # a `TimeoutError` is one
             last = error
     raise last
 
@@ -125,5 +138,5 @@ def _refuse_unread(reader: asyncio.StreamReader) -> None:
     Raises:
         CheckFailedError: `protocol_error`.
     """
-    if reader._buffer:  # type: ignore[attr-defined]  # noqa: SLF001  # there is no public way to see it
+    if reader._buffer:  # type: ignore[attr-defined]  # there is no public way to see it
         raise CheckFailedError("protocol_error")

@@ -1,4 +1,4 @@
-"""TLS contexts of our own: nothing of the environment goes into them, and nothing older than TLS 1.2 is spoken."""
+"""TLS contexts of our own: no keys are logged, and nothing older than TLS 1.2 is spoken."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def client_context(
             context.load_verify_locations(cadata=ca_certificate)
         elif mode != "require":
             context.load_default_certs()
-    except (ssl.SSLError, ValueError):
+    except (ssl.SSLError, ValueError, TypeError):  # a `TypeError` where it is not ASCII
         hint = "The text in 'ca_certificate' is damaged. Copy it again."
         raise CheckFailedError("certificate_untrusted", hint=hint, fields=["/ca_certificate"]) from None
     if client_certificate is not None and client_key is not None:
@@ -58,7 +58,7 @@ def _show(context: ssl.SSLContext, certificate: str, key: str) -> None:
     """Let the context show a certificate. OpenSSL takes it from a file, so it gets one that is in memory only."""
     with _file_of(f"{certificate}\n{key}\n") as path:
         try:
-            context.load_cert_chain(path)
+            context.load_cert_chain(path, password=lambda: b"")  # without it, OpenSSL asks at the terminal
         except (ssl.SSLError, OSError):
             fields = ["/client_certificate", "/client_key"]
             raise CheckFailedError("client_certificate_invalid", fields=fields) from None

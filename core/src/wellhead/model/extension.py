@@ -51,6 +51,8 @@ class DataSourceType:
         requires_api: The version of core's interface that it was made for.
         errors: What exceptions of the driver mean: names of exception classes (of the exception or one of its bases)
             to codes of checks.
+        environment: Variables that the type's own tools read, each with the field that it is set from by
+            `wellhead run`, such as `{"PGHOST": "host"}`.
     """
 
     model: type[DataSourceConfig]
@@ -61,6 +63,7 @@ class DataSourceType:
     docs_url: str | None = None
     requires_api: str = API_VERSION
     errors: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def get_type_name(self) -> str:
         """Return the one value of the model's `type`.

@@ -31,6 +31,7 @@ class RegisteredType:
         icon: A short text or emoji.
         docs_url: Where it is documented.
         errors: What exceptions of its driver mean: class names to codes of checks.
+        environment: Variables that its own tools read, each with the field that it is set from.
         distribution: The name of the distribution that provides it; None if it was registered by hand.
         version: The distribution's version.
     """
@@ -44,6 +45,7 @@ class RegisteredType:
     icon: str | None = None
     docs_url: str | None = None
     errors: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
     distribution: str | None = None
     version: str | None = None
 
@@ -146,6 +148,7 @@ def describe(extension: DataSourceTypeExtension) -> RegisteredType:
         icon=more.icon,
         docs_url=more.docs_url,
         errors=more.errors,
+        environment=more.environment,
     )
 
 

@@ -116,6 +116,14 @@ class FileRecordStore:
         """Keep a result and its summary."""
         await asyncio.to_thread(self._add_result, record_id, summary, result)
 
+    async def check(self) -> None:
+        """Look whether the directory can be used; not being there yet is all right.
+
+        Raises:
+            StoreUnavailableError: It cannot.
+        """
+        await asyncio.to_thread(self._directory.open)
+
     def close(self) -> None:
         """Give the directory's descriptor back."""
         self._directory.close()

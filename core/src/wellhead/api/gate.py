@@ -1,0 +1,127 @@
+"""What every request passes before it is routed: a request id, the host, the token; and what every answer gets."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import Any
+
+import structlog
+from fastapi import Response
+from starlette.routing import BaseRoute, Match
+
+from wellhead import logs
+from wellhead.access.token import LocalToken
+from wellhead.api.problems import HttpProblem, answer_of
+from wellhead.api.query import MAX_QUERY_BYTES
+from wellhead.errors import WellheadError
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+SECURITY_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+    (b"referrer-policy", b"no-referrer"),
+)
+_CONTENT_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+
+class Gate:
+    """The outermost layer of the service (ASGI)."""
+
+    def __init__(
+        self, app: App, *, token: LocalToken, public: Sequence[BaseRoute], allowed_hosts: Sequence[str] = ()
+    ) -> None:
+        """Guard an app.
+
+        Args:
+            app: What answers the requests that pass.
+            token: The token that all but the public routes need.
+            public: The routes that need none.
+            allowed_hosts: Host names under which the service answers, besides those of this machine.
+        """
+        self._app = app
+        self._token = token
+        self._public = tuple(public)
+        self._hosts = _LOCAL_HOSTS | {host.lower() for host in allowed_hosts}
+        self._log = structlog.get_logger("wellhead.api")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = secrets.token_hex(8)
+        scope.setdefault("state", {})["request_id"] = request_id
+        started = time.perf_counter()
+        answer = _Answer(send, request_id)
+        try:
+            await self._pass(scope, receive, answer.send)
+        except (WellheadError, HttpProblem) as error:
+            await answer.give(scope, receive, answer_of(error, request_id))
+        except Exception as error:  # noqa: BLE001  # the last line: an answer without details, a log without values
+            self._log.error("request failed", request_id=request_id, error=logs.where(error))
+            await answer.give(scope, receive, answer_of(HttpProblem(500, "internal_error"), request_id))
+        took = round((time.perf_counter() - started) * 1000, 1)
+        self._log.info(
+            "request", method=scope["method"], path=scope["path"], status=answer.status, ms=took, request_id=request_id
+        )
+
+    async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = _single_headers(scope)
+        self._check_host(headers)
+        if not any(route.matches(scope)[0] is not Match.NONE for route in self._public):
+            self._check_token(headers)
+        if len(scope["query_string"]) > MAX_QUERY_BYTES:
+            raise HttpProblem(414, "query_too_long")
+        await self._app(scope, receive, send)
+
+    def _check_host(self, headers: dict[bytes, bytes]) -> None:
+        """Answer only under known names, so that a web page cannot reach the service under one of its own."""
+        host = headers.get(b"host", b"").decode("ascii", errors="replace").lower()
+        name = host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]
+        if name not in self._hosts:
+            raise HttpProblem(421, "host_not_allowed")
+
+    def _check_token(self, headers: dict[bytes, bytes]) -> None:
+        scheme, _, presented = headers.get(b"authorization", b"").partition(b" ")
+        if scheme.lower() != b"bearer" or not self._token.fits(presented.strip()):
+            raise HttpProblem(401, "unauthorized", {"WWW-Authenticate": "Bearer"})
+
+
+def _single_headers(scope: Scope) -> dict[bytes, bytes]:
+    """Return host and authorization; one that is there twice is worth nothing."""
+    found: dict[bytes, bytes] = {}
+    for name, value in scope["headers"]:
+        if name in {b"host", b"authorization"}:
+            found[name] = b"" if name in found else value
+    return found
+
+
+class _Answer:
+    """The answer to one request: adds the headers that every answer has, and remembers how it went."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._request_id = request_id
+        self.status = 0
+
+    async def send(self, message: Message) -> None:
+        """Send a part of the answer."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            names = {name for name, _ in message["headers"]}
+            more = [(b"x-request-id", self._request_id.encode()), *SECURITY_HEADERS, _CONTENT_POLICY]
+            message["headers"] = [*message["headers"], *(header for header in more if header[0] not in names)]
+        await self._send(message)
+
+    async def give(self, scope: Scope, receive: Receive, response: Response) -> None:
+        """Answer with a response, unless an answer has begun already."""
+        if not self.status:
+            await response(scope, receive, self.send)

@@ -1,0 +1,317 @@
+"""The OpenAPI 3.1 document, made from the table of operations and the types that are registered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, get_args
+
+from wellhead.api.operations import Operation
+from wellhead.api.problems import MEDIA_TYPE
+from wellhead.api.query import Parameter, timeout_parameter
+from wellhead.codes import CODES
+from wellhead.model.result import CheckStatus, ValidationStatus
+from wellhead.model.schemas import REF, SECRET_SCHEMAS, Direction, schema_name, schemas_of
+from wellhead.plugins.registry import RegisteredType
+from wellhead.storage.stored import STATES
+
+_EVERYWHERE = (401, 414, 421, 503)
+_TITLES = {
+    400: "Not JSON as it is accepted here.",
+    401: "A valid token is needed.",
+    404: "There is no such thing.",
+    409: "What is stored does not allow it.",
+    412: "It was changed in between.",
+    413: "Too large.",
+    414: "The query is too long.",
+    415: "Not a media type that is accepted here.",
+    421: "Not under this host name.",
+    422: "It does not fit.",
+    500: "Something went wrong.",
+    503: "The service cannot do it just now.",
+    507: "The disk is full.",
+}
+_TEXT: dict[str, Any] = {"type": "string"}
+_TEXT_OR_NULL: dict[str, Any] = {"type": ["string", "null"]}
+_INSTANT: dict[str, Any] = {"type": "string", "format": "date-time"}
+
+
+def openapi_document(
+    operations: Iterable[Operation], types: Sequence[RegisteredType], *, version: str, timeout_max: float
+) -> dict[str, Any]:
+    """Make the document.
+
+    Args:
+        operations: The table of operations.
+        types: The types that are registered.
+        version: The version of Wellhead.
+        timeout_max: The most seconds that a request may give to a validation.
+    """
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in operations:
+        if operation.in_document:
+            item = paths.setdefault(operation.path, {})
+            item[operation.method.lower()] = _operation(operation, timeout_max)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Wellhead",
+            "version": version,
+            "description": "Keeps the configurations of data sources, their secrets safe, and checks whether they work.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "security": [{"token": []}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "schemas": dict(sorted(_schemas(types).items())),
+        },
+    }
+
+
+def _operation(operation: Operation, timeout_max: float) -> dict[str, Any]:
+    query = (*operation.query, *((timeout_parameter(timeout_max),) if operation.takes_timeout else ()))
+    parameters = [*_path_parameters(operation.path), *(_query_parameter(parameter) for parameter in query)]
+    if operation.conditional:
+        text = "The ETag of the revision that the change is made for."
+        parameters.append({"name": "If-Match", "in": "header", "description": text, "schema": _TEXT})
+    statuses = sorted({*operation.problems, *(() if operation.is_public else _EVERYWHERE)})
+    described: dict[str, Any] = {
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "parameters": parameters,
+        "responses": {
+            **{str(status): _answer(status, schema, operation) for status, schema in operation.answers},
+            **{str(status): _problem(status) for status in statuses},
+        },
+    }
+    if operation.is_public:
+        described["security"] = []
+    if operation.body is not None:
+        content = {kind: {"schema": {"$ref": REF + operation.body}} for kind in operation.body_types}
+        described["requestBody"] = {"required": operation.body_required, "content": content}
+    return described
+
+
+def _path_parameters(path: str) -> list[dict[str, Any]]:
+    known = {
+        "source_id": {"type": "string", "format": "uuid", "description": "The data source's id."},
+        "type_name": {"type": "string", "description": "The type's name."},
+    }
+    return [
+        {"name": name, "in": "path", "required": True, "schema": schema}
+        for name, schema in known.items()
+        if f"{{{name}}}" in path
+    ]
+
+
+def _query_parameter(parameter: Parameter) -> dict[str, Any]:
+    schema = {"type": "array", "items": dict(parameter.schema)} if parameter.repeats else dict(parameter.schema)
+    return {"name": parameter.name, "in": "query", "description": parameter.description, "schema": schema}
+
+
+def _answer(status: int, schema: str, operation: Operation) -> dict[str, Any]:
+    answer: dict[str, Any] = {"description": operation.summary}
+    if schema:
+        answer["content"] = {"application/json": {"schema": {"$ref": REF + schema}}}
+    headers: dict[str, Any] = {}
+    if schema == "DataSourceRead":
+        headers["ETag"] = {"description": "The revision, in quotation marks.", "schema": _TEXT}
+    if status == 201:  # noqa: PLR2004  # Created
+        headers["Location"] = {"description": "The path of the data source.", "schema": _TEXT}
+    if schema == "DataSourcePage":
+        headers["Link"] = {"description": "The next page.", "schema": _TEXT}
+    if headers:
+        answer["headers"] = headers
+    return answer
+
+
+def _problem(status: int) -> dict[str, Any]:
+    return {"description": _TITLES[status], "content": {MEDIA_TYPE: {"schema": {"$ref": REF + "Problem"}}}}
+
+
+def _schemas(types: Sequence[RegisteredType]) -> dict[str, Any]:
+    """Return all schemas: those of the types, and those that are there without any type too."""
+    schemas = _fixed_schemas() | SECRET_SCHEMAS
+    for found in types:
+        for direction in get_args(Direction):
+            schemas |= schemas_of(found.shape, found.name, direction)
+    names = [found.name for found in types]
+    schemas["DataSourceCreate"] = _union(names, "Create", "A data source to make, or to put in place of another.")
+    schemas["DataSourcePatch"] = _patches(names)
+    schemas["DataSourceUnsaved"] = {
+        "description": "A data source to validate; as to make one, but without need of a name.",
+        "type": "object",
+        "properties": {"type": {"type": "string", "enum": names} if names else _TEXT},
+        "required": ["type"],
+    }
+    read = _union(names, "Read", "A data source, its secrets as facts.")
+    members = [*read.get("oneOf", []), {"$ref": REF + "UnavailableRead"}]
+    schemas["DataSourceRead"] = {**read, "oneOf": members} if names else {"$ref": REF + "UnavailableRead"}
+    schemas["UnavailableRead"] = _unavailable(names)
+    return schemas
+
+
+def _union(names: Sequence[str], direction: Direction, description: str) -> dict[str, Any]:
+    if not names:
+        return {"description": f"{description} No type is installed.", "not": {}}
+    references = {name: REF + schema_name(name, direction) for name in names}
+    return {
+        "description": description,
+        "oneOf": [{"$ref": reference} for reference in references.values()],
+        "discriminator": {"propertyName": "type", "mapping": references},
+    }
+
+
+def _patches(names: Sequence[str]) -> dict[str, Any]:
+    description = "What to change (RFC 7396); null takes a field back to its default, and clears a secret."
+    if not names:
+        return {"description": description, "type": "object"}
+    return {"description": description, "anyOf": [{"$ref": REF + schema_name(name, "Patch")} for name in names]}
+
+
+def _object(properties: dict[str, Any], required: Iterable[str] | None = None, **more: Any) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties if required is None else required),
+        **more,
+    }
+
+
+def _unavailable(names: Sequence[str]) -> dict[str, Any]:
+    """Describe a data source whose type is not installed, or of which little can be read."""
+    kind: dict[str, Any] = {**_TEXT_OR_NULL, **({"not": {"enum": list(names)}} if names else {})}
+    properties: dict[str, Any] = {
+        "id": {"type": "string", "format": "uuid"},
+        "name": _TEXT_OR_NULL,
+        "type": kind,
+        "description": _TEXT_OR_NULL,
+        "labels": {"type": "object", "additionalProperties": _TEXT},
+        "created_at": {"type": ["string", "null"], "format": "date-time"},
+        "updated_at": {"type": ["string", "null"], "format": "date-time"},
+        "revision": {"type": ["integer", "null"]},
+        "state": {"$ref": REF + "State"},
+        "health": {"$ref": REF + "Health"},
+    }
+    text = "A data source whose type is not installed, or whose record cannot be read; its other fields may be there."
+    return _object(properties, description=text, additionalProperties=True)
+
+
+def _fixed_schemas() -> dict[str, Any]:
+    finding = {"code": _TEXT_OR_NULL, "message": _TEXT_OR_NULL, "check": _TEXT, "fields": _list(_TEXT)}
+    check = {
+        "name": _TEXT,
+        "status": {"type": "string", "enum": list(get_args(CheckStatus))},
+        "code": _TEXT_OR_NULL,
+        "message": _TEXT_OR_NULL,
+        "hint": _TEXT_OR_NULL,
+        "fields": _list(_TEXT),
+        "duration_ms": {"type": "number"},
+    }
+    result = {
+        "success": {"type": "boolean"},
+        "status": {"$ref": REF + "ValidationStatus"},
+        "checks": _list(_reference("Check")),
+        "errors": _list(_reference("Finding")),
+        "warnings": _list(_reference("Finding")),
+        "details": {"type": "object", "additionalProperties": True},
+        "started_at": _INSTANT,
+        "duration_ms": {"type": "number"},
+    }
+    health = {
+        "status": {"$ref": REF + "ValidationStatus"},
+        "checked_at": _INSTANT,
+        "revision": {"type": "integer"},
+        "duration_ms": {"type": "number"},
+    }
+    past = _object({"revision": {"type": "integer"}})
+    page = {"items": _list(_reference("DataSourceRead")), "next": _TEXT_OR_NULL, "total": {"type": "integer"}}
+    return {
+        "Check": _object(check),
+        "DataSourcePage": _object(page),
+        "Finding": _object(finding),
+        "Health": {"anyOf": [_object(health), {"type": "null"}], "description": "Null after a change."},
+        "HealthHistory": _object({"items": _list({"allOf": [_reference("ValidationResult"), past]})}),
+        "State": {"type": "string", "enum": list(STATES)},
+        "Status": _object({"status": _TEXT}),
+        "ValidationRequest": _object({"changes": _reference("DataSourcePatch")}, (), additionalProperties=False),
+        "ValidationResult": _object(result),
+        "ValidationStatus": {"type": "string", "enum": list(get_args(ValidationStatus))},
+        **_problem_schemas(),
+        **_type_schemas(),
+    }
+
+
+def _problem_schemas() -> dict[str, Any]:
+    inputs = sorted(code for code, entry in CODES.items() if entry.kind == "input")
+    item = {
+        "pointer": {**_TEXT, "description": "Where in the body, a JSON Pointer (RFC 6901)."},
+        "parameter": {**_TEXT, "description": "Which parameter of the query."},
+        "code": {**_TEXT, "examples": inputs[:3]},
+        "message": _TEXT,
+        "hint": _TEXT,
+        "allowed": {"type": "array", "items": {}},
+    }
+    problem = {
+        "type": {**_TEXT, "format": "uri-reference"},
+        "title": _TEXT,
+        "status": {"type": "integer"},
+        "code": _TEXT,
+        "detail": _TEXT,
+        "request_id": _TEXT,
+        "errors": _list(_reference("ProblemItem")),
+        "result": _reference("ValidationResult"),
+    }
+    required = ("type", "title", "status", "code", "detail", "request_id")
+    return {
+        "Problem": _object(problem, required, description="Problem details (RFC 9457)."),
+        "ProblemItem": _object(item, ("code", "message")),
+    }
+
+
+def _type_schemas() -> dict[str, Any]:
+    parameter = {
+        "name": _TEXT,
+        "type": _TEXT,
+        "title": _TEXT,
+        "description": _TEXT_OR_NULL,
+        "required": {"type": "boolean"},
+        "default": {},
+        "secret": {"type": "boolean"},
+        "harmless": {"type": "boolean"},
+        "enum": {"type": ["array", "null"], "items": {}},
+        "examples": {"type": "array", "items": {}},
+        "group": _TEXT_OR_NULL,
+        "order": {"type": ["integer", "null"]},
+        "visible_when": {"type": ["object", "null"], "additionalProperties": {"type": "array", "items": {}}},
+    }
+    item = {
+        "name": _TEXT,
+        "title": _TEXT,
+        "description": _TEXT_OR_NULL,
+        "state": {"type": "string", "enum": ["ready", "broken", "conflict", "incompatible", "disabled"]},
+        "reason": _TEXT_OR_NULL,
+        "remedy": _TEXT_OR_NULL,
+        "distribution": _TEXT_OR_NULL,
+        "version": _TEXT_OR_NULL,
+        "icon": _TEXT_OR_NULL,
+        "docs_url": _TEXT_OR_NULL,
+        "capabilities": _list(_TEXT),
+        "parameters": _list(_reference("Parameter")),
+    }
+    detail = {"schema": {"type": "object"}, "examples": {"type": "array", "items": {"type": "object"}}}
+    return {
+        "Parameter": _object(parameter, additionalProperties=True),
+        "TypeDetail": {"allOf": [_reference("TypeItem"), _object(detail)]},
+        "TypeItem": _object(item),
+        "TypeList": _object({"items": _list(_reference("TypeItem"))}),
+    }
+
+
+def _list(items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": items}
+
+
+def _reference(name: str) -> dict[str, Any]:
+    return {"$ref": REF + name}

@@ -1,0 +1,218 @@
+"""The table of operations: the routes of the service and its OpenAPI document are both made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from fastapi import Request, Response
+
+from wellhead.api import handlers, pages
+from wellhead.api.query import FORCE, LIST_PARAMETERS, VERIFY, Parameter
+from wellhead.api.requests import JSON_TYPES, PATCH_TYPES
+
+Handler = Callable[[Request], Awaitable[Response]]
+SOURCES = "/api/v1/datasources"
+SOURCE = SOURCES + "/{source_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of the service.
+
+    Attributes:
+        method: The HTTP method.
+        path: The path, with parameters in braces.
+        name: The id of the operation, for generated clients.
+        summary: What it does.
+        handler: What answers.
+        is_public: Whether it needs no token.
+        query: The parameters of its query.
+        takes_timeout: Whether its query has the seconds of a validation too.
+        body: The schema of its body, under `components/schemas`; None if it takes none.
+        body_types: The media types of its body.
+        body_required: Whether the body is required.
+        answers: The schema of the answer of each status that means success; an empty name for no body.
+        problems: The statuses of its problems, besides those that every operation has.
+        conditional: Whether it honours `If-Match`.
+        in_document: Whether the OpenAPI document has it.
+    """
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    handler: Handler
+    is_public: bool = False
+    query: tuple[Parameter, ...] = ()
+    takes_timeout: bool = False
+    body: str | None = None
+    body_types: tuple[str, ...] = JSON_TYPES
+    body_required: bool = True
+    answers: tuple[tuple[int, str], ...] = ()
+    problems: tuple[int, ...] = ()
+    conditional: bool = False
+    in_document: bool = True
+
+
+_WRITE = (400, 409, 413, 415, 422, 500, 507)
+
+OPERATIONS = (
+    Operation(
+        "GET",
+        SOURCES,
+        "listDataSources",
+        "List data sources: filter, sort, page.",
+        handlers.list_sources,
+        query=LIST_PARAMETERS,
+        answers=((200, "DataSourcePage"),),
+        problems=(400, 422),
+    ),
+    Operation(
+        "POST",
+        SOURCES,
+        "createDataSource",
+        "Make a data source.",
+        handlers.create_source,
+        query=(VERIFY,),
+        takes_timeout=True,
+        body="DataSourceCreate",
+        answers=((201, "DataSourceRead"),),
+        problems=_WRITE,
+    ),
+    Operation(
+        "POST",
+        SOURCES + "/validate",
+        "validateUnsavedDataSource",
+        "Validate a configuration without saving it.",
+        handlers.validate_new,
+        takes_timeout=True,
+        body="DataSourceUnsaved",
+        answers=((200, "ValidationResult"),),
+        problems=(400, 413, 415, 422),
+    ),
+    Operation(
+        "GET",
+        SOURCES + "/types",
+        "listTypes",
+        "List the types that are installed, and the plugins that are broken.",
+        handlers.list_types,
+        answers=((200, "TypeList"),),
+        problems=(422,),
+    ),
+    Operation(
+        "GET",
+        SOURCES + "/types/{type_name}",
+        "readType",
+        "Read one type, with its JSON Schema and examples.",
+        handlers.read_type,
+        answers=((200, "TypeDetail"),),
+        problems=(404, 422),
+    ),
+    Operation(
+        "GET",
+        SOURCE,
+        "readDataSource",
+        "Read one data source.",
+        handlers.read_source,
+        answers=((200, "DataSourceRead"),),
+        problems=(404, 409, 422),
+    ),
+    Operation(
+        "PUT",
+        SOURCE,
+        "replaceDataSource",
+        "Replace a data source. Secrets that are left out are kept.",
+        handlers.replace_source,
+        query=(VERIFY,),
+        takes_timeout=True,
+        body="DataSourceCreate",
+        answers=((200, "DataSourceRead"),),
+        problems=(404, 412, *_WRITE),
+        conditional=True,
+    ),
+    Operation(
+        "PATCH",
+        SOURCE,
+        "patchDataSource",
+        "Change a data source by a JSON Merge Patch (RFC 7396).",
+        handlers.patch_source,
+        query=(VERIFY,),
+        takes_timeout=True,
+        body="DataSourcePatch",
+        body_types=PATCH_TYPES,
+        answers=((200, "DataSourceRead"),),
+        problems=(404, 412, *_WRITE),
+        conditional=True,
+    ),
+    Operation(
+        "DELETE",
+        SOURCE,
+        "deleteDataSource",
+        "Delete a data source with all that belongs to it.",
+        handlers.delete_source,
+        query=(FORCE,),
+        answers=((204, ""),),
+        problems=(404, 409, 412, 422, 500),
+        conditional=True,
+    ),
+    Operation(
+        "POST",
+        SOURCE + "/validate",
+        "validateDataSource",
+        "Validate what is stored; changes are tried, not saved. With `Accept: application/x-ndjson`, checks come as "
+        "lines while they end, and the result last.",
+        handlers.validate_source,
+        takes_timeout=True,
+        body="ValidationRequest",
+        body_required=False,
+        answers=((200, "ValidationResult"),),
+        problems=(400, 404, 409, 412, 413, 415, 422),
+    ),
+    Operation(
+        "GET",
+        SOURCE + "/health",
+        "readHealth",
+        "Read the last 50 results of validating a data source, newest first.",
+        handlers.read_health,
+        answers=((200, "HealthHistory"),),
+        problems=(404, 422),
+    ),
+    Operation(
+        "GET",
+        "/healthz",
+        "healthz",
+        "Say that the process answers.",
+        handlers.healthz,
+        is_public=True,
+        answers=((200, "Status"),),
+    ),
+    Operation(
+        "GET",
+        "/readyz",
+        "readyz",
+        "Say whether the service can do its work.",
+        handlers.readyz,
+        is_public=True,
+        answers=((200, "Status"), (503, "Status")),
+    ),
+    Operation(
+        "GET",
+        "/problems/{code}",
+        "readProblem",
+        "Read what a code means.",
+        pages.problem_page,
+        is_public=True,
+        in_document=False,
+    ),
+    Operation(
+        "GET",
+        "/openapi.json",
+        "openapi",
+        "Read the OpenAPI document.",
+        pages.openapi_document,
+        is_public=True,
+        in_document=False,
+    ),
+    Operation("GET", "/docs", "docs", "Read the API.", pages.docs_page, is_public=True, in_document=False),
+)

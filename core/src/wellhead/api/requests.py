@@ -1,0 +1,94 @@
+"""Reading requests strictly: ids, JSON bodies, and conditions."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from fastapi import Request
+
+from wellhead import strict_json
+from wellhead.api.problems import HttpProblem
+from wellhead.catalog.catalog import is_source_id
+from wellhead.errors import DataSourceNotFoundError, RevisionMismatchError
+
+MAX_BODY_BYTES = 256 * 1024
+JSON_TYPES = ("application/json",)
+PATCH_TYPES = ("application/json", "application/merge-patch+json")
+_ETAG = re.compile(r'(W/)?"([\x21\x23-\x7e]*)"')
+
+
+def source_id_of(request: Request) -> str:
+    """Return the id in the path.
+
+    Raises:
+        DataSourceNotFoundError: It is not a UUID in canonical form.
+    """
+    source_id: str = request.path_params["source_id"]
+    if not is_source_id(source_id):
+        raise DataSourceNotFoundError("There is no such data source.")
+    return source_id
+
+
+async def read_document(request: Request, accepted: tuple[str, ...] = JSON_TYPES) -> dict[str, Any]:
+    """Read a body that is a JSON object.
+
+    Args:
+        request: The request.
+        accepted: The media types that will do.
+
+    Raises:
+        HttpProblem: 415 for another media type, 413 for more than 256 KiB.
+        MalformedJSONError: It is not JSON, or not an object.
+    """
+    _check_media_type(request, accepted)
+    return strict_json.parse_object(await _read_body(request))
+
+
+async def read_optional_document(request: Request) -> dict[str, Any]:
+    """Read a body that may be left out.
+
+    Raises:
+        HttpProblem: As `read_document`.
+        MalformedJSONError: As `read_document`.
+    """
+    body = await _read_body(request)
+    if not body:
+        return {}
+    _check_media_type(request, JSON_TYPES)
+    return strict_json.parse_object(body)
+
+
+def expected_revision(request: Request, stored: int | None) -> int | None:
+    """Return the revision that `If-Match` asks for (RFC 9110, 13.1.1); None if there is no such condition.
+
+    Raises:
+        RevisionMismatchError: It asks for another one than is stored.
+    """
+    values = request.headers.getlist("if-match")
+    if not values or [value.strip() for value in values] == ["*"]:
+        return None
+    tags = [match for value in values for match in _ETAG.finditer(value)]
+    if not any(match[1] is None and match[2] == str(stored) for match in tags):
+        raise RevisionMismatchError(stored=stored or 0)
+    return stored
+
+
+def _check_media_type(request: Request, accepted: tuple[str, ...]) -> None:
+    media_type, _, parameters = request.headers.get("content-type", "").partition(";")
+    charset = parameters.strip().lower().replace('"', "")
+    if media_type.strip().lower() not in accepted or charset not in {"", "charset=utf-8"}:
+        raise HttpProblem(415, "unsupported_media_type", {"Accept": ", ".join(accepted)})
+
+
+async def _read_body(request: Request) -> bytes:
+    declared = request.headers.get("content-length", "0")
+    if not declared.isdecimal() or int(declared) > MAX_BODY_BYTES:
+        raise HttpProblem(413, "body_too_large")
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > MAX_BODY_BYTES:
+            raise HttpProblem(413, "body_too_large")
+        chunks.append(chunk)
+    return b"".join(chunks)

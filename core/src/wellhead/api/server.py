@@ -1,0 +1,86 @@
+"""Running the service: the socket, the server, and a clean end."""
+
+from __future__ import annotations
+
+import ipaddress
+import signal
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from wellhead.api.app import create_app
+from wellhead.assembly import Wellhead
+from wellhead.errors import SettingsError
+
+_GRACE = 10
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open the socket that the service listens on.
+
+    Raises:
+        SettingsError: The address is not one of this machine's loopback, or cannot be listened on.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise SettingsError(f"WELLHEAD_HOST: the address {host} is not known.") from error
+    family, kind, _, _, address = found[0]
+    if not ipaddress.ip_address(str(address[0])).is_loopback:
+        raise SettingsError(
+            f"{host} is not a loopback address. Without users and TLS the service is for this machine only: "
+            "use --host 127.0.0.1, and reach it from elsewhere through an SSH tunnel."
+        )
+    listener = socket.socket(family, kind)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        raise SettingsError(f"Port {port} of {host} cannot be used: {error.strerror}. Try --port 0.") from error
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    """Return the address of the service."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def run(wellhead: Wellhead, listener: socket.socket, *, announce: Callable[[], None]) -> None:
+    """Serve until SIGTERM or SIGINT; requests in flight get ten seconds to finish.
+
+    Args:
+        wellhead: The parts to serve.
+        listener: The socket to listen on.
+        announce: Called when the service answers.
+    """
+    config = uvicorn.Config(
+        create_app(wellhead),
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        lifespan="off",
+        timeout_graceful_shutdown=_GRACE,
+    )
+    server = _Server(config, announce)
+    # uvicorn ends gracefully and then raises the signal once more: that second one is not to kill.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    server.run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it answers."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._announce()

@@ -1,0 +1,95 @@
+"""What every command does: settings, parts, one piece of work, and errors that say what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+
+from wellhead import logs
+from wellhead.assembly import Wellhead, assemble
+from wellhead.errors import InputError, SettingsError, ValidationFailedError, WellheadError
+from wellhead.problem_details import problem_of
+from wellhead.settings import load_settings
+
+T = TypeVar("T")
+EXIT_NO, EXIT_USAGE, EXIT_SETTINGS = 1, 2, 78
+
+Workspace = Annotated[
+    Path | None, typer.Option("--workspace", "-w", metavar="DIR", help="The workspace; this directory if left out.")
+]
+ConfigFile = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="A TOML file of settings.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print what the API would answer.")]
+
+out = Console(soft_wrap=True, highlight=False)
+err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+def print_json(document: Any) -> None:
+    """Print a document to standard output: indented for a terminal, on one line for programs."""
+    indent = 2 if sys.stdout.isatty() else None
+    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=indent) + "\n")
+
+
+@contextmanager
+def opened(workspace: Path | None, config: Path | None, **given: Any) -> Iterator[Wellhead]:
+    """Make the parts from the settings, and give back what they hold at the end."""
+    settings = load_settings(config, workspace=workspace, **given)
+    logs.configure(settings.log_level)
+    wellhead = assemble(settings)
+    try:
+        yield wellhead
+    finally:
+        wellhead.close()
+
+
+def work(
+    workspace: Path | None, config: Path | None, as_json: bool, job: Callable[[Wellhead], Awaitable[T]]  # noqa: FBT001  # the option's value, passed on
+) -> T:
+    """Do one piece of work on a workspace; an error is told, and ends the command with its exit code."""
+    with told(as_json), opened(workspace, config) as wellhead:
+        return asyncio.run(_awaited(job(wellhead)))
+
+
+async def _awaited(job: Awaitable[T]) -> T:
+    return await job
+
+
+@contextmanager
+def told(as_json: bool = False) -> Iterator[None]:  # noqa: FBT001, FBT002  # the option's value, passed on
+    """Tell an error, and end the command: 78 for settings, 2 for input that does not fit, 1 for any other no."""
+    try:
+        yield
+    except WellheadError as error:
+        if as_json:
+            print_json(problem_of(error))
+        else:
+            _tell(error)
+        raise typer.Exit(_exit_code(error)) from None
+
+
+def _exit_code(error: WellheadError) -> int:
+    if isinstance(error, SettingsError):
+        return EXIT_SETTINGS
+    return EXIT_USAGE if isinstance(error, InputError) else EXIT_NO
+
+
+def _tell(error: WellheadError) -> None:
+    if not isinstance(error, InputError):
+        err.print(f"Error: {error.message}", markup=False)
+        if isinstance(error, ValidationFailedError):
+            for finding in error.result["errors"]:
+                err.print(f"  {finding['check']}: {finding['message']}", markup=False)
+        return
+    err.print("Error: nothing was saved." if len(error.problems) == 1 else "Error: nothing was saved. All that does not fit:")
+    for problem in error.problems:
+        name = problem.pointer.removeprefix("/").replace("/", ".") or "document"
+        allowed = f" Allowed: {', '.join(str(value) for value in problem.allowed)}." if problem.allowed else ""
+        err.print(f"  {name}: {problem.message}{allowed}{' ' + problem.hint if problem.hint else ''}", markup=False)

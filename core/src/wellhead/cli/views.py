@@ -1,0 +1,101 @@
+"""How things look on a terminal: tables, one data source, and checks as they end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from wellhead.catalog.types import INSTALL_HINT
+from wellhead.cli.session import out
+from wellhead.model.result import Check, ValidationResult
+
+_MARKS = {
+    "passed": "[green]✓[/]",
+    "warning": "[yellow]![/]",
+    "failed": "[red]✗[/]",
+    "timeout": "[red]⏱[/]",
+    "skipped": "[dim]·[/]",
+}
+_COLOURS = {"ok": "green", "ready": "green", "passed": "green", "warning": "yellow"}
+
+
+def _status(text: str | None) -> str:
+    return "[dim]–[/]" if text is None else f"[{_COLOURS.get(text, 'red')}]{escape(text)}[/]"
+
+
+def show_types(items: Sequence[Mapping[str, Any]]) -> None:
+    """Print a table of types; what is broken comes with reason and remedy."""
+    if not items:
+        out.print(INSTALL_HINT)
+        return
+    table = Table("Type", "State", "Title", "From", box=None, pad_edge=False)
+    for item in items:
+        origin = f"{item['distribution']} {item['version']}" if item["distribution"] else "–"
+        table.add_row(escape(item["name"]), _status(item["state"]), escape(item["title"]), escape(origin))
+    out.print(table)
+    for item in items:
+        if item["reason"]:
+            out.print(f"\n{item['name']}: {item['reason']}\n  To mend it: {item['remedy']}", markup=False)
+
+
+def show_list(items: Sequence[Mapping[str, Any]], total: int) -> None:
+    """Print a table of data sources."""
+    if not items:
+        out.print("No data source. Make one: wellhead add TYPE" if total == 0 else "No data source on this page.")
+        return
+    table = Table("Name", "Type", "State", "Health", "Changed", "Id", box=None, pad_edge=False)
+    for item in items:
+        health = item["health"]["status"] if item["health"] else None
+        name, kind = escape(item["name"] or "?"), escape(item["type"] or "?")
+        table.add_row(name, kind, _status(item["state"]), _status(health), item["updated_at"] or "–", item["id"])
+    out.print(table)
+    if total > len(items):
+        out.print(f"{len(items)} of {total}. More: --limit, or narrow it down with --type, --label, --q.")
+
+
+def show_source(item: Mapping[str, Any]) -> None:
+    """Print one data source, a field a line; of secrets, when they were set."""
+    table = Table("Field", "Value", box=None, pad_edge=False, show_header=False)
+    for name, value in item.items():
+        table.add_row(f"[bold]{escape(name)}[/]", escape(_written(value)))
+    out.print(table)
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, dict) and value.get("is_set") is True:
+        return f"secret, from {value['ref']}" if "ref" in value else f"secret, set {value['set_at']}"
+    if value is None or value == {}:
+        return "–"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def show_check(check: Check) -> None:
+    """Print one check as it ended."""
+    out.print(f"  {_MARKS[check.status]} {escape(check.name)}", end="")
+    out.print("" if check.message is None else f": {check.message}", markup=False)
+    if check.hint is not None and check.status != "skipped":
+        out.print(f"      {check.hint}", markup=False)
+    if check.fields and check.status in {"failed", "timeout"}:
+        out.print(f"      Look at: {', '.join(field.removeprefix('/') for field in check.fields)}", markup=False)
+
+
+def show_result(name: str, result: ValidationResult) -> None:
+    """Print how a validation ended, and the details that it found."""
+    out.print(f"{escape(name)}: {_status(result.status)} in {result.duration_ms:.0f} ms")
+    for key, value in result.details.items():
+        text = ", ".join(value) if isinstance(value, list) else str(value)
+        out.print(f"  {key.replace('_', ' ')}: {text}", markup=False)
+
+
+def show_results(rows: Iterable[tuple[str, ValidationResult]]) -> None:
+    """Print a table of many validations."""
+    table = Table("Name", "Status", "Check", "What to do", box=None, pad_edge=False)
+    for name, result in rows:
+        worst = next(iter((*result.errors, *result.warnings)), None)
+        told = ("", "") if worst is None else (worst.name, f"{worst.message or ''} {worst.hint or ''}".strip())
+        table.add_row(escape(name), _status(result.status), *(escape(text) for text in told))
+    out.print(table)
