@@ -28,7 +28,9 @@ Workspace = Annotated[
 ConfigFile = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="A TOML file of settings.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print what the API would answer.")]
 
-out = Console(soft_wrap=True, highlight=False)
+# A program that reads a table gets whole lines; only a terminal has a width.
+_WIDTH = None if sys.stdout.isatty() else 240
+out = Console(soft_wrap=True, highlight=False, width=_WIDTH)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 
