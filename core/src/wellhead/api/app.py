@@ -13,8 +13,9 @@ from starlette.exceptions import HTTPException
 from wellhead.api.gate import App, Gate
 from wellhead.api.openapi import openapi_document
 from wellhead.api.operations import OPERATIONS
-from wellhead.api.problems import HttpProblem
+from wellhead.api.problems import HttpProblem, answer_of
 from wellhead.assembly import Wellhead
+from wellhead.errors import WellheadError
 
 
 def create_app(wellhead: Wellhead) -> App:
@@ -29,7 +30,8 @@ def create_app(wellhead: Wellhead) -> App:
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.wellhead = wellhead
     app.state.document, app.state.openapi = _documents(wellhead)
-    app.add_exception_handler(HTTPException, _unrouted)
+    for kind, handler in ((WellheadError, _problem), (HttpProblem, _problem), (HTTPException, _unrouted), (Exception, _defect)):
+        app.add_exception_handler(kind, handler)
     for operation in OPERATIONS:
         app.add_route(operation.path, operation.handler, [operation.method], operation.name)
     public = [operation.name for operation in OPERATIONS if operation.is_public]
@@ -38,13 +40,25 @@ def create_app(wellhead: Wellhead) -> App:
     return Gate(app, token=wellhead.token, public=routes, allowed_hosts=hosts)
 
 
-async def _unrouted(_request: Request, error: Exception) -> Response:
-    """Turn what routing found into a problem: no such path, or no such method."""
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    headers = dict(getattr(error, "headers", None) or {})
-    if status == 405:  # noqa: PLR2004  # Method Not Allowed
-        raise HttpProblem(405, "method_not_allowed", headers)
-    raise HttpProblem(404, "not_found")
+async def _problem(request: Request, error: Exception) -> Response:
+    """Answer with what an operation raised on purpose."""
+    if not isinstance(error, WellheadError | HttpProblem):
+        raise error
+    return answer_of(error, request.state.request_id)
+
+
+async def _unrouted(request: Request, error: Exception) -> Response:
+    """Answer with what routing found: no such path, or no such method."""
+    if isinstance(error, HTTPException) and error.status_code == 405:  # noqa: PLR2004  # Method Not Allowed
+        problem = HttpProblem(405, "method_not_allowed", dict(error.headers or {}))
+    else:
+        problem = HttpProblem(404, "not_found")
+    return answer_of(problem, request.state.request_id)
+
+
+async def _defect(request: Request, _error: Exception) -> Response:
+    """Answer without details; the gate writes them to the log."""
+    return answer_of(HttpProblem(500, "internal_error"), request.state.request_id)
 
 
 def _documents(wellhead: Wellhead) -> tuple[Any, Any]:

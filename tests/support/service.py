@@ -1,0 +1,66 @@
+"""A live service for tests: `wellhead serve` in a process of its own, and a client that knows its token."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+
+SOURCES = "/api/v1/datasources"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A running service.
+
+    Attributes:
+        url: Its address.
+        token: Its token.
+        process: Its process.
+        log: The file that its standard error goes to.
+        client: An HTTP client with the address and the token.
+    """
+
+    url: str
+    token: str
+    process: subprocess.Popen[str]
+    log: Path
+    client: httpx2.Client
+
+
+@contextmanager
+def running_service(workspace: Path, config: Path, **environment: str) -> Iterator[Service]:
+    """Start the service on a free port, and end it with SIGTERM.
+
+    Args:
+        workspace: The workspace.
+        config: The configuration directory.
+        **environment: More variables.
+    """
+    log = workspace.parent / f"service-{os.urandom(4).hex()}.log"
+    command = [sys.executable, "-m", "wellhead", "serve", "--port", "0", "--json", "--workspace", str(workspace)]
+    variables = {**os.environ, "WELLHEAD_CONFIG_DIR": str(config), **environment}
+    with log.open("w") as errors:
+        process = subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=errors, text=True)
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line, log.read_text()
+    first = json.loads(line)
+    token = environment.get("WELLHEAD_TOKEN") or Path(first["token_file"]).read_text().strip()
+    headers = {"Authorization": f"Bearer {token}"}
+    with httpx2.Client(base_url=first["url"], headers=headers, timeout=30) as client:
+        try:
+            yield Service(first["url"], token, process, log, client)
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+            process.wait(20)
+            process.stdout.close()
