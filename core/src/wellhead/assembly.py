@@ -86,11 +86,12 @@ def assemble(
     store_path = workspace / STORE_NAME
     store = FileRecordStore(workspace)
     keys = FileKeys(settings.key_path, may_create=lambda: not _has_secrets(store_path), not_below=store_path)
-    files = _guard(workspace, settings)
+    forbidden = (settings.key_path, settings.token_path, store_path)
+    files = _guard(workspace, settings, forbidden)
     references = References(
         names=settings.reference_env,
         directories=settings.reference_dirs,
-        forbidden=(settings.key_path, settings.token_path, store_path),
+        forbidden=forbidden,
     )
     storage = ConfigurationStorageService(store, keys, registry.find)
     validation = DataSourceValidationService(
@@ -107,9 +108,9 @@ def assemble(
     )
 
 
-def _guard(workspace: Path, settings: Settings) -> FileGuard:
+def _guard(workspace: Path, settings: Settings, forbidden: Iterable[Path]) -> FileGuard:
     try:
-        return FileGuard(workspace, settings.file_roots)
+        return FileGuard(workspace, settings.file_roots, forbidden=forbidden)
     except OSError as error:
         raise SettingsError(f"WELLHEAD_FILE_ROOTS: {error.filename} cannot be opened as a directory.") from error
 

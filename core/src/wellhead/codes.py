@@ -387,8 +387,8 @@ _CHECK = _table(
         ),
         "tls_required": (
             "The server wants TLS.",
-            "It accepts no connection without TLS from this address.",
-            "Set `tls_mode` to `verify-full`.",
+            "It offers TLS, and lets this user not in without it.",
+            "Set `tls_mode` to `verify-full`. If the user is still not let in then, the server's access rules are why.",
         ),
         "tls_failed": (
             "The TLS handshake failed.",
@@ -422,8 +422,8 @@ _CHECK = _table(
         ),
         "client_certificate_invalid": (
             "The client certificate or its key cannot be used.",
-            "They do not belong together, or one is damaged.",
-            "Send a certificate and the private key that it was made for.",
+            "They do not belong together, one is damaged, or the server does not trust the certificate or misses one.",
+            "Send a certificate that the server trusts, and the private key that it was made for.",
         ),
         "auth_failed": (
             "The server refused the user name or the password.",

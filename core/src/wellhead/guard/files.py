@@ -113,7 +113,7 @@ def _walk(root: int, parts: list[str], kept_out: frozenset[Place]) -> int:
             if seen.st_dev in kernel or (seen.st_dev, seen.st_ino) in kept_out:
                 raise PermissionError
         _check(os.fstat(descriptor), os.fstat(root))
-    except OSError:
+    except (OSError, ValueError):
         os.close(descriptor)
         raise
     return descriptor

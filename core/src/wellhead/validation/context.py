@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, BinaryIO, Literal, ParamSpec, TypeVar
 
-from wellhead.codes import CODES
 from wellhead.errors import CheckFailedError
 from wellhead.guard.files import FileGuard
 from wellhead.guard.network import GuardedStream, dial, resolve
+from wellhead.guard.threads import in_thread
 from wellhead.guard.tls import client_context
 from wellhead.model.families import DatabaseDataSource
 from wellhead.model.result import Check, CheckStatus
-from wellhead.secrets.redaction import Redactor
 from wellhead.validation.diagnosis import diagnose
+from wellhead.validation.wording import Wording
 
 P = ParamSpec("P")
 T = TypeVar("T")
 MAX_CHECKS = 100
 _MAX_DETAILS = 50
-_MAX_DETAIL_ITEMS = 200
 
 
 class RunContext:
@@ -33,7 +32,7 @@ class RunContext:
         self,
         *,
         files: FileGuard,
-        redactor: Redactor,
+        wording: Wording,
         errors: Mapping[str, str],
         deadline: float,
         emit: Callable[[Check], None],
@@ -42,16 +41,18 @@ class RunContext:
 
         Args:
             files: Opens files.
-            redactor: Takes the data source's secrets out of texts.
+            wording: Makes texts of the plugin fit to be shown.
             errors: What exceptions of the driver mean, by the names of their classes.
             deadline: When the run ends, on the clock of `time.monotonic`.
             emit: Gets each check when it has ended.
         """
         self._files = files
-        self._redactor = redactor
+        self._wording = wording
         self._errors = errors
         self._deadline = deadline
         self._emit = emit
+        self._started = 0
+        self._over = False
         self._running: list[_Step] = []
         self._streams: list[GuardedStream] = []
         self.details: dict[str, Any] = {}
@@ -63,7 +64,11 @@ class RunContext:
 
     def check(self, name: str, *, fields: Sequence[str] = ()) -> _Step:
         """Run one named step: leaving it records its outcome."""
-        return _Step(self, name, tuple(fields))
+        self._refuse_when_over()
+        self._started += 1
+        if self._started > MAX_CHECKS:
+            raise RuntimeError(f"a validation has at most {MAX_CHECKS} checks")
+        return _Step(self, str(name), tuple(fields))
 
     def warn(self, code: str, message: str | None = None, *, hint: str | None = None) -> None:
         """Let the running check end with a warning."""
@@ -74,7 +79,7 @@ class RunContext:
     def detail(self, name: str, value: str | float | bool | list[str] | None) -> None:
         """Add a fact to the result's details."""
         if len(self.details) < _MAX_DETAILS:
-            self.details[self._redactor.clean(name, limit=50)] = self._clean(value)
+            self.details[self._wording.word(name)] = self._wording.fact(value)
 
     def open(self, path: str) -> BinaryIO:
         """Open a file for reading, below the workspace or a root of the settings."""
@@ -83,14 +88,19 @@ class RunContext:
     async def connect(
         self, host: str, port: int, *, tls: ssl.SSLContext | None = None, fields: Sequence[str] = ("/host", "/port")
     ) -> GuardedStream:
-        """Connect to a server: records the checks `resolve` and `connect`, with `tls` given also `tls`."""
-        async with self.check("resolve", fields=fields[:1]):
+        """Connect to a server: records the checks `resolve` and `connect`, with `tls` given also `tls`.
+
+        Inside a running check it records nothing of its own, but belongs to that.
+        """
+        self._refuse_when_over()
+        step = self._part_of_a_check if self._running else self.check
+        async with step("resolve", fields=fields[:1]):
             addresses = await resolve(host, port)
-        async with self.check("connect", fields=fields):
-            stream = await dial(addresses)
-            self._streams.append(stream)
+        async with step("connect", fields=fields):
+            stream = await dial(addresses, seconds=self.remaining)
+            self._keep(stream)
         if tls is not None:
-            async with self.check("tls", fields=fields[:1]):
+            async with step("tls", fields=fields[:1]):
                 await stream.start_tls(tls, server_hostname=host)
         return stream
 
@@ -109,24 +119,30 @@ class RunContext:
 
     async def in_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a blocking function in a thread."""
-        return await asyncio.to_thread(function, *args, **kwargs)
+        return await in_thread(function, *args, **kwargs)
 
-    def expire(self) -> None:
-        """End the checks that run because the time is over."""
-        for step in reversed(self._running):
-            step.end("timeout", "deadline", None, None)
+    def end(self, status: CheckStatus, code: str) -> None:
+        """End the checks that still run: the time is over, or the validator ended in the middle of them."""
+        for step in reversed(self._running.copy()):
+            step.end(status, code, None, None)
 
     def close(self) -> None:
-        """Close the connections that are still open."""
+        """Close the connections that are still open; a validator that goes on nevertheless gets no more."""
+        self._over = True
         for stream in self._streams:
             stream.close()
 
-    def _clean(self, value: Any) -> Any:
-        if isinstance(value, str):
-            return self._redactor.clean(value)
-        if isinstance(value, list):
-            return [self._redactor.clean(str(item)) for item in value[:_MAX_DETAIL_ITEMS]]
-        return value if isinstance(value, bool | int | float) else None
+    def _keep(self, stream: GuardedStream) -> None:
+        if self._over:
+            stream.close()
+        self._streams.append(stream)
+
+    def _refuse_when_over(self) -> None:
+        if self._over:
+            raise RuntimeError("the validation is over")
+
+    def _part_of_a_check(self, _name: str, **_keywords: object) -> contextlib.nullcontext[None]:
+        return contextlib.nullcontext()
 
 
 class _Step:
@@ -137,7 +153,6 @@ class _Step:
         self._name = name
         self._fields = fields
         self._started = time.perf_counter()
-        self._ended = False
         self.warning: tuple[str, str | None, str | None] | None = None
 
     def __enter__(self) -> None:
@@ -153,7 +168,7 @@ class _Step:
             return False
         if not isinstance(error, Exception):  # the run is being cancelled: whoever did that ends the step
             return False
-        failure = error if isinstance(error, CheckFailedError) else self._failure(error)
+        failure = self._failure(error)
         if failure.fields is not None:
             self._fields = failure.fields
         self.end("failed", failure.check_code, failure.text, failure.hint)
@@ -170,24 +185,23 @@ class _Step:
         return self.__exit__(kind, error, traceback)
 
     def _failure(self, error: Exception) -> CheckFailedError:
-        return CheckFailedError(diagnose(error, self._context._errors))
+        """Return what to report; of several errors at once, the first."""
+        cause: BaseException = error
+        while isinstance(cause, BaseExceptionGroup):
+            cause = cause.exceptions[0]
+        return (
+            cause if isinstance(cause, CheckFailedError) else CheckFailedError(diagnose(cause, self._context._errors))
+        )
 
     def end(self, status: CheckStatus, code: str | None, message: str | None, hint: str | None) -> None:
-        """Record the outcome, once."""
-        if self._ended:
+        """Record the outcome, once: a validator's thread and the deadline may both want to."""
+        try:
+            self._context._running.remove(self)
+        except ValueError:
             return
-        self._ended = True
-        self._context._running.remove(self)
-        entry = CODES.get(code) if code is not None else None
-        clean = self._context._redactor.clean
+        seconds = time.perf_counter() - self._started
         self._context._emit(
-            Check(
-                name=clean(self._name, limit=50),
-                status=status,
-                code=code,
-                message=clean(message) if message else entry.title if entry else None,
-                hint=clean(hint, limit=400) if hint else entry.remedy if entry else None,
-                fields=self._fields if code is not None else (),
-                duration_ms=(time.perf_counter() - self._started) * 1000,
+            self._context._wording.check(
+                self._name, status, code, message=message, hint=hint, fields=self._fields, seconds=seconds
             )
         )

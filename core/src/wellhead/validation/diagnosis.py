@@ -36,7 +36,7 @@ def _general(error: BaseException) -> str:  # noqa: PLR0911  # a table of except
     if isinstance(error, ssl.SSLCertVerificationError):
         return _certificate(error.verify_code)
     if isinstance(error, ssl.SSLError):
-        return "tls_failed"
+        return "client_certificate_invalid" if _is_about_our_certificate(error) else "tls_failed"
     if isinstance(error, _LOST):
         return "connection_lost"
     if isinstance(error, ConnectionRefusedError):
@@ -48,6 +48,12 @@ def _general(error: BaseException) -> str:  # noqa: PLR0911  # a table of except
     if isinstance(error, OSError) and error.errno in _UNREACHABLE:
         return "network_unreachable"
     return "protocol_error"
+
+
+def _is_about_our_certificate(error: ssl.SSLError) -> bool:
+    """Tell whether the server has sent an alert about the certificate that it was shown, or misses one."""
+    reason = error.reason or ""  # a constant of OpenSSL, no text of the server
+    return "_ALERT_" in reason and ("CERTIFICATE" in reason or reason.endswith("_UNKNOWN_CA"))
 
 
 def _certificate(verify_code: int) -> str:

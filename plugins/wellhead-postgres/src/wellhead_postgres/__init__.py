@@ -1,22 +1,12 @@
-"""Data sources in PostgreSQL: type `postgres`.
-
-The driver, asyncpg, neither dials nor speaks TLS here: it gets a connection that core has made and guarded. So none of
-what it would take from its surroundings (`PGPASSWORD`, `~/.pgpass`, `~/.postgresql`, `SSLKEYLOGFILE`) can come in.
-"""
+"""Data sources in PostgreSQL: type `postgres`."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, ClassVar, Literal
 
 import wellhead
 
 SSL_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
-MAX_LOGIN_BYTES = 64 * 1024
-MAX_SESSION_BYTES = 1 << 20
-AUTH_OK, AUTH_CLEAR, AUTH_MD5, AUTH_SASL = 0, 3, 5, 10
-AUTH_WITH_PASSWORD = frozenset((AUTH_CLEAR, AUTH_MD5, AUTH_SASL))
-AUTH_KNOWN = AUTH_WITH_PASSWORD | {AUTH_OK, 11, 12}
 READ_ONLY = "BEGIN READ ONLY; SET LOCAL statement_timeout = 5000"
 
 READABLE = """
@@ -36,10 +26,9 @@ ERRORS = {
     "InsufficientPrivilegeError": "permission_denied",
     "TooManyConnectionsError": "too_many_connections",
     "CannotConnectNowError": "server_starting",
-    "QueryCanceledError": "query_failed",
+    "AdminShutdownError": "server_starting",
     "PostgresError": "query_failed",
     "ConnectionDoesNotExistError": "connection_lost",
-    "UnsupportedAuthenticationMethodError": "auth_method_unsupported",
 }
 
 
@@ -63,23 +52,24 @@ class PostgresValidator(wellhead.Validator[PostgresDataSource]):
 
     async def validate(self, config: PostgresDataSource, context: wellhead.ValidationContext) -> None:
         """Go through the steps of a connection, each a check of its own."""
+        from wellhead_postgres import login  # noqa: PLC0415  # the driver is imported when it is needed
+
         stream = await context.connect(config.host, config.port)
         async with context.check("tls", fields=["/tls_mode", "/host"]):
             await secure(stream, config, context)
-        async with context.check("authenticate", fields=["/username", "/password", "/database"]):
-            connection = await log_in(stream, config)
+        certificate = ["/client_certificate", "/client_key"] if config.client_certificate else []
+        async with context.check("authenticate", fields=["/username", "/password", "/database", *certificate]):
+            try:
+                connection = await login.log_in(stream, config, application_name=config.application_name)
+            except login.NotPermittedError:
+                if config.tls_mode == "disable" and await offers_tls(config, context):
+                    raise wellhead.CheckFailedError("tls_required", fields=["/tls_mode", "/username"]) from None
+                raise
         async with context.check("query", fields=["/database"]):
-            await connection.execute(READ_ONLY)
-            version = await connection.fetchval("SELECT current_setting('server_version_num')::int")
-            context.detail("server_version", f"{version // 10000}.{version % 10000}")
-            context.detail("read_only_replica", await connection.fetchval("SELECT pg_is_in_recovery()"))
+            await look_around(connection, context)
         async with context.check("permissions", fields=["/username"]):
-            found = await connection.fetchrow(READABLE)
-            context.detail("tables_and_views", found["relations"])
-            context.detail("readable", found["readable"])
-            if found["relations"] and not found["readable"]:
-                context.warn("nothing_readable")
-        await connection.close(timeout=1)
+            await look_for_tables(connection, context)
+        await login.log_out(connection)
 
 
 async def secure(stream: wellhead.Stream, config: PostgresDataSource, context: wellhead.ValidationContext) -> None:
@@ -97,122 +87,32 @@ async def secure(stream: wellhead.Stream, config: PostgresDataSource, context: w
     context.detail("tls_version", stream.tls_version)
 
 
-async def log_in(stream: wellhead.Stream, config: PostgresDataSource) -> Any:
-    """Let asyncpg log in over the stream, and return its connection."""
-    import asyncpg
-    from asyncpg.connect_utils import SSLMode, SSLNegotiation, _ClientConfiguration, _ConnectionParameters
-
-    loop = asyncio.get_running_loop()
-    address = (config.host, config.port)
-    parameters = _ConnectionParameters(
-        user=config.username,
-        password=config.password.reveal() if config.password is not None else None,
-        database=config.database,
-        ssl=None,
-        sslmode=SSLMode.disable,
-        ssl_negotiation=SSLNegotiation.postgres,
-        server_settings={"application_name": config.application_name},
-        target_session_attrs=None,
-        krbsrvname=None,
-        gsslib=None,
-    )
-    settings = _ClientConfiguration(
-        command_timeout=None,
-        statement_cache_size=0,
-        max_cached_statement_lifetime=0,
-        max_cacheable_statement_size=0,
-    )
-    logged_in: asyncio.Future[Any] = loop.create_future()
-    protocol = asyncpg.protocol.Protocol(address, logged_in, parameters, asyncpg.Record, loop)
-    may_send_clear = stream.tls_version is not None and config.tls_mode in {"verify-ca", "verify-full"}
-    gate = LoginGate(protocol, logged_in, may_send_clear=may_send_clear, has_password=config.password is not None)
-    transport = stream.hand_over(gate)
-    await logged_in
-    connection = asyncpg.Connection(protocol, transport, loop, address, settings, parameters)
-    protocol.set_connection(connection)
-    return connection
+async def offers_tls(config: PostgresDataSource, context: wellhead.ValidationContext) -> bool:
+    """Ask on a second connection whether the server speaks TLS."""
+    try:
+        stream = await context.connect(config.host, config.port)
+        await stream.write(SSL_REQUEST)
+        return await stream.read(1) == b"S"
+    except (OSError, wellhead.CheckFailedError):
+        return False
 
 
-class LoginGate(asyncio.Protocol):
-    """Stands between the connection and asyncpg, and reads what the server asks for before asyncpg answers it.
+async def look_around(connection: Any, context: wellhead.ValidationContext) -> None:
+    """Run queries that every user may run. What they return is made sure of: it comes from outside."""
+    await connection.execute(READ_ONLY)
+    version = int(await connection.fetchval("SELECT current_setting('server_version_num')::int"))
+    context.detail("server_version", f"{version // 10000}.{version % 10000}")
+    context.detail("read_only_replica", bool(await connection.fetchval("SELECT pg_is_in_recovery()")))
 
-    asyncpg sends the password in clear text to any server that asks, and keeps whatever amount a server sends.
-    """
 
-    def __init__(
-        self, driver: asyncio.Protocol, logged_in: asyncio.Future[Any], *, may_send_clear: bool, has_password: bool
-    ) -> None:
-        self._driver = driver
-        self._logged_in = logged_in
-        self._may_send_clear = may_send_clear
-        self._has_password = has_password
-        self._transport: asyncio.BaseTransport | None = None
-        self._pending = b""
-        self._left = MAX_LOGIN_BYTES
-        self._is_open = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Let the driver send its startup message."""
-        self._transport = transport
-        self._driver.connection_made(transport)
-
-    def data_received(self, data: bytes) -> None:
-        """Pass messages on, up to the login's end one by one, after that as they come."""
-        self._left -= len(data)
-        if self._left < 0:
-            self._refuse("protocol_error")
-        elif self._is_open:
-            self._driver.data_received(data)
-        else:
-            self._pending += data
-            while self._pass_message():
-                pass
-
-    def _pass_message(self) -> bool:
-        """Pass one message on, if there is a whole one (PostgreSQL documentation, 55.7)."""
-        length = int.from_bytes(self._pending[1:5], "big") + 1
-        if len(self._pending) < 5 or (5 <= length and len(self._pending) < length):
-            return False
-        message, self._pending = self._pending[:length], self._pending[length:]
-        code = self._objection(message)
-        if code is not None:
-            self._refuse(code)
-            return False
-        self._driver.data_received(message)
-        if message[:1] == b"Z":
-            self._is_open, self._left = True, MAX_SESSION_BYTES
-            self._driver.data_received(self._pending)
-            return False
-        return True
-
-    def _objection(self, message: bytes) -> str | None:
-        """Say why a message is not passed on: a code, or None."""
-        if len(message) < 5 or message[:1] not in b"RESKNvZ":
-            return "protocol_error"
-        method = int.from_bytes(message[5:9], "big") if message[:1] == b"R" else AUTH_OK
-        if method == AUTH_CLEAR and not self._may_send_clear:
-            return "cleartext_password_refused"
-        if method in AUTH_WITH_PASSWORD and not self._has_password:
-            return "password_missing"
-        return None if method in AUTH_KNOWN else "auth_method_unsupported"
-
-    def _refuse(self, code: str) -> None:
-        if not self._logged_in.done():
-            self._logged_in.set_exception(wellhead.CheckFailedError(code))
-        if isinstance(self._transport, asyncio.Transport):
-            self._transport.abort()
-
-    def connection_lost(self, error: Exception | None) -> None:
-        """Tell the driver that the connection is gone."""
-        self._driver.connection_lost(error)
-
-    def pause_writing(self) -> None:
-        """Tell the driver to wait."""
-        self._driver.pause_writing()
-
-    def resume_writing(self) -> None:
-        """Tell the driver to go on."""
-        self._driver.resume_writing()
+async def look_for_tables(connection: Any, context: wellhead.ValidationContext) -> None:
+    """Count what may be read."""
+    found = await connection.fetchrow(READABLE)
+    relations, readable = int(found["relations"]), int(found["readable"])
+    context.detail("tables_and_views", relations)
+    context.detail("readable", readable)
+    if relations and not readable:
+        context.warn("nothing_readable")
 
 
 @wellhead.hookimpl

@@ -1,0 +1,122 @@
+"""Certificates of an authority of the tests' own: good ones, and ones with each fault."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+from dataclasses import dataclass
+from functools import cache
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+DAY = datetime.timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A certificate and its private key, both PEM."""
+
+    certificate: str
+    key: str
+
+
+class Authority:
+    """An authority that signs certificates."""
+
+    def __init__(self, name: str) -> None:
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = _name(name)
+        certificate = _builder(self._name, self._name, self._key, days=30).add_extension(
+            x509.BasicConstraints(ca=True, path_length=None), critical=True
+        )
+        self.certificate = _pem(certificate.sign(self._key, hashes.SHA256()))
+
+    def sign(self, name: str, *hosts: str, days: int = 30) -> Pair:
+        """Sign a certificate for hosts; one with `days` below 0 has expired."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        builder = _builder(_name(name), self._name, key, days=days).add_extension(
+            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False
+        )
+        if hosts:
+            builder = builder.add_extension(
+                x509.SubjectAlternativeName([_host(host) for host in hosts]), critical=False
+            )
+        text = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        return Pair(_pem(builder.sign(self._key, hashes.SHA256())), text.decode())
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """All that the tests need.
+
+    Attributes:
+        ca: The certificate of the authority that signed all but `untrusted` and `untrusted_client`.
+        server: For `localhost`, 127.0.0.1 and ::1.
+        expired: The same, but it expired a day ago.
+        other_name: For another host.
+        untrusted: For the same hosts, by an authority that nobody trusts.
+        client: For the user `cert_user`.
+        untrusted_client: The same, by that other authority.
+        other_ca: That other authority's certificate.
+    """
+
+    ca: str
+    server: Pair
+    expired: Pair
+    other_name: Pair
+    untrusted: Pair
+    client: Pair
+    untrusted_client: Pair
+    other_ca: str
+
+
+@cache
+def make_certificates() -> Certificates:
+    """Make them, once."""
+    authority, stranger = Authority("Wellhead test authority"), Authority("A stranger")
+    here = ("localhost", "127.0.0.1", "::1")
+    return Certificates(
+        ca=authority.certificate,
+        server=authority.sign("localhost", *here),
+        expired=authority.sign("localhost", *here, days=-1),
+        other_name=authority.sign("db.example.com", "db.example.com"),
+        untrusted=stranger.sign("localhost", *here),
+        client=authority.sign("cert_user"),
+        untrusted_client=stranger.sign("cert_user"),
+        other_ca=stranger.certificate,
+    )
+
+
+def _name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def _host(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, *, days: int
+) -> x509.CertificateBuilder:
+    now = datetime.datetime.now(datetime.UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - 10 * DAY)
+        .not_valid_after(now + days * DAY)
+    )
+
+
+def _pem(certificate: x509.Certificate) -> str:
+    return certificate.public_bytes(serialization.Encoding.PEM).decode()
