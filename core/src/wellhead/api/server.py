@@ -57,6 +57,15 @@ def run(wellhead: Wellhead, listener: socket.socket, *, announce: Callable[[], N
         listener: The socket to listen on.
         announce: Called when the service answers.
     """
+    server = make(wellhead, announce=announce)
+    # uvicorn ends gracefully and then raises the signal once more: that second one is not to kill.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    server.run(sockets=[listener])
+
+
+def make(wellhead: Wellhead, *, announce: Callable[[], None]) -> uvicorn.Server:
+    """Make the server, ready to run; `announce` is called when it answers."""
     config = uvicorn.Config(
         create_app(wellhead),
         log_config=None,
@@ -66,11 +75,7 @@ def run(wellhead: Wellhead, listener: socket.socket, *, announce: Callable[[], N
         lifespan="off",
         timeout_graceful_shutdown=_GRACE,
     )
-    server = _Server(config, announce)
-    # uvicorn ends gracefully and then raises the signal once more: that second one is not to kill.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
-    server.run(sockets=[listener])
+    return _Server(config, announce)
 
 
 class _Server(uvicorn.Server):
