@@ -14,6 +14,7 @@ from wellhead.guard.addresses import REFUSED_NAMES, is_refused
 from wellhead.guard.threads import in_thread
 
 MAX_ADDRESSES = 4
+_DAY = 24 * 60 * 60
 
 SocketAddress = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int]]
 
@@ -91,6 +92,14 @@ class GuardedStream:
         version: str | None = None if tls is None else tls.version()
         return version
 
+    @property
+    def certificate_days_left(self) -> int | None:
+        """Days until the server's certificate expires; None without TLS, or where it was not checked."""
+        certificate = self._writer.get_extra_info("peercert")
+        if not certificate:
+            return None
+        return int(ssl.cert_time_to_seconds(certificate["notAfter"]) - time.time()) // _DAY
+
     async def read(self, size: int) -> bytes:
         """Read exactly `size` bytes.
 
@@ -119,9 +128,16 @@ class GuardedStream:
         await self._writer.start_tls(tls, server_hostname=server_hostname)
 
     def hand_over(self, protocol: asyncio.Protocol) -> asyncio.Transport:
-        """Give the connection to a driver's protocol; the stream cannot be read or written afterwards."""
+        """Give the connection to a driver's protocol; the stream cannot be read or written afterwards.
+
+        Raises:
+            CheckFailedError: `connection_lost`: the server has closed it already, of which the protocol would not be
+                told; `protocol_error`: it has sent something that was not read.
+        """
         transport = self._writer.transport
         _refuse_unread(self._reader)
+        if self._reader.at_eof() or transport.is_closing():
+            raise CheckFailedError("connection_lost")
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
         return transport  # type: ignore[return-value]  # a stream's transport reads and writes

@@ -37,20 +37,33 @@ def client_context(
     """
     if mode == "disable":
         return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context = verifying_context(ca_certificate=ca_certificate)
     context.check_hostname = mode == "verify-full"
     context.verify_mode = ssl.CERT_NONE if mode == "require" else ssl.CERT_REQUIRED
+    if client_certificate is not None and client_key is not None:
+        _show(context, client_certificate, client_key)
+    return context
+
+
+def verifying_context(*, ca_certificate: str | None = None) -> ssl.SSLContext:
+    """Make the TLS context of a client that checks the server's certificate and its name.
+
+    Args:
+        ca_certificate: Certificates (PEM) of the authorities to trust; the system's if None.
+
+    Raises:
+        CheckFailedError: `certificate_untrusted`, where the PEM text is damaged.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
         if ca_certificate is not None:
             context.load_verify_locations(cadata=ca_certificate)
-        elif mode != "require":
+        else:
             context.load_default_certs()
     except (ssl.SSLError, ValueError, TypeError):  # a `TypeError` where it is not ASCII
         hint = "The text in 'ca_certificate' is damaged. Copy it again."
         raise CheckFailedError("certificate_untrusted", hint=hint, fields=["/ca_certificate"]) from None
-    if client_certificate is not None and client_key is not None:
-        _show(context, client_certificate, client_key)
     return context
 
 

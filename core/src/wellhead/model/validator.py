@@ -29,6 +29,11 @@ class Stream(Protocol):
         """The TLS version in use, such as `TLSv1.3`; None without TLS."""
         ...
 
+    @property
+    def certificate_days_left(self) -> int | None:
+        """Days until the server's certificate expires; None without TLS, or where it was not checked."""
+        ...
+
     async def read(self, size: int) -> bytes:
         """Read exactly `size` bytes.
 
@@ -46,7 +51,12 @@ class Stream(Protocol):
         ...
 
     def hand_over(self, protocol: asyncio.Protocol) -> asyncio.Transport:
-        """Give the connection to a driver's protocol; the stream cannot be read or written afterwards."""
+        """Give the connection to a driver's protocol; the stream cannot be read or written afterwards.
+
+        Raises:
+            CheckFailedError: `connection_lost`: the server has closed it already; `protocol_error`: it has sent
+                something that was not read.
+        """
         ...
 
     def close(self) -> None:
@@ -116,6 +126,17 @@ class ValidationContext(Protocol):
 
         Raises:
             CheckFailedError: `client_certificate_invalid`, or `certificate_untrusted` for a damaged CA certificate.
+        """
+        ...
+
+    def verifying_tls(self, *, ca_certificate: str | None = None) -> ssl.SSLContext:
+        """Make the TLS context for a server whose certificate and name are always checked.
+
+        Args:
+            ca_certificate: Certificates (PEM) of the authorities to trust; the system's if None.
+
+        Raises:
+            CheckFailedError: `certificate_untrusted` for a damaged CA certificate.
         """
         ...
 

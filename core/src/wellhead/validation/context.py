@@ -13,7 +13,7 @@ from wellhead.errors import CheckFailedError
 from wellhead.guard.files import FileGuard
 from wellhead.guard.network import GuardedStream, dial, resolve
 from wellhead.guard.threads import in_thread
-from wellhead.guard.tls import client_context
+from wellhead.guard.tls import client_context, verifying_context
 from wellhead.model.families import DatabaseDataSource
 from wellhead.model.result import Check, CheckStatus
 from wellhead.validation.diagnosis import diagnose
@@ -116,6 +116,10 @@ class RunContext:
             client_certificate=config.client_certificate,
             client_key=config.client_key.reveal() if config.client_key is not None else None,
         )
+
+    def verifying_tls(self, *, ca_certificate: str | None = None) -> ssl.SSLContext:
+        """Make the TLS context for a server whose certificate and name are always checked."""
+        return verifying_context(ca_certificate=ca_certificate)
 
     async def in_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a blocking function in a thread."""
