@@ -176,6 +176,11 @@ _INPUT = _table(
             "It has characters other than visible ASCII and inner spaces.",
             "Encode the value, for example with Base64.",
         ),
+        "header_repeated": (
+            "A header is set more than once.",
+            "It is among `headers` and `secret_headers`, in two spellings, or is the one that carries the login.",
+            "Keep one of them.",
+        ),
         "secret_header": (
             "A header that usually holds a secret is among the plain headers.",
             "Plain headers are shown to everyone who may read the data source.",
@@ -430,10 +435,15 @@ _CHECK = _table(
             "One of them is wrong, or the user may not log in from here.",
             "Check both; copy the password anew. Try them with the server's own client from this machine.",
         ),
+        "password_expired": (
+            "The password has expired.",
+            "The server wants a new one before it lets the user work.",
+            "Change it at the server (ALTER USER), then set the new `password`.",
+        ),
         "login_not_permitted": (
             "The server lets this user not in from here.",
-            "There is no such user, or the server's access rules (pg_hba.conf) have no entry for this user, database, "
-            "address and encryption.",
+            "There is no such user, it is locked, or the server's access rules (pg_hba.conf; in MySQL the host of the "
+            "user) have no entry for this user, database, address and encryption.",
             "Check the user name; add an entry at the server. With `tls_mode` `disable`, the server may be accepting "
             "encrypted connections only.",
         ),
@@ -486,6 +496,46 @@ _CHECK = _table(
             "The answer could not be understood.",
             "The server speaks another protocol, or its answer is damaged.",
             "Check that the host and the port belong to a server of this type.",
+        ),
+        "secrets_unencrypted": (
+            "The login travels unencrypted.",
+            "The address begins with `http:`, so that everybody on the way can read the login and the secret headers.",
+            "Use the address that begins with `https:`.",
+        ),
+        "redirected": (
+            "The server answered with a redirect, which is not followed.",
+            "The address has moved, wants `https:`, or leads to a page for logging in.",
+            "Set the address that it redirects to: `curl -I` shows it.",
+        ),
+        "unexpected_status": (
+            "The server answered with another status than expected.",
+            "The path is wrong, the request is not accepted, or the server has a fault.",
+            "Check `url` and `health_path`; if the status is the right one, set `expected_status` to it.",
+        ),
+        "not_json": (
+            "The answer is not JSON.",
+            "The address leads to a web page or a proxy, or the answer is not what its content type says.",
+            "Check that `url` and `health_path` lead to the API itself.",
+        ),
+        "web_page": (
+            "The answer is a web page.",
+            "Many servers answer every path with a page of theirs, whether it exists or not.",
+            "Check that `url` and `health_path` lead to the API itself; `expected_json` makes sure of it.",
+        ),
+        "response_too_large": (
+            "The answer is larger than what is read of it, one megabyte.",
+            "The path answers with all its data, or without end.",
+            "Set `health_path` to a path with a short answer, or `method` to `HEAD`.",
+        ),
+        "response_compressed": (
+            "The answer is compressed, so that it was not looked at.",
+            "The server compresses although it was asked not to.",
+            "Nothing needs to be done; for a full check, set `health_path` to a path whose answer is not compressed.",
+        ),
+        "token_unusable": (
+            "The token server's answer has no token that can be used.",
+            "It is no OAuth 2.0 token address, or it gives out tokens of another kind than bearer.",
+            "Check `token_url`.",
         ),
         "file_unavailable": (
             "There is no file that can be read at this path.",
