@@ -50,7 +50,8 @@ class DataSourceType:
         docs_url: Where the type is documented.
         requires_api: The version of core's interface that it was made for.
         errors: What exceptions of the driver mean: names of exception classes (of the exception or one of its bases)
-            to codes of checks.
+            to codes of checks. Where a driver numbers its errors, with the number as the exception's first argument
+            (an SQLSTATE too), the number can stand for the class: `{"1045": "auth_failed"}`.
         environment: Variables that the type's own tools read, each with the field that it is set from by
             `wellhead run`, such as `{"PGHOST": "host"}`.
     """

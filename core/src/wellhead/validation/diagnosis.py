@@ -21,11 +21,15 @@ def diagnose(error: BaseException, table: Mapping[str, str]) -> str:
 
     Args:
         error: What was raised; its text is never looked at.
-        table: The type's own: names of exception classes to codes. The class itself counts before its bases.
+        table: The type's own: numbers of errors and names of exception classes to codes. The number, which drivers give
+            as the exception's first argument, counts before the class, and the class before its bases.
 
     Returns:
         A code; `protocol_error` for what is not understood.
     """
+    number = str(error.args[0]) if error.args and isinstance(error.args[0], int | str) else ""
+    if number in table:
+        return table[number]
     for kind in type(error).__mro__:
         if kind.__name__ in table:
             return table[kind.__name__]
