@@ -24,21 +24,23 @@ _FORM = re.compile(
         (?:\?(?P<query>[^\#\s]*))?""",
     re.VERBOSE,
 )
+Options = Mapping[str, str | tuple[str, Mapping[str, str]]]
+
 _TLS_HINTS = {
     "prefer": "'prefer' falls back to clear text without a word: use 'require' or 'verify-full', or 'disable'.",
     "allow": "'allow' falls back to clear text without a word: use 'require' or 'verify-full', or 'disable'.",
+    "preferred": "'PREFERRED' falls back to clear text without a word: use 'VERIFY_IDENTITY', or 'DISABLED'.",
 }
 
 
-def take_apart(
-    document: Mapping[str, Any], *, schemes: tuple[str, ...], options: Mapping[str, str]
-) -> dict[str, Any]:
+def take_apart(document: Mapping[str, Any], *, schemes: tuple[str, ...], options: Options) -> dict[str, Any]:
     """Replace `connection_string` in a document by the fields that it stands for.
 
     Args:
         document: The document that was sent.
         schemes: The schemes that the type reads, such as `postgresql`.
-        options: Keys of the query, each with the field that it stands for.
+        options: Keys of the query, each with the field that it stands for; where its values are written otherwise than
+            the field's, also with what each of them, in upper case, stands for.
 
     Returns:
         A new document without `connection_string`.
@@ -65,7 +67,7 @@ def _same(name: str, sent: Any, found: Any) -> bool:
     return type(sent) is type(found) and sent == found
 
 
-def _parse(text: Any, *, schemes: tuple[str, ...], options: Mapping[str, str]) -> dict[str, Any]:
+def _parse(text: Any, *, schemes: tuple[str, ...], options: Options) -> dict[str, Any]:
     form = f"{schemes[0]}://user:password@host:port/database"
     match = _FORM.fullmatch(text) if isinstance(text, str) else None
     if match is None:
@@ -88,15 +90,18 @@ def _parse(text: Any, *, schemes: tuple[str, ...], options: Mapping[str, str]) -
     return fields
 
 
-def _option(option: str, options: Mapping[str, str]) -> tuple[str, str]:
+def _option(option: str, options: Options) -> tuple[str, str]:
     """Read one `key=value` of the query; only keys that stand for a field are known."""
     key, _, value = option.partition("=")
     if key not in options:
         known = ", ".join(sorted(options)) or "none"
         raise _refused(f"It has an option that is not known; known options: {known}. Set the other fields by name.")
-    if options[key] == "tls_mode" and value in _TLS_HINTS:
-        raise _refused(_TLS_HINTS[value])
-    return options[key], _decode(value)
+    stands_for = options[key]
+    field, values = (stands_for, {}) if isinstance(stands_for, str) else stands_for
+    if field == "tls_mode" and value.lower() in _TLS_HINTS:
+        raise _refused(_TLS_HINTS[value.lower()])
+    value = _decode(value)
+    return field, values.get(value.upper(), value)
 
 
 def _decode(text: str) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
-from wellhead.model.connection_string import CONNECTION_STRING, take_apart
+from wellhead.model.connection_string import CONNECTION_STRING, Options, take_apart
 from wellhead.model.fields import (
     CertificatePem,
     Encoding,
@@ -35,11 +34,11 @@ class DatabaseDataSource(DataSourceConfig):
 
     On input it also takes `connection_string`, which is taken apart into the fields and never stored. A type says
     which schemes it reads (`connection_schemes`), and which keys of the query stand for which field
-    (`connection_options`).
+    (`connection_options`; with the field's values where they are written otherwise there).
     """
 
     connection_schemes: ClassVar[tuple[str, ...]] = ()
-    connection_options: ClassVar[Mapping[str, str]] = {}
+    connection_options: ClassVar[Options] = {}
 
     host: Host = field(description="Host name or IP address of the server.", examples=["db.example.com"], order=10)
     port: Port = field(description="TCP port of the server.", order=11)
