@@ -133,10 +133,14 @@ class GuardedStream:
         Raises:
             CheckFailedError: `connection_lost`: the server has closed it already, of which the protocol would not be
                 told; `protocol_error`: it has sent something that was not read.
+            OSError: The connection has failed already.
         """
         transport = self._writer.transport
         _refuse_unread(self._reader)
-        if self._reader.at_eof() or transport.is_closing():
+        failure = self._reader.exception()
+        if failure is not None:
+            raise failure
+        if self._reader.at_eof():
             raise CheckFailedError("connection_lost")
         transport.set_protocol(protocol)
         protocol.connection_made(transport)

@@ -56,6 +56,7 @@ class Stream(Protocol):
         Raises:
             CheckFailedError: `connection_lost`: the server has closed it already; `protocol_error`: it has sent
                 something that was not read.
+            OSError: The connection has failed already.
         """
         ...
 
@@ -149,7 +150,8 @@ class Validator(ABC, Generic[ConfigT_contra]):
     """Finds out whether a data source works. A new instance is made for each validation.
 
     Attributes:
-        steps: The names of the checks in their order; those that are not reached are reported as `skipped`.
+        steps: The names of the checks in their order. When one fails, those after it are reported as `skipped`; one
+            before it that was left out, such as TLS where there is none, is not mentioned.
     """
 
     steps: ClassVar[tuple[str, ...]] = ()

@@ -88,10 +88,9 @@ class Run:
 
     def result(self) -> ValidationResult:
         """Return what was found."""
-        names = {check.name for check in self._checks}
         status = self._status_of_checks()
-        steps = getattr(self._known.validator, "steps", ()) if status in {"failed", "timeout"} else ()
-        skipped = [self._wording.check(name, "skipped", "not_reached") for name in steps if name not in names]
+        steps = self._steps_to_come() if status in {"failed", "timeout"} else ()
+        skipped = [self._wording.check(name, "skipped", "not_reached") for name in steps]
         return ValidationResult(
             status=self._status or status,
             checks=(*self._checks, *skipped),
@@ -195,6 +194,12 @@ class Run:
         self._context.end("failed", "plugin_error")
         if not any(check.code == "plugin_error" for check in self._checks):
             self._emit(self._wording.check("validator", "failed", "plugin_error"))
+
+    def _steps_to_come(self) -> tuple[str, ...]:
+        """Return the steps after the last one that was reached; one before it that was left out had no use here."""
+        steps: tuple[str, ...] = tuple(getattr(self._known.validator, "steps", ()))
+        reached = [steps.index(check.name) for check in self._checks if check.name in steps]
+        return steps[max(reached, default=-1) + 1 :]
 
     def _status_of_checks(self) -> ValidationStatus:
         statuses = {check.status for check in self._checks}
