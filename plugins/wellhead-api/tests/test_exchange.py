@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import socket
+import struct
+import threading
 import time
 import warnings
 from typing import Any
@@ -14,7 +17,7 @@ import pytest
 
 from support.canary import Canary
 from support.certificates import make_certificates
-from support.rogue import Rogue, Script, saying, serve, silent
+from support.rogue import Rogue, Script, saying, serve, server_context, silent
 from support.validating import last, outcomes, validate
 from wellhead.codes import CODES
 from wellhead.model.result import ValidationResult
@@ -107,6 +110,12 @@ async def test_h_06_compressed_bodies_are_not_inflated() -> None:
     assert time.monotonic() - started < 1
 
 
+@pytest.mark.parametrize("encoding", [b"gzip", b"deflate", b"br", b"zstd", b"GZIP, gzip", b"banner"])
+async def test_h_06_no_encoding_is_looked_into(encoding: bytes) -> None:
+    answer = JSON + b"Content-Encoding: " + encoding + b"\r\nContent-Length: 6\r\n\r\nbanner"
+    assert await end_of(saying(answer)) == ("response", "warning", "response_compressed")
+
+
 async def test_h_06_bytes_are_counted_not_believed() -> None:
     lie = JSON + b"Content-Length: 2\r\nContent-Length: 99999999\r\n\r\n{}"
     short = JSON + b"Content-Length: 99999999999\r\n\r\n{}"
@@ -162,6 +171,37 @@ async def test_a_server_that_hangs_up_in_the_middle_is_told(answer: bytes) -> No
 
     assert outcomes(result)[-1] == ("request", "failed", "connection_lost")
     assert rogue.connections == 1
+
+
+async def test_a_server_that_resets_the_connection_is_told() -> None:
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(65536)
+        connection = writer.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    assert await end_of(script) == ("request", "failed", "connection_lost")
+
+
+def never_saying_goodbye(listening: socket.socket, over: threading.Event) -> None:
+    """Answer one request over TLS, and read nothing after that."""
+    connection, _ = listening.accept()
+    with server_context(make_certificates().server).wrap_socket(connection, server_side=True) as encrypted:
+        encrypted.recv(65536)
+        encrypted.sendall(JSON + b"Content-Length: 2\r\n\r\n{}")
+        over.wait(20)
+
+
+async def test_a_server_that_does_not_end_tls_is_not_waited_for() -> None:
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=never_saying_goodbye, args=(listening, over))
+        thread.start()
+        result = await run(listening.getsockname()[1], scheme="https", ca_certificate=make_certificates().ca)
+        over.set()
+        thread.join()
+
+    assert result.status == "passed"
+    assert result.duration_ms < 2000
 
 
 async def test_n_11_a_redirect_to_another_server_with_the_login_is_not_followed(canary: Canary) -> None:

@@ -64,7 +64,7 @@ class Answer:
         content_type: Without parameters; `none` where the server does not tell.
         is_compressed: It is not looked at, because inflating it could take any amount of memory.
         is_too_large: It has more bytes, headers and all, than are read.
-        body: What it consists of; None if it is not JSON, or was not read whole.
+        body: What it consists of; None if it is not JSON, or was not looked at.
         seconds: How long it took from the request to the end of the headers.
     """
 
