@@ -423,7 +423,7 @@ _CHECK = _table(
         "certificate_name_mismatch": (
             "The server's certificate is for another name.",
             "The host is an address or an alias that the certificate does not list.",
-            "Use a host name that the certificate lists, or `verify-ca` where the name cannot match.",
+            "Use a host name that the certificate lists; for a database whose name cannot match, `verify-ca`.",
         ),
         "client_certificate_invalid": (
             "The client certificate or its key cannot be used.",
