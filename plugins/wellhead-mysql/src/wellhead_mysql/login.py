@@ -54,7 +54,6 @@ class GuardedConnection(aiomysql.Connection):  # type: ignore[misc]  # aiomysql 
             password=password.encode().decode("latin-1"),  # which aiomysql encodes as Latin-1: the server wants UTF-8
             db=config.database,
             charset="utf8mb4",
-            conv={},
         )
         self.client_flag &= ~MULTI_STATEMENTS
         self._connect_attrs = {"program_name": "wellhead"}  # and not, as by default, the number of this process
