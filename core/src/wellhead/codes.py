@@ -56,6 +56,11 @@ _REQUEST = _table(
             "The `Host` header names a host that is not in the settings; web pages that attack local services do that.",
             "Use the address that was printed at start, or add the host to `WELLHEAD_ALLOWED_HOSTS`.",
         ),
+        "malformed_request": (
+            "The head of the request cannot be used.",
+            "It has both `Content-Length` and `Transfer-Encoding`, or more than 100 headers.",
+            "Send one of the two, and fewer headers.",
+        ),
         "unsupported_media_type": (
             "The body is not of a type that is accepted here.",
             "The `Content-Type` header is missing, or is not JSON in UTF-8.",
@@ -544,4 +549,15 @@ _CHECK = _table(
     },
 )
 
-CODES: dict[str, Code] = _REQUEST | _INPUT | _CONFLICT | _SERVICE | _CHECK
+_PLUGIN = _table(
+    "plugin",
+    {
+        "type_refused": (
+            "A plugin's type breaks a rule of the registry.",
+            "A defect of the plugin, or of the call that registers the type.",
+            "Mend what the message names.",
+        ),
+    },
+)
+
+CODES: dict[str, Code] = _REQUEST | _INPUT | _CONFLICT | _SERVICE | _CHECK | _PLUGIN

@@ -125,7 +125,7 @@ class Workspace:
             StorageError: It could not be saved.
         """
         stored = self._run(self._wellhead.catalog.find(name_or_id))
-        self._run(self._wellhead.catalog.patch(stored.id, changes, verify=verify))
+        self._run(self._wellhead.catalog.patch(stored.id, _document(changes), verify=verify))
         return self.get(stored.id)
 
     def remove(self, name_or_id: str, *, force: bool = False) -> None:
@@ -170,27 +170,26 @@ class Workspace:
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run one operation on the workspace's own event loop, and wait for it."""
+        if self._loop.is_closed():
+            work.close()
+            raise ValueError("the workspace is closed")
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
 
 def _document(source: DataSourceConfig | Mapping[str, Any]) -> dict[str, Any]:
-    """Write a model as the document that the API takes, with its secrets in clear."""
+    """Write a model, or a document, as the document that the API takes, with its secrets in clear."""
     if isinstance(source, Mapping):
-        return dict(source)
-    written = source.model_dump(mode="json") | {name: _plain(value) for name, value in source.model_dump().items() if _holds_secrets(value)}
+        return dict(_written(source, source))
+    written = _written(source.model_dump(mode="json"), source.model_dump())
     return {name: value for name, value in written.items() if value is not None}
 
 
-def _holds_secrets(value: Any) -> bool:
-    if isinstance(value, dict):
-        return any(_holds_secrets(inner) for inner in value.values())
-    return isinstance(value, Secret)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Secret):
-        return value.reveal() if value.is_clear else {"ref": value.reference}
-    if isinstance(value, dict):
-        return {name: _plain(inner) for name, inner in value.items()}
-    return value
-
+def _written(dumped: Any, value: Any) -> Any:
+    """Put secrets in clear in place of what they were dumped as; one that is sealed stays the facts that are told."""
+    if isinstance(value, Mapping):
+        return {name: _written(dumped[name], inner) for name, inner in value.items()}
+    if not isinstance(value, Secret):
+        return dumped
+    if value.is_clear:
+        return value.reveal()
+    return {"ref": value.reference} if value.facts is None else value.facts.as_document()
