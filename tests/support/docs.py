@@ -62,7 +62,8 @@ class Command:
 
 def pages() -> list[Path]:
     """Return every page for people."""
-    written = [*ROOT.glob("*.md"), *ROOT.glob("core/*.md"), *ROOT.glob("examples/*.md"), *ROOT.glob("docs/**/*.md")]
+    places = ("*.md", "core/*.md", "plugins/*/*.md", "examples/*.md", "docs/**/*.md")
+    written = [path for place in places for path in ROOT.glob(place)]
     return sorted(path for path in written if "_build" not in path.parts)
 
 
