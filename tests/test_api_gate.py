@@ -145,6 +145,11 @@ def test_I_13_more_than_a_hundred_headers_are_refused(api: TestClient) -> None: 
     assert (answer.status_code, answer.json()["code"]) == (400, "malformed_request")
 
 
+def test_I_13_more_than_16_kib_of_headers_are_refused(api: TestClient) -> None:  # noqa: F811
+    assert api.get("/healthz", headers={"x-long": "x" * 16_384}).status_code == 400
+    assert api.get("/healthz", headers={"x-long": "x" * 15_000}).status_code == 200
+
+
 def test_a_request_id_is_new_every_time(api: TestClient) -> None:  # noqa: F811
     assert len({api.get("/healthz").headers["x-request-id"] for _ in range(20)}) == 20
 

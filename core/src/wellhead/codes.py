@@ -58,7 +58,7 @@ _REQUEST = _table(
         ),
         "malformed_request": (
             "The head of the request cannot be used.",
-            "It has both `Content-Length` and `Transfer-Encoding`, or more than 100 headers.",
+            "It has both `Content-Length` and `Transfer-Encoding`, or more than 100 headers or 16 KiB of them.",
             "Send one of the two, and fewer headers.",
         ),
         "unsupported_media_type": (

@@ -31,6 +31,7 @@ SECURITY_HEADERS = (
 )
 _CONTENT_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 _MAX_HEADERS = 100
+_MAX_HEADER_BYTES = 16 * 1024
 _MAX_LOGGED_PATH = 200
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]]+)(:[0-9]{1,5})?")
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -105,7 +106,9 @@ class Gate:
 def _check_framing(scope: Scope) -> None:
     """Refuse a head that a proxy in front may have read in another way (RFC 9112, 6.1), or that is absurdly long."""
     names = [name for name, _ in scope["headers"]]
-    if len(names) > _MAX_HEADERS or {b"content-length", b"transfer-encoding"} <= set(names):
+    size = sum(len(name) + len(value) for name, value in scope["headers"])
+    is_long = len(names) > _MAX_HEADERS or size > _MAX_HEADER_BYTES
+    if is_long or {b"content-length", b"transfer-encoding"} <= set(names):
         raise HttpProblem(400, "malformed_request", {"Connection": "close"})
 
 

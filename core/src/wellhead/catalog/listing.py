@@ -106,7 +106,10 @@ def _matches(item: StoredDataSource, query: ListQuery) -> bool:
     labels = record.labels if record else {}
     if not all(key in labels and value in {None, labels[key]} for key, value in query.labels):
         return False
-    instants = ((query.created, record.created_at if record else None), (query.updated, record.updated_at if record else None))
+    instants = (
+        (query.created, record.created_at if record else None),
+        (query.updated, record.updated_at if record else None),
+    )
     return all(_between(limits, instant) for limits, instant in instants)
 
 
@@ -124,8 +127,7 @@ class _Order:
 
     def __init__(self, query: ListQuery) -> None:
         self._query = query
-        about = repr(replace(query, cursor=None, limit=DEFAULT_LIMIT)).encode()
-        self._belongs_to = base64url.encode(hashlib.sha256(about).digest()[:9])
+        self._about = repr(replace(query, cursor=None, limit=DEFAULT_LIMIT))
 
     def tie_break(self, item: StoredDataSource) -> tuple[str, str]:
         return name_key(item.name or ""), item.id
@@ -135,7 +137,8 @@ class _Order:
 
     def cursor(self, item: StoredDataSource) -> str:
         values = [_sort_value(item, field) for field, _ in self._query.sort]
-        return base64url.encode(json.dumps([self._belongs_to, values, *self.tie_break(item)]).encode())
+        tie = self.tie_break(item)
+        return base64url.encode(json.dumps([self._mark(values, tie), values, *tie]).encode())
 
     def position_after(self, items: Sequence[StoredDataSource], cursor: str) -> int:
         """Return how many of the sorted items come before or at the cursor."""
@@ -155,15 +158,19 @@ class _Order:
 
     def _read(self, cursor: str) -> tuple[list[str], tuple[str, str]]:
         try:
-            belongs_to, values, name, record_id = strict_json.parse(base64url.decode(cursor))
-            texts = [belongs_to, name, record_id, *values]
+            mark, values, name, record_id = strict_json.parse(base64url.decode(cursor))
+            texts = [mark, name, record_id, *(values if isinstance(values, list) else [None])]
         except (ValueError, TypeError, InputError):
             texts = [None]
         fits = all(isinstance(text, str) for text in texts) and len(texts) == len(self._query.sort) + 3
-        if not fits or belongs_to != self._belongs_to:
+        if not fits or mark != self._mark(values, (name, record_id)):
             message = "The cursor does not belong to this list. Start again without it."
             raise InputError([InputProblem("cursor", "bad_cursor", message, in_query=True)])
         return values, (name, record_id)
+
+    def _mark(self, values: list[str], tie: tuple[str, str]) -> str:
+        """Return what shows that a cursor is one of this query, and whole."""
+        return base64url.encode(hashlib.sha256(repr((self._about, values, tie)).encode()).digest()[:12])
 
 
 def _sort_value(item: StoredDataSource, field: str) -> str:
