@@ -8,7 +8,7 @@ from wellhead.model.connection_string import CONNECTION_STRING
 from wellhead.model.families import DatabaseDataSource
 from wellhead.model.fields import REQUIRED_KEY, VISIBLE_KEY
 from wellhead.model.markers import is_harmless, is_multi_line
-from wellhead.model.shape import Map, Shape
+from wellhead.model.shape import Map, Shape, json_schema_of
 from wellhead.model.source import BASE_FIELDS, DataSourceConfig
 
 _LIMITS = {
@@ -34,7 +34,7 @@ def parameters_of(shape: Shape) -> list[dict[str, Any]]:
         `secret`, `harmless`, `enum`, `examples`, `group`, `order`, `visible_when` and `required_when` (mappings of
         field name to list of values, or None), `multi_line`, `placeholder`, and the limits that apply.
     """
-    schema = shape.model.model_json_schema(mode="validation")
+    schema = json_schema_of(shape.model)
     names = [name for name in shape.model.model_fields if name not in BASE_FIELDS]
     parameters = [_parameter(shape, name, place, schema) for place, name in enumerate(names, start=1)]
     if takes_connection_string(shape.model):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
@@ -87,6 +88,12 @@ class Shape:
             else:
                 return PLAIN
         return node
+
+
+@lru_cache(maxsize=256)
+def json_schema_of(model: type[DataSourceConfig]) -> dict[str, Any]:
+    """Return a model's JSON Schema as pydantic writes it. It is made once: nobody may change it."""
+    return model.model_json_schema(mode="validation")
 
 
 def shape_of(model: type[DataSourceConfig]) -> Shape:

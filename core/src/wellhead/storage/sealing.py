@@ -13,10 +13,12 @@ from wellhead.model.secret import Secret, SecretFacts
 from wellhead.model.shape import Shape
 from wellhead.model.source import DataSourceConfig
 from wellhead.secrets.cipher import SealBrokenError, seal, unseal
-from wellhead.secrets.keyring import Key, KeyProvider
+from wellhead.secrets.keyring import Key, KeyProvider, KeyRing
 from wellhead.storage.changes import Change
 from wellhead.storage.records import Record, SealedSecret
 from wellhead.storage.store import RecordStore
+
+Basis = tuple[KeyRing | None, str | None]
 
 
 class Sealer:
@@ -63,6 +65,14 @@ class Sealer:
                 is_reference = secret.facts is not None and secret.facts.reference is not None
                 place(document, path, Secret.from_reference(plaintext) if is_reference else Secret(plaintext))
         return shape.model.model_validate(document)
+
+    async def basis(self) -> Basis:
+        """Return what decides besides the records whether secrets open: the key ring and the workspace's id."""
+        try:
+            ring = self._keys.ring()
+        except KeyRingError:
+            ring = None
+        return ring, await self._store.workspace_id()
 
     async def opens(self, record: Record) -> bool:
         """Tell whether all secrets of a record open."""

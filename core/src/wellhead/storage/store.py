@@ -11,7 +11,7 @@ from wellhead.storage.records import Record
 EntryState = Literal["ok", "corrupt", "unreadable", "newer_format"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Entry:
     """What a store has under one id.
 
@@ -38,7 +38,7 @@ class RecordStore(Protocol):
         ...
 
     async def read(self, record_id: str) -> Entry | None:
-        """Return what is stored under an id; None if nothing is."""
+        """Return what is stored under an id; None if nothing is. What did not change is the same object as before."""
         ...
 
     async def entries(self) -> Sequence[Entry]:

@@ -65,7 +65,7 @@ class StoredDataSource:
             "created_at": record.created_at if record else None,
             "updated_at": record.updated_at if record else None,
             "revision": self.revision,
-            **self.fields,
+            **_copied(self.fields),
             **dict.fromkeys(self.blank_secrets),
         }
         for pointer, facts in self.facts.items():
@@ -73,3 +73,10 @@ class StoredDataSource:
         document["state"] = self.state
         document["health"] = self.health
         return document
+
+
+def _copied(value: Any) -> Any:
+    """Copy what JSON can hold, all the way down; `copy.deepcopy` would be the slowest part of a read."""
+    if isinstance(value, Mapping):
+        return {name: _copied(inner) for name, inner in value.items()}
+    return [_copied(inner) for inner in value] if isinstance(value, list) else value
