@@ -31,3 +31,8 @@ def test_an_address_that_is_none_is_refused_with_a_message(host: str) -> None:
 def test_a_port_that_is_taken_is_named_with_a_way_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SettingsError, match="--port 0"):
         listen("127.0.0.1", taken.getsockname()[1])
+
+
+def test_answers_are_not_held_back_by_nagles_algorithm() -> None:
+    with listen("127.0.0.1", 0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP  # asyncio sets TCP_NODELAY on the connections of such a socket only
