@@ -30,9 +30,7 @@ _TLS_HINTS = {
 }
 
 
-def take_apart(
-    document: Mapping[str, Any], *, schemes: tuple[str, ...], options: Mapping[str, str]
-) -> dict[str, Any]:
+def take_apart(document: Mapping[str, Any], *, schemes: tuple[str, ...], options: Mapping[str, str]) -> dict[str, Any]:
     """Replace `connection_string` in a document by the fields that it stands for.
 
     Args:
@@ -61,7 +59,7 @@ def take_apart(
 
 def _same(name: str, sent: Any, found: Any) -> bool:
     if name == "host" and isinstance(sent, str):
-        return sent.lower() == found.lower()
+        return bool(sent.lower() == found.lower())
     return type(sent) is type(found) and sent == found
 
 

@@ -81,7 +81,8 @@ def _value_schema(written: dict[str, Any], definitions: dict[str, Any]) -> dict[
     if len(forms) != 1:
         return {}
     reference = forms[0].get("$ref")
-    return definitions[reference.rpartition("/")[2]] if reference else forms[0]
+    found: dict[str, Any] = definitions[reference.rpartition("/")[2]] if reference else forms[0]
+    return found
 
 
 def _connection_string(order: int) -> dict[str, Any]:
