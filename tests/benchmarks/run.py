@@ -205,15 +205,26 @@ def imports(_place: Place) -> Iterator[Row]:
     uses = timed.format("pydantic; type('M', (pydantic.BaseModel,), {'__annotations__': {'a': int}})")
     own, base = in_turns(lambda: float(python(every)), lambda: float(python(uses)))
     yield Row("  every public name / one pydantic model", own, base, "ms")
-    load = (
-        "import json, wellhead.assembly, wellhead.cli.main\n"
-        "from wellhead.plugins import loader, registry\n"
-        "reports = loader.load_plugins(registry.DataSourceTypeRegistry())\n"
-        "print(json.dumps({report.entry_point: report.load_ms for report in reports}))"
-    )
-    found = [json.loads(python(load)) for _ in range(ROUNDS)]
+    found = [json.loads(python(LOAD)) for _ in range(ROUNDS)]
     for name in found[0]:
-        yield Row(f"load plugin {name}", median(times[name] for times in found), None, "ms", "< 5")
+        yield Row(f"import plugin {name}", median(times[name][0] for times in found), None, "ms", "< 5")
+        yield Row("  and check and register its types", median(times[name][1] for times in found), None, "ms", "< 5")
+
+
+LOAD = """
+import json, time
+from importlib.metadata import entry_points
+import wellhead.assembly, wellhead.cli.main
+from wellhead.plugins import loader, registry
+found = {}
+for point in entry_points(group="wellhead"):
+    began = time.perf_counter()
+    point.load()
+    imported = (time.perf_counter() - began) * 1000
+    (report,) = loader.load_plugins(registry.DataSourceTypeRegistry(), [point])
+    found[point.name] = imported, report.load_ms
+print(json.dumps(found))
+"""
 
 
 def start(place: Place) -> Iterator[Row]:
