@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from support.canary import Canary
 from wellhead.assembly import Wellhead, assemble
 from wellhead.settings import Settings
