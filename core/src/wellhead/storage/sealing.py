@@ -37,7 +37,7 @@ class Sealer:
         """
         if not change.secrets:
             return record
-        workspace = await self._store.workspace_id()
+        workspace = await self._store.make_workspace_id()
         key = self._keys.ring_for_writing().primary
         bound = replace(record, key_id=key.id, bound=tuple(sorted(shape.bound & record.fields.keys())))
         sealed = {}
@@ -58,7 +58,7 @@ class Sealer:
             SecretUnavailableError: One does not open.
         """
         document: dict[str, Any] = config.model_dump()
-        workspace = await self._store.workspace_id() if record.secrets else ""
+        workspace = await self._store.workspace_id() if record.secrets else None
         for path, secret in list(shape.secrets(document)):
             if isinstance(secret, Secret) and secret.is_sealed:
                 plaintext = self._open(record, workspace, to_pointer(path))
@@ -84,10 +84,12 @@ class Sealer:
             return False
         return True
 
-    def _open(self, record: Record, workspace: str, pointer: str) -> str:
+    def _open(self, record: Record, workspace: str | None, pointer: str) -> str:
         """Open one sealed secret: a value, or a reference."""
         sealed = record.secrets.get(pointer)
         key = self._find_key(record.key_id)
+        if workspace is None:
+            raise SecretUnavailableError("The store has lost its id, which its secrets are bound to.")
         if sealed is None or key is None:
             raise SecretUnavailableError("The key that a stored secret was sealed with is not there.")
         try:
@@ -108,5 +110,3 @@ class Sealer:
 def _facts(secret: Secret, now: datetime, revision: int) -> SecretFacts:
     """Return the facts to store: a kept secret's own, a new one's from this write."""
     return secret.facts or SecretFacts(now, revision, secret.reference)
-
-

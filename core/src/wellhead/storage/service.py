@@ -9,8 +9,6 @@ from dataclasses import replace
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
-from pydantic import ValidationError
-
 from wellhead import clock
 from wellhead.errors import (
     ConflictError,
@@ -25,11 +23,12 @@ from wellhead.errors import (
     SecretUnavailableError,
     TypeUnavailableError,
 )
+from wellhead.model.secret import Secret
 from wellhead.model.shape import Shape
 from wellhead.model.source import BASE_FIELDS, DataSourceConfig
 from wellhead.secrets.keyring import KeyProvider
 from wellhead.storage.changes import Change, change_of
-from wellhead.storage.records import Record
+from wellhead.storage.records import Record, as_stored
 from wellhead.storage.sealing import Basis, Sealer
 from wellhead.storage.store import Entry, RecordStore
 from wellhead.storage.stored import StoredDataSource
@@ -256,7 +255,13 @@ class ConfigurationStorageService:
         return await self._sealer.seal(record, known.shape, change, previous=previous)
 
     def _record(
-        self, record_id: str, known: KnownType, config: DataSourceConfig, *, extra: Mapping[str, Any] | None = None, **made: Any
+        self,
+        record_id: str,
+        known: KnownType,
+        config: DataSourceConfig,
+        *,
+        extra: Mapping[str, Any] | None = None,
+        **made: Any,
     ) -> Record:
         return Record(
             id=record_id,
@@ -264,7 +269,7 @@ class ConfigurationStorageService:
             name=config.name,
             description=config.description,
             labels=config.labels,
-            fields=known.shape.without_secrets(config.model_dump(mode="json", exclude=set(BASE_FIELDS))),
+            fields=as_stored(known.shape.without_secrets(config.model_dump(mode="json", exclude=set(BASE_FIELDS)))),
             plugin=(known.distribution, known.version),
             extra=extra or {},
             **made,
@@ -336,18 +341,26 @@ def _as_type(stored: StoredDataSource, record: Record, shape: Shape) -> StoredDa
     hidden = shape.without_secrets(record.fields)  # what a newer plugin calls a secret is not shown
     try:
         config = shape.model.model_validate_json(json.dumps(document), strict=True)
-    except ValidationError:
+        dumped = config.model_dump(mode="json", exclude=set(BASE_FIELDS))
+    except Exception:  # noqa: BLE001  # a plugin's rules run here; one record they fail on must not hide the others
         return replace(stored, state="invalid", fields=hidden)
-    dumped = config.model_dump(mode="json", exclude=set(BASE_FIELDS))
+    if any(isinstance(secret, Secret) and secret.is_clear for _, secret in shape.secrets(config.model_dump())):
+        return replace(stored, state="invalid", fields=hidden)  # stored in clear, before its field was a secret
     blank = tuple(name for name in shape.secret_fields() if dumped.get(name, "") is None)
     return replace(stored, state="ok", config=config, fields=shape.without_secrets(dumped), blank_secrets=blank)
 
 
 _CONFLICTS: Mapping[str, tuple[type[ConflictError], str]] = {
-    "type_unavailable": (TypeUnavailableError, "The plugin that provides this type is not there: see 'wellhead types'."),
+    "type_unavailable": (
+        TypeUnavailableError,
+        "The plugin that provides this type is not there: see 'wellhead types'.",
+    ),
     "invalid": (RecordInvalidError, "What is stored does not fit its type. Change the fields that do not fit."),
     "secret_unavailable": (SecretUnavailableError, "A stored secret does not open. Send the secrets anew."),
-    "unreadable": (RecordUnreadableError, "The stored record cannot be opened. Check the file's owner and permissions."),
+    "unreadable": (
+        RecordUnreadableError,
+        "The stored record cannot be opened. Check the file's owner and permissions.",
+    ),
     "corrupt": (RecordCorruptError, "The stored record is damaged. Restore it from a backup, or delete it by force."),
     "newer_format": (NewerFormatError, "A newer Wellhead wrote this record. Install that version again."),
 }

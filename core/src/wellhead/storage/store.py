@@ -33,8 +33,16 @@ class Entry:
 class RecordStore(Protocol):
     """Keeps the records of one workspace. All methods are safe to call at the same time, from many processes."""
 
-    async def workspace_id(self) -> str:
-        """Return the id of the workspace, made when the first record is written."""
+    async def workspace_id(self) -> str | None:
+        """Return the id of the workspace; None if none was made yet, or it cannot be read."""
+        ...
+
+    async def make_workspace_id(self) -> str:
+        """Return the id of the workspace, made now if there is none.
+
+        Raises:
+            StorageError: There is one that cannot be read, or it could not be stored.
+        """
         ...
 
     async def read(self, record_id: str) -> Entry | None:
