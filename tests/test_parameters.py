@@ -51,7 +51,7 @@ def test_there_is_one_parameter_for_each_field_of_the_type_and_none_for_those_of
 
 def test_parameters_come_in_their_order() -> None:
     names = [item["name"] for item in parameters_of(DATABASE)]
-    assert names[:4] == ["host", "database", "username", "password"]
+    assert names[:4] == ["host", "port", "database", "username"]  # also "port", which the type redefines
     assert names[-1] == "connection_string"
 
 

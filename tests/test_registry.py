@@ -250,6 +250,11 @@ def test_G_06_fields_that_would_not_come_back_from_the_store_are_refused() -> No
     assert rule_of(make_model(thing=(str, Field("", exclude=True)))) == "excluded-field"
 
 
+@pytest.mark.parametrize("annotation", [set[str], frozenset[int], dict[str, set[str]], set])
+def test_G_06_a_set_is_refused_because_its_items_have_no_order_to_be_compared_in(annotation: object) -> None:
+    assert rule_of(make_model(thing=(annotation, Field(...)))) == "set"
+
+
 class _Hiding(TypedDict):
     password: Secret
 

@@ -144,7 +144,7 @@ _INPUT = _table(
         "name_syntax": (
             "The name cannot be used.",
             "A name has 1 to 100 visible characters, with no spaces at its ends.",
-            "Choose another name.",
+            "Use 1 to 100 visible characters, with no spaces at the ends, no line breaks and no invisible characters.",
         ),
         "label_syntax": (
             "The label's key cannot be used.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -223,7 +224,7 @@ class Catalog:
                 return event
         raise RuntimeError("a validation always ends with its result")
 
-    async def health(self, source_id: str) -> list[dict[str, Any]]:
+    async def health(self, source_id: str) -> Sequence[dict[str, Any]]:
         """Return the last 50 results of validating a data source, newest first.
 
         Raises:
@@ -323,7 +324,9 @@ class Catalog:
         elif not isinstance(name, str):
             problem = InputProblem("/type", "wrong_type", "Must be a string.", allowed=allowed)
         else:
-            problem = InputProblem("/type", "unknown_type", unknown_type(installed).message, allowed=allowed)
+            close = difflib.get_close_matches(name, installed, n=1)
+            hint = f"Did you mean '{close[0]}'?" if close else None
+            problem = InputProblem("/type", "unknown_type", unknown_type(installed).message, hint, allowed)
         raise InputError([problem])
 
 

@@ -90,27 +90,22 @@ def page_of(found: Iterable[StoredDataSource], query: ListQuery) -> Page:
 
 def _matches(item: StoredDataSource, query: ListQuery) -> bool:
     record = item.record
-    if query.types and item.type not in query.types:
-        return False
-    if query.states and item.state not in query.states:
-        return False
-    if query.health and (item.health or {}).get("status", "none") not in query.health:
-        return False
-    if query.name is not None and (item.name is None or name_key(item.name) != name_key(query.name)):
-        return False
-    if query.text is not None:
-        wanted = name_key(query.text)
-        texts = (item.name or "", (record.description or "") if record else "")
-        if not any(wanted in name_key(text) for text in texts):
-            return False
     labels = record.labels if record else {}
-    if not all(key in labels and value in {None, labels[key]} for key, value in query.labels):
-        return False
-    instants = (
-        (query.created, record.created_at if record else None),
-        (query.updated, record.updated_at if record else None),
+    return (
+        (not query.types or item.type in query.types)
+        and (not query.states or item.state in query.states)
+        and (not query.health or (item.health or {}).get("status", "none") in query.health)
+        and (query.name is None or name_key(item.name or "") == name_key(query.name))
+        and (query.text is None or _mentions(item, name_key(query.text)))
+        and all(key in labels and value in {None, labels[key]} for key, value in query.labels)
+        and _between(query.created, record.created_at if record else None)
+        and _between(query.updated, record.updated_at if record else None)
     )
-    return all(_between(limits, instant) for limits, instant in instants)
+
+
+def _mentions(item: StoredDataSource, wanted: str) -> bool:
+    texts = (item.name, item.record.description if item.record else None)
+    return any(wanted in name_key(text) for text in texts if text)
 
 
 def _between(limits: tuple[datetime | None, datetime | None], text: str | None) -> bool:

@@ -63,8 +63,8 @@ def _parameter(shape: Shape, name: str, place: int, schema: dict[str, Any]) -> d
         "harmless": is_harmless(info),
         "enum": value.get("enum", [value["const"]] if "const" in value else None),
         "examples": [] if holds_secrets else info.examples or [],
-        "group": written.get("x-group"),
-        "order": written.get("x-order", 100 + place),
+        "group": written.get("x-group") or _inherited(shape.model, name, "x-group"),
+        "order": written.get("x-order") or _inherited(shape.model, name, "x-order") or 100 + place,
         "visible_when": written.get(VISIBLE_KEY),
         "required_when": written.get(REQUIRED_KEY),
         "multi_line": is_multi_line(info),
@@ -73,6 +73,16 @@ def _parameter(shape: Shape, name: str, place: int, schema: dict[str, Any]) -> d
     if isinstance(shape.root.fields[name], Map):
         parameter["type"] = "object"
     return parameter | {ours: value[theirs] for theirs, ours in _LIMITS.items() if theirs in value}
+
+
+def _inherited(model: type[DataSourceConfig], name: str, key: str) -> Any:
+    """Return where a family puts a field that the type has redefined."""
+    for parent in model.__mro__[1:]:
+        info = getattr(parent, "model_fields", {}).get(name)
+        extra = info.json_schema_extra if info is not None else None
+        if isinstance(extra, dict) and key in extra:
+            return extra[key]
+    return None
 
 
 def _value_schema(written: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:

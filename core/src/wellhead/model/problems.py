@@ -45,10 +45,10 @@ _LIMITS = {
     "less_than": ("out_of_range", "Must be less than {lt}."),
     "less_than_equal": ("out_of_range", "Must be at most {le}."),
     "multiple_of": ("out_of_range", "Must be a multiple of {multiple_of}."),
-    "string_too_long": ("too_long", "Must have at most {max_length} characters."),
-    "string_too_short": ("too_short", "Must have at least {min_length} characters."),
-    "too_long": ("too_many", "Must have at most {max_length} items."),
-    "too_short": ("too_short", "Must have at least {min_length} items."),
+    "string_too_long": ("too_long", "The length must be at most {max_length}."),
+    "string_too_short": ("too_short", "The length must be at least {min_length}."),
+    "too_long": ("too_many", "The number of items must be at most {max_length}."),
+    "too_short": ("too_short", "The number of items must be at least {min_length}."),
     "string_pattern_mismatch": ("bad_format", "Must match the pattern {pattern}."),
 }
 _TAGS = {"union_tag_invalid", "union_tag_not_found"}
@@ -120,7 +120,7 @@ _GENERIC = frozenset(
 """Codes whose messages say all; those of the others are followed by the catalogue's remedy."""
 
 
-def _explain(
+def _explain(  # noqa: PLR0911  # a table of kinds
     kind: str, context: Mapping[str, Any], path: tuple[str, ...], shape: Shape
 ) -> tuple[str, str, tuple[Any, ...] | None]:
     """Return code, message and allowed values for one kind of pydantic error."""

@@ -163,6 +163,9 @@ def _check_part(model: type[BaseModel]) -> None:
             raise TypeRefusedError("alias", f"{model.__name__}.{name} has an alias; a field has one name everywhere.")
         if info.exclude or getattr(info, "exclude_if", None) is not None:
             raise TypeRefusedError("excluded-field", f"{model.__name__}.{name} is excluded; it would not be stored.")
+        if any((get_origin(part) or part) in {set, frozenset} for part in flat(info.annotation)):
+            reason = f"{model.__name__}.{name} is a set, whose items have no order to be compared in. Use a list."
+            raise TypeRefusedError("set", reason)
 
 
 def _check_conditions(model: type[DataSourceConfig]) -> None:

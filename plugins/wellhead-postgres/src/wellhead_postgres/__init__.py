@@ -31,6 +31,17 @@ ERRORS = {
     "ConnectionDoesNotExistError": "connection_lost",
 }
 
+ENVIRONMENT = {
+    "PGHOST": "host",
+    "PGPORT": "port",
+    "PGDATABASE": "database",
+    "PGUSER": "username",
+    "PGPASSWORD": "password",
+    "PGSSLMODE": "tls_mode",
+    "PGAPPNAME": "application_name",
+}
+"""The variables that PostgreSQL's own tools read (documentation, 34.15)."""
+
 
 class PostgresDataSource(wellhead.DatabaseDataSource):
     """A PostgreSQL database."""
@@ -119,5 +130,12 @@ async def look_for_tables(connection: Any, context: wellhead.ValidationContext) 
 def wellhead_data_source_types() -> list[wellhead.DataSourceType]:
     """Provide the type `postgres`."""
     return [
-        wellhead.DataSourceType(PostgresDataSource, PostgresValidator, title="PostgreSQL", icon="🐘", errors=ERRORS)
+        wellhead.DataSourceType(
+            PostgresDataSource,
+            PostgresValidator,
+            title="PostgreSQL",
+            icon="🐘",
+            errors=ERRORS,
+            environment=ENVIRONMENT,
+        )
     ]
