@@ -141,6 +141,7 @@ def test_every_example_runs(example: str, tmp_path: Path) -> None:
     assert "passed" in done.stdout
 
 
+@pytest.mark.slow  # it needs the group `docs`: uv run --group docs pytest -m slow
 def test_the_docs_build_without_a_warning(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-d", str(tmp_path / "trees"), "docs"]
     command.append(str(tmp_path / "html"))
