@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -71,3 +72,10 @@ def make(client: httpx2.Client) -> Make:
         return answer.json()
 
     return made
+
+
+@pytest.fixture
+def blackhole() -> Iterator[int]:
+    """The port of a server that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0), backlog=5) as server:
+        yield server.getsockname()[1]

@@ -78,7 +78,10 @@ def assemble(
     Raises:
         SettingsError: The settings do not allow it.
     """
-    workspace = settings.workspace.expanduser().absolute()
+    try:
+        workspace = settings.workspace.expanduser().absolute()
+    except (OSError, RuntimeError) as error:
+        raise SettingsError("The workspace is not there: its directory or the user that it names is gone.") from error
     if not workspace.is_dir():
         raise SettingsError(f"The workspace {workspace} is not a directory. Make it, or name another with --workspace.")
     registry = registry if registry is not None else DataSourceTypeRegistry()

@@ -131,6 +131,8 @@ def load_settings(config_file: Path | None = None, **given: Any) -> Settings:
     except ValidationError as error:
         lines = [f"{PREFIX}{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors() if item["loc"]]
         raise SettingsError("Settings that do not fit. " + "; ".join(lines)) from None
+    except RuntimeError as error:
+        raise SettingsError("A path of the settings begins with ~ and a user who has no home directory.") from error
 
 
 def _read_file(path: Path) -> dict[str, Any]:
