@@ -435,7 +435,7 @@ def under_strace(fault: str, script: str, workspace: Path) -> str:
     """Run a script while strace brings about a fault, and return what it prints."""
     done = subprocess.run(
         ["strace", "-f", "-o", "/dev/null", "-e", f"inject={fault}", sys.executable, "-c", script, str(workspace)],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent), "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONDONTWRITEBYTECODE": "1"},
         stdout=subprocess.PIPE,
         check=False,
         text=True,

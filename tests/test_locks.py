@@ -152,6 +152,29 @@ def test_D_34_whoever_waits_for_a_lock_file_that_was_removed_takes_the_new_one(
     pipe.send("release")
 
 
+def test_D_34_a_lock_on_a_file_that_was_removed_meanwhile_is_not_taken_for_the_lock(
+    tmp_path: Path, directory: int, holder: Any
+) -> None:
+    _, pipe = holder
+    entered = threading.Event()
+
+    def wait_and_enter() -> None:
+        with StoreLock(20.0).hold(directory):
+            entered.set()
+
+    threads = lock_threads()
+    thread = threading.Thread(target=wait_and_enter)
+    thread.start()
+    wait_until(lambda: lock_threads() == threads + 1)
+    (tmp_path / ".lock").unlink()
+    with StoreLock().hold(directory):
+        pipe.send("release")
+        assert pipe.recv() == "released"
+        assert not entered.wait(0.2)
+    thread.join()
+    assert entered.is_set()
+
+
 def test_D_34_whoever_holds_a_lock_file_that_was_removed_may_not_write_any_more(tmp_path: Path, directory: int) -> None:
     with StoreLock().hold(directory) as check_held:
         check_held()
