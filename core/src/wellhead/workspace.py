@@ -16,6 +16,7 @@ from wellhead.model.secret import Secret
 from wellhead.model.source import DataSourceConfig
 from wellhead.settings import load_settings
 from wellhead.storage.service import conflict_of
+from wellhead.storage.stored import StoredDataSource
 
 T = TypeVar("T")
 ConfigT = TypeVar("ConfigT", bound=DataSourceConfig)
@@ -86,10 +87,7 @@ class Workspace:
             DataSourceNotFoundError: There is none of this name or id.
             ConflictError: It cannot be read as its type.
         """
-        stored = self._run(self._wellhead.catalog.find(name_or_id))
-        if stored.config is None:
-            raise conflict_of(stored)
-        return stored.config
+        return _config_of(self._run(self._wellhead.catalog.find(name_or_id)))
 
     @overload
     def add(self, source: ConfigT, *, verify: bool = False) -> ConfigT: ...
@@ -112,7 +110,7 @@ class Workspace:
             StorageError: It could not be saved.
         """
         document, _ = self._run(self._wellhead.catalog.create(_document(source), verify=verify))
-        return self.get(document["id"])
+        return _config_of(self._run(self._wellhead.catalog.read(document["id"])))
 
     def update(self, name_or_id: str, changes: Mapping[str, Any], *, verify: bool = False) -> DataSourceConfig:
         """Change a data source by a merge patch (RFC 7396).
@@ -126,7 +124,7 @@ class Workspace:
         """
         stored = self._run(self._wellhead.catalog.find(name_or_id))
         self._run(self._wellhead.catalog.patch(stored.id, _document(changes), verify=verify))
-        return self.get(stored.id)
+        return _config_of(self._run(self._wellhead.catalog.read(stored.id)))
 
     def remove(self, name_or_id: str, *, force: bool = False) -> None:
         """Delete a data source.
@@ -174,6 +172,12 @@ class Workspace:
             work.close()
             raise ValueError("the workspace is closed")
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+def _config_of(stored: StoredDataSource) -> DataSourceConfig:
+    if stored.config is None:
+        raise conflict_of(stored)
+    return stored.config
 
 
 def _document(source: DataSourceConfig | Mapping[str, Any]) -> dict[str, Any]:
