@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 from collections.abc import Iterator
@@ -42,3 +43,11 @@ def limited(kind: int, value: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(kind, (soft, hard))
+
+
+def give_away(path: Path) -> None:
+    """Make a file somebody else's; skip the test where that is not allowed."""
+    try:
+        os.chown(path, 12345, 12345)
+    except PermissionError:
+        pytest.skip("this user may not give a file away")
