@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,7 +32,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def service(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A live service with a plugin of the tests' own, logging at DEBUG."""
     plugins = install_plugin(tmp_path_factory.mktemp("plugins"))
-    variables = {"PYTHONPATH": str(plugins), "WELLHEAD_LOG_LEVEL": "debug", "PYTHONASYNCIODEBUG": "1"}
+    paths = os.pathsep.join(filter(None, [str(plugins), os.environ.get("PYTHONPATH")]))
+    variables = {"PYTHONPATH": paths, "WELLHEAD_LOG_LEVEL": "debug", "PYTHONASYNCIODEBUG": "1"}
     with running_service(home / "workspace", home / "config", **variables) as running:
         yield running
 

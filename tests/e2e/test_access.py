@@ -13,9 +13,10 @@ from support.service import SOURCES, Service
 ID = "5f3c2d1e-0a4b-4c5d-8e6f-7a8b9c0d1e2f"
 
 
-def raw(service: Service, head: str, body: bytes = b"", *, token: bool = True) -> tuple[int, str]:
+def raw(service: Service, head: str, body: bytes = b"", *, token: bool = True, close: bool = True) -> tuple[int, str]:
     """Send bytes as they are, and return the status and all that comes back."""
-    lines = [*head.splitlines(), *([f"Authorization: Bearer {service.token}"] if token else []), "Connection: close"]
+    lines = [*head.splitlines(), *([f"Authorization: Bearer {service.token}"] if token else [])]
+    lines += ["Connection: close"] if close else []
     host, port = service.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=10) as connection:
         connection.sendall("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
@@ -48,10 +49,21 @@ def test_A_16_I_13_a_host_that_is_unknown_or_unclear_gets_nothing(service: Servi
 
 
 @pytest.mark.parametrize(
+    "lines", ["Content-Length: 2\nTransfer-Encoding: chunked", "Transfer-Encoding: chunked\nContent-Length: 5"]
+)
+@pytest.mark.parametrize("path", [SOURCES, "/healthz"])
+def test_I_12_two_ways_to_tell_a_length_are_refused_and_end_the_connection(
+    service: Service, path: str, lines: str
+) -> None:
+    body = b"0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    status, text = raw(service, f"GET {path} HTTP/1.1\nHost: localhost\n{lines}", body, close=False)
+    assert (status, "malformed_request" in text) == (400, True)
+    assert text.count("HTTP/1.1 ") == 1
+
+
+@pytest.mark.parametrize(
     "lines",
     [
-        "Content-Length: 2\nTransfer-Encoding: chunked",
-        "Transfer-Encoding: chunked\nContent-Length: 5",
         "Content-Length: 2\nContent-Length: 3",
         "Content-Length: -1",
         "Content-Length: +2",
