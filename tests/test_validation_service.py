@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import json
 import os
@@ -343,6 +344,27 @@ async def test_the_deadline_holds_while_nobody_takes_the_checks(files: FileGuard
     assert [getattr(event, "code", None) or event.status for event in rest] == ["deadline", "timeout"]
 
 
+async def test_nothing_of_a_validator_comes_after_its_deadline(files: FileGuard) -> None:
+    went_on = asyncio.Event()
+
+    async def goes_on(config: Thing, context: wellhead.ValidationContext) -> None:
+        async with context.check("one"):
+            pass
+        async with context.check("two"):
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(60)
+        async with context.check("three"):
+            went_on.set()
+
+    events = make(files, goes_on, timeout=0.1).stream(Thing(name="a"))
+    first = await anext(events)
+    await asyncio.wait_for(went_on.wait(), 1)
+    rest = [event async for event in events]
+
+    assert [event.name for event in (first, *rest) if isinstance(event, Check)] == ["one", "two"]
+    assert outcomes(rest[-1])[-1] == ("two", "timeout", "deadline")  # type: ignore[arg-type]
+
+
 async def test_who_stops_listening_stops_the_validator(files: FileGuard) -> None:
     ended = asyncio.Event()
 
@@ -400,8 +422,9 @@ class Logs(wellhead.Validator[Thing]):
         secrets = [config.password, *config.tokens.values()]
         self.seen[:] = [secret.reveal() for secret in secrets if secret is not None]
         async with context.check("login"):
-            context.detail("leak", f"{self.seen}")
-            raise wellhead.CheckFailedError("auth_failed", f"wrong: {self.seen}", hint=f"not {self.seen}")
+            said = " and ".join(self.seen)
+            context.detail("leak", said)
+            raise wellhead.CheckFailedError("auth_failed", f"wrong: {said}", hint=f"not {said}")
 
 
 async def test_l_10_l_11_l_24_secrets_at_any_depth_are_taken_out(files: FileGuard, canary: Canary) -> None:
@@ -442,6 +465,7 @@ async def test_references_are_resolved_in_the_first_check_and_their_values_taken
 
     assert Logs.seen == [value]
     assert outcomes(result)[0] == ("secrets", "passed", None)
+    assert result.details == {"leak": "[redacted]"}
     canary.saw(json.dumps(result.as_document(), ensure_ascii=False))
 
 

@@ -3,15 +3,11 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
-import pytest
 
 from support.documents import Make, document_of, path_of
 from support.service import SOURCES
 
-SHARED_OFFSET = "scans of the store share one descriptor's offset, so that those at the same time skip records"
 
-
-@pytest.mark.xfail(reason=SHARED_OFFSET)
 def test_D_31_every_one_of_many_lists_at_once_is_whole(client: httpx2.Client, make: Make) -> None:
     for _ in range(120):
         make()
@@ -20,7 +16,6 @@ def test_D_31_every_one_of_many_lists_at_once_is_whole(client: httpx2.Client, ma
     assert {answer["total"] for answer in answers} == {120}
 
 
-@pytest.mark.xfail(reason=SHARED_OFFSET)
 def test_a_name_is_given_once_while_others_list(client: httpx2.Client) -> None:
     def request(number: int) -> int:
         if number % 3:

@@ -206,7 +206,6 @@ def test_G_16_without_its_plugin_a_data_source_is_kept_listed_and_deletable(
         assert service.client.delete(path_of(source)).status_code == 204
 
 
-@pytest.mark.xfail(strict=True, reason="a record's `fields` win over its id and revision in what a read shows")
 def test_an_edit_of_the_file_cannot_change_what_the_server_says(client: httpx2.Client, make: Make, home: Path) -> None:
     source = make("postgres")
     for name in ("id", "revision", "state", "created_at"):

@@ -29,7 +29,6 @@ def test_a_database_that_works_passes_every_check(client: httpx2.Client, make: M
     assert result["errors"] == []
 
 
-@pytest.mark.xfail(strict=True, reason="the plugin takes a wrong password for `tls_required` where TLS is offered")
 def test_a_wrong_password_fails_its_check_and_names_the_fields(
     client: httpx2.Client, make: Make, postgres: Postgres, canary: Canary
 ) -> None:

@@ -37,9 +37,7 @@ def workspace(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def canary(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
-) -> Iterator[Canary]:
+def canary(tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> Iterator[Canary]:
     """Unique secrets; after the test, files, logs at DEBUG, output and processes are searched for them."""
     caplog.set_level("DEBUG")
     canary = Canary(tmp_path)

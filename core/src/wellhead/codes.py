@@ -437,10 +437,8 @@ _CHECK = _table(
         ),
         "login_not_permitted": (
             "The server lets this user not in from here.",
-            "There is no such user, or the server's access rules (pg_hba.conf) have no entry for this user, database, "
-            "address and encryption.",
-            "Check the user name; add an entry at the server. With `tls_mode` `disable`, the server may be accepting "
-            "encrypted connections only.",
+            "There is no such user, or the server's access rules (pg_hba.conf) have no entry for it.",
+            "Check the user name; add an entry for this user, database and address. It may be for TLS only.",
         ),
         "cleartext_password_refused": (
             "The server asked for the password in clear text.",

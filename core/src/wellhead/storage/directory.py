@@ -198,9 +198,20 @@ def sync_directory(directory: int) -> None:
         ) from error
 
 
+@contextmanager
+def scanned(directory: int) -> Iterator[Iterator[os.DirEntry[str]]]:
+    """Go through a directory's entries, on a descriptor of its own: a shared one is at one place at a time."""
+    own = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=directory)
+    try:
+        with os.scandir(own) as found:
+            yield found
+    finally:
+        os.close(own)
+
+
 def sweep(directory: int) -> None:
     """Remove temporary files that a crash left: our own, and older than ten minutes."""
-    with os.scandir(directory) as found:
+    with scanned(directory) as found:
         for item in found:
             if not _TEMPORARY.fullmatch(item.name):
                 continue

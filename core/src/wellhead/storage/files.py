@@ -30,6 +30,7 @@ from wellhead.storage.directory import (
     StoreDirectory,
     read_file,
     remove_quietly,
+    scanned,
     storage_error,
     sweep,
     sync_directory,
@@ -185,7 +186,7 @@ class FileRecordStore:
         """Return the signatures of the files of records, and of those of results, by id."""
         records: dict[str, Signature] = {}
         health: dict[str, Signature] = {}
-        with os.scandir(directory) as found:
+        with scanned(directory) as found:
             for item in found:
                 if match := _FILE.fullmatch(item.name):
                     try:

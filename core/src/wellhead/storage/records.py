@@ -23,8 +23,22 @@ FORMAT = 1
 MAX_RECORD_BYTES = 64 * 1024
 
 _KNOWN = frozenset(
-    "wellhead_format id type name description labels created_at updated_at revision written_by fields bound secrets "
-    "encryption".split()
+    (
+        "wellhead_format",
+        "id",
+        "type",
+        "name",
+        "description",
+        "labels",
+        "created_at",
+        "updated_at",
+        "revision",
+        "written_by",
+        "fields",
+        "bound",
+        "secrets",
+        "encryption",
+    )
 )
 
 

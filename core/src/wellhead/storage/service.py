@@ -1,4 +1,4 @@
-"""`ConfigurationStorageService`: saves, reads, changes and deletes typed data sources; secrets are sealed on the way."""
+"""`ConfigurationStorageService`: saves, reads, changes and deletes typed data sources, their secrets sealed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from wellhead.errors import (
 )
 from wellhead.model.secret import Secret
 from wellhead.model.shape import Shape
-from wellhead.model.source import BASE_FIELDS, DataSourceConfig
+from wellhead.model.source import BASE_FIELDS, RESERVED_FIELDS, DataSourceConfig
 from wellhead.secrets.keyring import KeyProvider
 from wellhead.storage.changes import Change, change_of
 from wellhead.storage.records import Record, as_stored
@@ -339,6 +339,8 @@ def _as_type(stored: StoredDataSource, record: Record, shape: Shape) -> StoredDa
     document = stored.as_document()
     del document["state"], document["health"]
     hidden = shape.without_secrets(record.fields)  # what a newer plugin calls a secret is not shown
+    if record.fields.keys() & RESERVED_FIELDS:  # only an edit by hand puts them there
+        return replace(stored, state="invalid", fields=hidden)
     try:
         config = shape.model.model_validate_json(json.dumps(document), strict=True)
         dumped = config.model_dump(mode="json", exclude=set(BASE_FIELDS))

@@ -19,7 +19,7 @@ from wellhead.storage.directory import (
     translated,
 )
 
-_NAME = "workspace.json"
+WORKSPACE_FILE = "workspace.json"
 _MAX_BYTES = 4096
 _UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -34,7 +34,7 @@ def read_workspace_id(directory: int) -> str | None:
         StorageError: The machine is out of descriptors or memory.
     """
     try:
-        found = read_file(directory, _NAME, _MAX_BYTES)
+        found = read_file(directory, WORKSPACE_FILE, _MAX_BYTES)
     except OSError as error:
         if error.errno in PASSING:
             raise storage_error(error) from error
@@ -49,12 +49,12 @@ def make_workspace_id(directory: int) -> str:
         StorageError: There is one that is damaged, or it could not be stored.
     """
     with translated():
-        found = read_file(directory, _NAME, _MAX_BYTES)
+        found = read_file(directory, WORKSPACE_FILE, _MAX_BYTES)
     if found is None:
         _make(directory)
         return make_workspace_id(directory)
     if (known := _id_in(found[0])) is None:
-        raise StoreUnavailableError(f"'{_NAME}' in the store is damaged. Restore it from a backup.")
+        raise StoreUnavailableError(f"'{WORKSPACE_FILE}' in the store is damaged. Restore it from a backup.")
     return known
 
 
@@ -63,7 +63,7 @@ def _make(directory: int) -> None:
     content = json.dumps({"wellhead_format": 1, "id": str(uuid.uuid4())}).encode() + b"\n"
     with temporary_file(directory, content, durable=True) as temporary:
         try:
-            os.link(temporary, _NAME, src_dir_fd=directory, dst_dir_fd=directory)
+            os.link(temporary, WORKSPACE_FILE, src_dir_fd=directory, dst_dir_fd=directory)
         except FileExistsError:
             return
         finally:

@@ -72,8 +72,9 @@ class PostgresValidator(wellhead.Validator[PostgresDataSource]):
         async with context.check("authenticate", fields=["/username", "/password", "/database", *certificate]):
             try:
                 connection = await login.log_in(stream, config, application_name=config.application_name)
-            except login.NotPermittedError:
-                if config.tls_mode == "disable" and await offers_tls(config, context):
+            except login.NotPermittedError as error:
+                is_refused = type(error) is login.NotPermittedError  # a wrong password is one of its subclasses
+                if is_refused and config.tls_mode == "disable" and await offers_tls(config, context):
                     raise wellhead.CheckFailedError("tls_required", fields=["/tls_mode", "/username"]) from None
                 raise
         async with context.check("query", fields=["/database"]):
