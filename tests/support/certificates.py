@@ -59,6 +59,7 @@ class Certificates:
         server: For `localhost`, 127.0.0.1 and ::1.
         expired: The same, but it expired a day ago.
         other_name: For another host.
+        name_only: For `localhost`, not for its addresses.
         untrusted: For the same hosts, by an authority that nobody trusts.
         client: For the user `cert_user`.
         untrusted_client: The same, by that other authority.
@@ -69,6 +70,7 @@ class Certificates:
     server: Pair
     expired: Pair
     other_name: Pair
+    name_only: Pair
     untrusted: Pair
     client: Pair
     untrusted_client: Pair
@@ -85,6 +87,7 @@ def make_certificates() -> Certificates:
         server=authority.sign("localhost", *here),
         expired=authority.sign("localhost", *here, days=-1),
         other_name=authority.sign("db.example.com", "db.example.com"),
+        name_only=authority.sign("localhost", "localhost"),
         untrusted=stranger.sign("localhost", *here),
         client=authority.sign("cert_user"),
         untrusted_client=stranger.sign("cert_user"),

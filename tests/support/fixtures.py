@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from support.canary import Canary
 from wellhead.assembly import Wellhead, assemble
 from wellhead.settings import Settings
@@ -36,9 +37,7 @@ def workspace(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def canary(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
-) -> Iterator[Canary]:
+def canary(tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> Iterator[Canary]:
     """Unique secrets; after the test, files, logs at DEBUG, output and processes are searched for them."""
     caplog.set_level("DEBUG")
     canary = Canary(tmp_path)

@@ -37,16 +37,19 @@ class Service:
 
 
 @contextmanager
-def running_service(workspace: Path, config: Path, **environment: str) -> Iterator[Service]:
+def running_service(
+    workspace: Path, config: Path, *, python: str = sys.executable, **environment: str
+) -> Iterator[Service]:
     """Start the service on a free port, and end it with SIGTERM.
 
     Args:
         workspace: The workspace.
         config: The configuration directory.
+        python: The Python that runs it.
         **environment: More variables.
     """
     log = workspace.parent / f"service-{os.urandom(4).hex()}.log"
-    command = [sys.executable, "-m", "wellhead", "serve", "--port", "0", "--json", "--workspace", str(workspace)]
+    command = [python, "-m", "wellhead", "serve", "--port", "0", "--json", "--workspace", str(workspace)]
     variables = {**os.environ, "WELLHEAD_CONFIG_DIR": str(config), **environment}
     with log.open("w") as errors:
         process = subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=errors, text=True)

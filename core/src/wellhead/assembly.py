@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
-from wellhead import strict_json
+from wellhead import durable
 from wellhead.access.token import LocalToken
 from wellhead.access.uses import UseLog
 from wellhead.catalog.catalog import Catalog
-from wellhead.errors import MalformedJSONError, SettingsError
+from wellhead.errors import SettingsError
 from wellhead.guard.files import FileGuard
 from wellhead.plugins.loader import load_plugins
 from wellhead.plugins.registry import DataSourceTypeRegistry
@@ -21,7 +20,9 @@ from wellhead.secrets.references import References
 from wellhead.settings import Settings
 from wellhead.storage.directory import STORE_NAME
 from wellhead.storage.files import FileRecordStore
+from wellhead.storage.records import MAX_RECORD_BYTES, DamagedRecordError, NewerRecordError, decode
 from wellhead.storage.service import ConfigurationStorageService
+from wellhead.storage.workspace_id import WORKSPACE_FILE
 from wellhead.validation.service import DataSourceValidationService
 
 
@@ -78,7 +79,10 @@ def assemble(
     Raises:
         SettingsError: The settings do not allow it.
     """
-    workspace = settings.workspace.expanduser().absolute()
+    try:
+        workspace = settings.workspace.expanduser().absolute()
+    except (OSError, RuntimeError) as error:
+        raise SettingsError("The workspace is not there: its directory or the user that it names is gone.") from error
     if not workspace.is_dir():
         raise SettingsError(f"The workspace {workspace} is not a directory. Make it, or name another with --workspace.")
     registry = registry if registry is not None else DataSourceTypeRegistry()
@@ -118,14 +122,16 @@ def _guard(workspace: Path, settings: Settings, forbidden: Iterable[Path]) -> Fi
 def _has_secrets(store: Path) -> bool:
     """Tell whether anything is encrypted in a store; what cannot be read counts as encrypted."""
     try:
-        names = [name for name in os.listdir(store) if name.endswith(".json") and name != "workspace.json"]
+        return any(_may_hold_secrets(path) for path in store.iterdir() if path.suffix == ".json")
     except FileNotFoundError:
         return False
-    for name in names:
-        try:
-            document = strict_json.parse_object((store / name).read_bytes())
-        except (OSError, MalformedJSONError):
-            return True
-        if document.get("secrets"):
-            return True
-    return False
+
+
+def _may_hold_secrets(path: Path) -> bool:
+    if path.name == WORKSPACE_FILE:
+        return False
+    try:
+        content, _ = durable.read_file(path, MAX_RECORD_BYTES)
+        return bool(decode(content, path.stem).secrets)
+    except (OSError, DamagedRecordError, NewerRecordError):
+        return True

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
+
+_RFC_3339 = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:]{8}([.][0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})")
 
 
 def now() -> datetime:
@@ -20,9 +23,11 @@ def from_text(text: str) -> datetime:
     """Read an instant with its offset (RFC 3339).
 
     Raises:
-        ValueError: The text is not an instant, or has no offset.
+        ValueError: The text is not an instant, has no offset, or lies outside of the years 1 to 9999 in UTC.
     """
-    instant = datetime.fromisoformat(text)
-    if instant.tzinfo is None:
-        raise ValueError("an instant needs an offset, such as Z")
-    return instant.astimezone(UTC)
+    if not _RFC_3339.fullmatch(text):
+        raise ValueError("not an instant with an offset, such as Z")
+    try:
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except OverflowError:
+        raise ValueError("the instant is out of range") from None

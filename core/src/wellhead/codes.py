@@ -56,6 +56,11 @@ _REQUEST = _table(
             "The `Host` header names a host that is not in the settings; web pages that attack local services do that.",
             "Use the address that was printed at start, or add the host to `WELLHEAD_ALLOWED_HOSTS`.",
         ),
+        "malformed_request": (
+            "The head of the request cannot be used.",
+            "It has both `Content-Length` and `Transfer-Encoding`, or more than 100 headers or 16 KiB of them.",
+            "Send one of the two, and fewer headers.",
+        ),
         "unsupported_media_type": (
             "The body is not of a type that is accepted here.",
             "The `Content-Type` header is missing, or is not JSON in UTF-8.",
@@ -139,7 +144,7 @@ _INPUT = _table(
         "name_syntax": (
             "The name cannot be used.",
             "A name has 1 to 100 visible characters, with no spaces at its ends.",
-            "Choose another name.",
+            "Use 1 to 100 visible characters, with no spaces at the ends, no line breaks and no invisible characters.",
         ),
         "label_syntax": (
             "The label's key cannot be used.",
@@ -442,10 +447,8 @@ _CHECK = _table(
         ),
         "login_not_permitted": (
             "The server lets this user not in from here.",
-            "There is no such user, it is locked, or the server's access rules (pg_hba.conf; in MySQL the host of the "
-            "user) have no entry for this user, database, address and encryption.",
-            "Check the user name; add an entry at the server. With `tls_mode` `disable`, the server may be accepting "
-            "encrypted connections only.",
+            "There is no such user, it is locked, or the server's rules (pg_hba.conf, the user's host) have no entry.",
+            "Check the user name; add an entry for this user, database and address. It may be for TLS only.",
         ),
         "cleartext_password_refused": (
             "The server asked for the password in clear text.",
@@ -594,4 +597,15 @@ _CHECK = _table(
     },
 )
 
-CODES: dict[str, Code] = _REQUEST | _INPUT | _CONFLICT | _SERVICE | _CHECK
+_PLUGIN = _table(
+    "plugin",
+    {
+        "type_refused": (
+            "A plugin's type breaks a rule of the registry.",
+            "A defect of the plugin, or of the call that registers the type.",
+            "Mend what the message names.",
+        ),
+    },
+)
+
+CODES: dict[str, Code] = _REQUEST | _INPUT | _CONFLICT | _SERVICE | _CHECK | _PLUGIN

@@ -6,6 +6,7 @@ import logging
 import sys
 import traceback
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -29,12 +30,21 @@ def configure(level: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
-    logging.basicConfig(level=max(LEVELS[level], logging.WARNING), format="%(levelname)s %(name)s: %(message)s", force=True)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_WithoutTexts("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=max(LEVELS[level], logging.WARNING), handlers=[handler], force=True)
+
+
+class _WithoutTexts(logging.Formatter):
+    """Writes what other libraries log; of an exception where it happened, and not its text."""
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802  # the name that the standard library calls
+        return "\n".join(where(ei[1])) if ei[1] is not None else ""
 
 
 def where(error: BaseException) -> list[str]:
     """Return what may be logged of an exception: the classes of its chain, and the lines that it came through."""
-    found = []
+    found: list[str] = []
     current: BaseException | None = error
     while current is not None and len(found) < 10:  # noqa: PLR2004  # a chain that is longer says no more
         frames = traceback.extract_tb(current.__traceback__)[-8:]

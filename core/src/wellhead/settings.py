@@ -1,4 +1,4 @@
-"""The settings: environment variables `WELLHEAD_…`, and keys of one TOML file. The table in the docs is made from it."""
+"""The settings: environment variables `WELLHEAD_…`, and keys of one TOML file. The docs' table is made from it."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ PREFIX = "WELLHEAD_"
 
 def default_config_directory() -> Path:
     """Return the user's configuration directory for Wellhead (XDG Base Directory Specification)."""
-    base = os.environ.get("XDG_CONFIG_HOME") or str(Path("~/.config").expanduser())
-    return Path(base) / "wellhead"
+    base = Path(os.environ.get("XDG_CONFIG_HOME", ""))
+    return (base if base.is_absolute() else Path("~/.config").expanduser()) / "wellhead"
 
 
 Words = Annotated[tuple[str, ...], NoDecode]
@@ -40,7 +40,9 @@ class Settings(BaseSettings):
         default_factory=default_config_directory,
         description="The directory for the key ring and the token; `~/.config/wellhead` if not set.",
     )
-    key_file: Path | None = Field(None, description="The key ring; `keys.json` in the configuration directory if not set.")
+    key_file: Path | None = Field(
+        None, description="The key ring; `keys.json` in the configuration directory if not set."
+    )
     token: str | None = Field(
         None,
         repr=False,
@@ -49,7 +51,9 @@ class Settings(BaseSettings):
         "configuration directory if not set.",
     )
     host: str = Field("127.0.0.1", description="The address that `wellhead serve` listens on.")
-    port: int = Field(8000, ge=0, le=65535, description="The port that `wellhead serve` listens on; 0 takes a free one.")
+    port: int = Field(
+        8000, ge=0, le=65535, description="The port that `wellhead serve` listens on; 0 takes a free one."
+    )
     allowed_hosts: Words = Field(
         (), description="Host names under which the REST API answers, besides localhost and the address it listens on."
     )
@@ -71,12 +75,18 @@ class Settings(BaseSettings):
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
+    @field_validator("config_dir", "key_file")
+    @classmethod
+    def _expand(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser()
+
     @field_validator("file_roots", "reference_dirs")
     @classmethod
     def _absolute(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
-        if not all(path.is_absolute() for path in value):
+        expanded = tuple(path.expanduser() for path in value)
+        if not all(path.is_absolute() for path in expanded):
             raise ValueError("must be absolute paths")
-        return value
+        return expanded
 
     @property
     def key_path(self) -> Path:
@@ -91,11 +101,11 @@ class Settings(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],  # noqa: ARG003  # pydantic-settings calls it with all of them
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # as above
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # as above
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Take what the caller says, then variables; a file comes in by `load_settings`."""
         return init_settings, env_settings
@@ -114,12 +124,15 @@ def load_settings(config_file: Path | None = None, **given: Any) -> Settings:
     chosen = {name: value for name, value in given.items() if value is not None}
     try:
         from_file = {} if config_file is None else _read_file(config_file)
-        variables = {name for name in Settings.model_fields if PREFIX + name.upper() in os.environ}
+        set_in_environment = {variable.upper() for variable in os.environ}
+        variables = {name for name in Settings.model_fields if PREFIX + name.upper() in set_in_environment}
         defaults = {name: value for name, value in from_file.items() if name not in variables}
         return Settings(**{**defaults, **chosen})
     except ValidationError as error:
         lines = [f"{PREFIX}{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors() if item["loc"]]
         raise SettingsError("Settings that do not fit. " + "; ".join(lines)) from None
+    except RuntimeError as error:
+        raise SettingsError("A path of the settings begins with ~ and a user who has no home directory.") from error
 
 
 def _read_file(path: Path) -> dict[str, Any]:
@@ -128,14 +141,15 @@ def _read_file(path: Path) -> dict[str, Any]:
     Raises:
         SettingsError: It cannot be read, or has a key that is no setting.
     """
+    if not path.is_file():  # which the library would take for an empty one
+        raise SettingsError(f"The settings file {path} does not exist, or is no file.")
     try:
         found = TomlConfigSettingsSource(Settings, path)()
     except (OSError, ValueError) as error:
         raise SettingsError(f"The settings file {path} cannot be read as TOML.") from error
-    if not path.exists():
-        raise SettingsError(f"The settings file {path} does not exist.")
     unknown = sorted(found.keys() - Settings.model_fields.keys())
     if unknown:
         known = ", ".join(Settings.model_fields)
-        raise SettingsError(f"The settings file {path} has keys that are no settings: {', '.join(unknown)}. Known: {known}.")
+        message = f"The settings file {path} has keys that are no settings: {', '.join(unknown)}. Known: {known}."
+        raise SettingsError(message)
     return found

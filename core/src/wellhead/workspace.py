@@ -16,6 +16,7 @@ from wellhead.model.secret import Secret
 from wellhead.model.source import DataSourceConfig
 from wellhead.settings import load_settings
 from wellhead.storage.service import conflict_of
+from wellhead.storage.stored import StoredDataSource
 
 T = TypeVar("T")
 ConfigT = TypeVar("ConfigT", bound=DataSourceConfig)
@@ -86,10 +87,7 @@ class Workspace:
             DataSourceNotFoundError: There is none of this name or id.
             ConflictError: It cannot be read as its type.
         """
-        stored = self._run(self._wellhead.catalog.find(name_or_id))
-        if stored.config is None:
-            raise conflict_of(stored)
-        return stored.config
+        return _config_of(self._run(self._wellhead.catalog.find(name_or_id)))
 
     @overload
     def add(self, source: ConfigT, *, verify: bool = False) -> ConfigT: ...
@@ -112,7 +110,7 @@ class Workspace:
             StorageError: It could not be saved.
         """
         document, _ = self._run(self._wellhead.catalog.create(_document(source), verify=verify))
-        return self.get(document["id"])
+        return _config_of(self._run(self._wellhead.catalog.read(document["id"])))
 
     def update(self, name_or_id: str, changes: Mapping[str, Any], *, verify: bool = False) -> DataSourceConfig:
         """Change a data source by a merge patch (RFC 7396).
@@ -125,8 +123,8 @@ class Workspace:
             StorageError: It could not be saved.
         """
         stored = self._run(self._wellhead.catalog.find(name_or_id))
-        self._run(self._wellhead.catalog.patch(stored.id, changes, verify=verify))
-        return self.get(stored.id)
+        self._run(self._wellhead.catalog.patch(stored.id, _document(changes), verify=verify))
+        return _config_of(self._run(self._wellhead.catalog.read(stored.id)))
 
     def remove(self, name_or_id: str, *, force: bool = False) -> None:
         """Delete a data source.
@@ -170,27 +168,32 @@ class Workspace:
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run one operation on the workspace's own event loop, and wait for it."""
+        if self._loop.is_closed():
+            work.close()
+            raise ValueError("the workspace is closed")
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
 
+def _config_of(stored: StoredDataSource) -> DataSourceConfig:
+    if stored.config is None:
+        raise conflict_of(stored)
+    return stored.config
+
+
 def _document(source: DataSourceConfig | Mapping[str, Any]) -> dict[str, Any]:
-    """Write a model as the document that the API takes, with its secrets in clear."""
+    """Write a model, or a document, as the document that the API takes, with its secrets in clear."""
     if isinstance(source, Mapping):
-        return dict(source)
-    written = source.model_dump(mode="json") | {name: _plain(value) for name, value in source.model_dump().items() if _holds_secrets(value)}
+        return dict(_written(source, source))
+    written = _written(source.model_dump(mode="json"), source.model_dump())
     return {name: value for name, value in written.items() if value is not None}
 
 
-def _holds_secrets(value: Any) -> bool:
-    if isinstance(value, dict):
-        return any(_holds_secrets(inner) for inner in value.values())
-    return isinstance(value, Secret)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Secret):
-        return value.reveal() if value.is_clear else {"ref": value.reference}
-    if isinstance(value, dict):
-        return {name: _plain(inner) for name, inner in value.items()}
-    return value
-
+def _written(dumped: Any, value: Any) -> Any:
+    """Put secrets in clear in place of what they were dumped as; one that is sealed stays the facts that are told."""
+    if isinstance(value, Mapping):
+        return {name: _written(dumped[name], inner) for name, inner in value.items()}
+    if not isinstance(value, Secret):
+        return dumped
+    if value.is_clear:
+        return value.reveal()
+    return {"ref": value.reference} if value.facts is None else value.facts.as_document()

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import os
 import random
+import socket
 import struct
 import time
 from collections.abc import AsyncIterator
@@ -20,9 +21,10 @@ from support.certificates import Certificates, make_certificates
 from support.rogue import Rogue, Script, saying, serve, silent
 from support.validating import last, outcomes, validate
 from wellhead.codes import CODES
+from wellhead.guard.network import dial
 from wellhead.model.result import ValidationResult
 from wellhead_postgres import PostgresDataSource, wellhead_data_source_types
-from wellhead_postgres.login import MAX_LOGIN_BYTES
+from wellhead_postgres.login import MAX_LOGIN_BYTES, log_in
 
 pytestmark = pytest.mark.anyio
 
@@ -262,20 +264,74 @@ async def test_p_08_an_endless_answer_to_a_query_is_cut_off() -> None:
     assert code in {"connection_lost", "protocol_error"}
 
 
-@pytest.mark.parametrize("field", [b"S", b"banner of the server", b"9" * 5000, b"NaN", b"\xff\xfe", b"-1", b"", None])
-async def test_n_18_what_a_query_returns_is_made_sure_of(field: bytes | None) -> None:
-    """The server may answer a query for a number with a text; that text must not become a detail."""
-    column = b"v\0" + struct.pack("!IhIhih", 0, 0, 25, -1, -1, 0)
-    value = struct.pack("!i", -1) if field is None else struct.pack("!i", len(field)) + field
-    row = message(b"T", b"\0\x01" + column) + message(b"D", b"\0\x01" + value) + message(b"C", b"SELECT 1\0") + READY
-    described = message(b"1", b"") + message(b"t", b"\0\0") + message(b"T", b"\0\x01" + column)
-    answer = message(b"2", b"") + message(b"D", b"\0\x01" + value) + message(b"C", b"SELECT 1\0") + READY
+def answering(**texts: bytes) -> Script:
+    """Make a server that lets everybody in, and answers queries for numbers with texts."""
+    names = {"version": [b"version"], "recovery": [b"recovery"], "has_table_privilege": [b"relations", b"readable"]}
+    values = {b"version": b"160002", b"recovery": b"f", b"relations": b"3", b"readable": b"2"}
+    values |= {name.encode(): text for name, text in texts.items()}
 
-    async with serve(saying(LOGGED_IN, message(b"C", b"BEGIN\0") + READY, described, answer, row, row)) as rogue:
-        result = await run(rogue, seconds=0.5)
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(65536)
+        writer.write(LOGGED_IN)
+        columns: list[bytes] = []
+        while asked := await reader.read(65536):
+            if asked[:1] == b"Q":
+                writer.write(message(b"C", b"SET\0") + READY)
+            elif b"D\0\0\0\x06S" in asked:
+                columns = next(found for word, found in names.items() if word.encode() in asked)
+                described = b"".join(name + b"\0" + struct.pack("!IhIhih", 0, 0, 25, -1, -1, 0) for name in columns)
+                rows = message(b"T", struct.pack("!h", len(columns)) + described)
+                writer.write(message(b"1", b"") + message(b"t", b"\0\0") + rows)
+            else:
+                cells = b"".join(struct.pack("!i", len(values[name])) + values[name] for name in columns)
+                row = message(b"D", struct.pack("!h", len(columns)) + cells)
+                writer.write(message(b"1", b"") + message(b"2", b"") + row + message(b"C", b"SELECT 1\0") + READY)
 
+    return script
+
+
+async def test_a_server_that_answers_well_passes_every_check() -> None:
+    """This shows that the answers of the next test arrive where they are meant to."""
+    async with serve(answering()) as rogue:
+        result = await run(rogue)
+
+    assert outcomes(result)[-2:] == [("query", "passed", None), ("permissions", "passed", None)]
+    assert result.details["tables_and_views"] == 3
+
+
+@pytest.mark.parametrize("text", [b"banner of the server", b"9" * 5000, b"NaN", b"\xff\xfe", b""])
+@pytest.mark.parametrize("column", ["version", "recovery", "relations", "readable"])
+async def test_n_18_what_a_query_returns_is_made_sure_of(column: str, text: bytes) -> None:
+    async with serve(answering(**{column: text})) as rogue:
+        result = await run(rogue)
+
+    assert not any(isinstance(value, str) for name, value in result.details.items() if name != "server_version")
     assert "banner" not in str(result.as_document())
     assert all(check.code in CODES for check in result.checks if check.code)
+
+
+async def test_n_08_a_query_that_is_cancelled_dials_nothing_anew() -> None:
+    async with serve(saying(LOGGED_IN)) as rogue:
+        stream = await dial([(socket.AF_INET, ("127.0.0.1", rogue.port))], seconds=5)
+        config = PostgresDataSource(name="a", host="127.0.0.1", port=rogue.port, database="d", username="u")
+        connection = await log_in(stream, config, application_name="a")
+        query = asyncio.create_task(connection.execute("SELECT 1"))
+        await asyncio.sleep(0.05)
+        query.cancel()
+        await asyncio.wait({query})
+        await asyncio.sleep(0.1)
+        stream.close()
+
+    assert rogue.connections == 1
+
+
+async def test_the_certificate_must_be_for_the_host_that_is_configured(certificates: Certificates) -> None:
+    async with serve(silent, tls=certificates.name_only) as rogue:
+        by_address = await run(rogue, tls_mode="verify-full", ca_certificate=certificates.ca)
+        by_name = await run(rogue, host="localhost", tls_mode="verify-full", ca_certificate=certificates.ca)
+
+    assert outcomes(by_address)[-1] == ("tls", "failed", "certificate_name_mismatch")
+    assert ("tls", "passed", None) in outcomes(by_name)
 
 
 async def test_d_48_a_server_that_says_nothing_is_cut_off_by_the_deadline(descriptors: None) -> None:

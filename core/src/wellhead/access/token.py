@@ -7,7 +7,6 @@ import hmac
 import os
 import re
 import secrets
-import stat
 from pathlib import Path
 
 from wellhead import durable
@@ -15,6 +14,7 @@ from wellhead.errors import SettingsError
 
 _FORM = re.compile(rb"[\x21-\x7e]{16,512}")
 _PREFIX = "wh_"
+_MAX_SIZE = 1024
 
 
 class LocalToken:
@@ -57,12 +57,10 @@ class LocalToken:
         return hmac.compare_digest(hashlib.sha256(presented).digest(), self._digest or b"")
 
     def _read(self) -> str:
-        descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as file:
-            seen = os.fstat(descriptor)
-            content = file.read(1024).strip()
-        if not stat.S_ISREG(seen.st_mode) or seen.st_mode & 0o077:
+        content, seen = durable.read_file(self._path, _MAX_SIZE)
+        if seen.st_mode & 0o077:
             raise SettingsError(f"Others may read the token file {self._path}. Change that: chmod 600 {self._path}")
-        if not _FORM.fullmatch(content):
+        token = content.strip()
+        if not _FORM.fullmatch(token):
             raise SettingsError(f"The token file {self._path} has no token. Delete it, and one is made anew.")
-        return content.decode("ascii")
+        return token.decode("ascii")

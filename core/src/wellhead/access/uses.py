@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import getpass
 import json
 import os
@@ -12,6 +13,7 @@ from wellhead import clock
 from wellhead.errors import StorageIOError
 
 Action = Literal["resolve", "run"]
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class UseLog:
@@ -39,10 +41,11 @@ class UseLog:
         }
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-            descriptor = os.open(self._path, flags, 0o600)
+            descriptor = os.open(self._path, _APPEND, 0o600)
             try:
-                os.write(descriptor, json.dumps(line).encode() + b"\n")
+                text = json.dumps(line).encode() + b"\n"
+                if os.write(descriptor, text) != len(text):
+                    raise OSError(errno.ENOSPC, "the disk is full")
             finally:
                 os.close(descriptor)
         except OSError as error:

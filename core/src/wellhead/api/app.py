@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from wellhead.api.gate import App, Gate
 from wellhead.api.openapi import openapi_document
@@ -30,7 +31,8 @@ def create_app(wellhead: Wellhead) -> App:
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.wellhead = wellhead
     app.state.document, app.state.openapi = _documents(wellhead)
-    for kind, handler in ((WellheadError, _problem), (HttpProblem, _problem), (HTTPException, _unrouted), (Exception, _defect)):
+    handlers = {WellheadError: _problem, HttpProblem: _problem, HTTPException: _unrouted, Exception: _defect}
+    for kind, handler in handlers.items():
         app.add_exception_handler(kind, handler)
     for operation in OPERATIONS:
         app.add_route(operation.path, operation.handler, [operation.method], operation.name)
@@ -50,10 +52,16 @@ async def _problem(request: Request, error: Exception) -> Response:
 async def _unrouted(request: Request, error: Exception) -> Response:
     """Answer with what routing found: no such path, or no such method."""
     if isinstance(error, HTTPException) and error.status_code == 405:  # noqa: PLR2004  # Method Not Allowed
-        problem = HttpProblem(405, "method_not_allowed", dict(error.headers or {}))
+        problem = HttpProblem(405, "method_not_allowed", {"Allow": ", ".join(_methods_of(request))})
     else:
         problem = HttpProblem(404, "not_found")
     return answer_of(problem, request.state.request_id)
+
+
+def _methods_of(request: Request) -> list[str]:
+    """Return the methods that the path of a request knows; each has a route of its own."""
+    routes = [route for route in request.app.router.routes if route.matches(request.scope)[0] is not Match.NONE]
+    return sorted({method for route in routes for method in getattr(route, "methods", ())})
 
 
 async def _defect(request: Request, _error: Exception) -> Response:
@@ -65,7 +73,7 @@ def _documents(wellhead: Wellhead) -> tuple[Any, Any]:
     """Return functions that give the OpenAPI document, as a mapping and as bytes; it is made once, in a thread."""
     registry = wellhead.catalog.registry
     lock = asyncio.Lock()
-    made: dict[str, Any] = {}
+    made: dict[str, tuple[dict[str, Any], bytes]] = {}
 
     def make() -> tuple[dict[str, Any], bytes]:
         document = openapi_document(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
@@ -29,6 +30,10 @@ SECURITY_HEADERS = (
     (b"referrer-policy", b"no-referrer"),
 )
 _CONTENT_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_MAX_HEADERS = 100
+_MAX_HEADER_BYTES = 16 * 1024
+_MAX_LOGGED_PATH = 200
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]]+)(:[0-9]{1,5})?")
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
@@ -69,30 +74,42 @@ class Gate:
             self._log.error("request failed", request_id=request_id, error=logs.where(error))
             await answer.give(scope, receive, answer_of(HttpProblem(500, "internal_error"), request_id))
         took = round((time.perf_counter() - started) * 1000, 1)
+        path = scope["raw_path"].decode("ascii", errors="replace")[:_MAX_LOGGED_PATH]
         self._log.info(
-            "request", method=scope["method"], path=scope["path"], status=answer.status, ms=took, request_id=request_id
+            "request", method=scope["method"], path=path, status=answer.status, ms=took, request_id=request_id
         )
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = _single_headers(scope)
+        _check_framing(scope)
         self._check_host(headers)
-        if not any(route.matches(scope)[0] is not Match.NONE for route in self._public):
-            self._check_token(headers)
+        if not self._has_token(headers) and not self._is_public(scope):
+            raise HttpProblem(401, "unauthorized", {"WWW-Authenticate": "Bearer"})
         if len(scope["query_string"]) > MAX_QUERY_BYTES:
             raise HttpProblem(414, "query_too_long")
         await self._app(scope, receive, send)
 
     def _check_host(self, headers: dict[bytes, bytes]) -> None:
         """Answer only under known names, so that a web page cannot reach the service under one of its own."""
-        host = headers.get(b"host", b"").decode("ascii", errors="replace").lower()
-        name = host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]
-        if name not in self._hosts:
+        match = _HOST.fullmatch(headers.get(b"host", b"").decode("ascii", errors="replace").lower())
+        if match is None or match[1] not in self._hosts:
             raise HttpProblem(421, "host_not_allowed")
 
-    def _check_token(self, headers: dict[bytes, bytes]) -> None:
+    def _has_token(self, headers: dict[bytes, bytes]) -> bool:
         scheme, _, presented = headers.get(b"authorization", b"").partition(b" ")
-        if scheme.lower() != b"bearer" or not self._token.fits(presented.strip()):
-            raise HttpProblem(401, "unauthorized", {"WWW-Authenticate": "Bearer"})
+        return scheme.lower() == b"bearer" and self._token.fits(presented.strip())
+
+    def _is_public(self, scope: Scope) -> bool:
+        return any(route.matches(scope)[0] is not Match.NONE for route in self._public)
+
+
+def _check_framing(scope: Scope) -> None:
+    """Refuse a head that a proxy in front may have read in another way (RFC 9112, 6.1), or that is absurdly long."""
+    names = [name for name, _ in scope["headers"]]
+    size = sum(len(name) + len(value) for name, value in scope["headers"])
+    is_long = len(names) > _MAX_HEADERS or size > _MAX_HEADER_BYTES
+    if is_long or {b"content-length", b"transfer-encoding"} <= set(names):
+        raise HttpProblem(400, "malformed_request", {"Connection": "close"})
 
 
 def _single_headers(scope: Scope) -> dict[bytes, bytes]:

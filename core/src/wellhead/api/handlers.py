@@ -67,7 +67,9 @@ async def create_source(request: Request) -> Response:
     """Make a data source."""
     document = await read_document(request)
     query = read_query(request, (VERIFY, _timeout(request)))
-    finished = await _catalog(request).create(document, verify=query.get("verify") == "true", timeout=query.get("timeout"))
+    finished = await _catalog(request).create(
+        document, verify=query.get("verify") == "true", timeout=query.get("timeout")
+    )
     return _saved(finished, 201, {"Location": f"{PREFIX}/datasources/{finished[0]['id']}"})
 
 

@@ -8,15 +8,13 @@ from typing import Any, get_args
 from wellhead.api.operations import Operation
 from wellhead.api.problems import MEDIA_TYPE
 from wellhead.api.query import Parameter, timeout_parameter
-from wellhead.codes import CODES
-from wellhead.model.result import CheckStatus, ValidationStatus
+from wellhead.api.schemas import TEXT, fixed_schemas, unavailable_schema
 from wellhead.model.schemas import REF, SECRET_SCHEMAS, Direction, schema_name, schemas_of
 from wellhead.plugins.registry import RegisteredType
-from wellhead.storage.stored import STATES
 
-_EVERYWHERE = (401, 414, 421, 503)
+_EVERYWHERE = (400, 401, 414, 421, 503)
 _TITLES = {
-    400: "Not JSON as it is accepted here.",
+    400: "Not a request, or not JSON, as it is accepted here.",
     401: "A valid token is needed.",
     404: "There is no such thing.",
     409: "What is stored does not allow it.",
@@ -30,9 +28,6 @@ _TITLES = {
     503: "The service cannot do it just now.",
     507: "The disk is full.",
 }
-_TEXT: dict[str, Any] = {"type": "string"}
-_TEXT_OR_NULL: dict[str, Any] = {"type": ["string", "null"]}
-_INSTANT: dict[str, Any] = {"type": "string", "format": "date-time"}
 
 
 def openapi_document(
@@ -56,7 +51,7 @@ def openapi_document(
         "info": {
             "title": "Wellhead",
             "version": version,
-            "description": "Keeps the configurations of data sources, their secrets safe, and checks whether they work.",
+            "description": "Keeps the configurations of data sources, their secrets safe, and checks that they work.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
@@ -74,7 +69,7 @@ def _operation(operation: Operation, timeout_max: float) -> dict[str, Any]:
     parameters = [*_path_parameters(operation.path), *(_query_parameter(parameter) for parameter in query)]
     if operation.conditional:
         text = "The ETag of the revision that the change is made for."
-        parameters.append({"name": "If-Match", "in": "header", "description": text, "schema": _TEXT})
+        parameters.append({"name": "If-Match", "in": "header", "description": text, "schema": TEXT})
     statuses = sorted({*operation.problems, *(() if operation.is_public else _EVERYWHERE)})
     described: dict[str, Any] = {
         "operationId": operation.name,
@@ -116,11 +111,11 @@ def _answer(status: int, schema: str, operation: Operation) -> dict[str, Any]:
         answer["content"] = {"application/json": {"schema": {"$ref": REF + schema}}}
     headers: dict[str, Any] = {}
     if schema == "DataSourceRead":
-        headers["ETag"] = {"description": "The revision, in quotation marks.", "schema": _TEXT}
+        headers["ETag"] = {"description": "The revision, in quotation marks.", "schema": TEXT}
     if status == 201:  # noqa: PLR2004  # Created
-        headers["Location"] = {"description": "The path of the data source.", "schema": _TEXT}
+        headers["Location"] = {"description": "The path of the data source.", "schema": TEXT}
     if schema == "DataSourcePage":
-        headers["Link"] = {"description": "The next page.", "schema": _TEXT}
+        headers["Link"] = {"description": "The next page.", "schema": TEXT}
     if headers:
         answer["headers"] = headers
     return answer
@@ -132,7 +127,7 @@ def _problem(status: int) -> dict[str, Any]:
 
 def _schemas(types: Sequence[RegisteredType]) -> dict[str, Any]:
     """Return all schemas: those of the types, and those that are there without any type too."""
-    schemas = _fixed_schemas() | SECRET_SCHEMAS
+    schemas = fixed_schemas() | SECRET_SCHEMAS
     for found in types:
         for direction in get_args(Direction):
             schemas |= schemas_of(found.shape, found.name, direction)
@@ -142,13 +137,13 @@ def _schemas(types: Sequence[RegisteredType]) -> dict[str, Any]:
     schemas["DataSourceUnsaved"] = {
         "description": "A data source to validate; as to make one, but without need of a name.",
         "type": "object",
-        "properties": {"type": {"type": "string", "enum": names} if names else _TEXT},
+        "properties": {"type": {"type": "string", "enum": names} if names else TEXT},
         "required": ["type"],
     }
     read = _union(names, "Read", "A data source, its secrets as facts.")
     members = [*read.get("oneOf", []), {"$ref": REF + "UnavailableRead"}]
     schemas["DataSourceRead"] = {**read, "oneOf": members} if names else {"$ref": REF + "UnavailableRead"}
-    schemas["UnavailableRead"] = _unavailable(names)
+    schemas["UnavailableRead"] = unavailable_schema(names)
     return schemas
 
 
@@ -168,150 +163,3 @@ def _patches(names: Sequence[str]) -> dict[str, Any]:
     if not names:
         return {"description": description, "type": "object"}
     return {"description": description, "anyOf": [{"$ref": REF + schema_name(name, "Patch")} for name in names]}
-
-
-def _object(properties: dict[str, Any], required: Iterable[str] | None = None, **more: Any) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties if required is None else required),
-        **more,
-    }
-
-
-def _unavailable(names: Sequence[str]) -> dict[str, Any]:
-    """Describe a data source whose type is not installed, or of which little can be read."""
-    kind: dict[str, Any] = {**_TEXT_OR_NULL, **({"not": {"enum": list(names)}} if names else {})}
-    properties: dict[str, Any] = {
-        "id": {"type": "string", "format": "uuid"},
-        "name": _TEXT_OR_NULL,
-        "type": kind,
-        "description": _TEXT_OR_NULL,
-        "labels": {"type": "object", "additionalProperties": _TEXT},
-        "created_at": {"type": ["string", "null"], "format": "date-time"},
-        "updated_at": {"type": ["string", "null"], "format": "date-time"},
-        "revision": {"type": ["integer", "null"]},
-        "state": {"$ref": REF + "State"},
-        "health": {"$ref": REF + "Health"},
-    }
-    text = "A data source whose type is not installed, or whose record cannot be read; its other fields may be there."
-    return _object(properties, description=text, additionalProperties=True)
-
-
-def _fixed_schemas() -> dict[str, Any]:
-    finding = {"code": _TEXT_OR_NULL, "message": _TEXT_OR_NULL, "check": _TEXT, "fields": _list(_TEXT)}
-    check = {
-        "name": _TEXT,
-        "status": {"type": "string", "enum": list(get_args(CheckStatus))},
-        "code": _TEXT_OR_NULL,
-        "message": _TEXT_OR_NULL,
-        "hint": _TEXT_OR_NULL,
-        "fields": _list(_TEXT),
-        "duration_ms": {"type": "number"},
-    }
-    result = {
-        "success": {"type": "boolean"},
-        "status": {"$ref": REF + "ValidationStatus"},
-        "checks": _list(_reference("Check")),
-        "errors": _list(_reference("Finding")),
-        "warnings": _list(_reference("Finding")),
-        "details": {"type": "object", "additionalProperties": True},
-        "started_at": _INSTANT,
-        "duration_ms": {"type": "number"},
-    }
-    health = {
-        "status": {"$ref": REF + "ValidationStatus"},
-        "checked_at": _INSTANT,
-        "revision": {"type": "integer"},
-        "duration_ms": {"type": "number"},
-    }
-    past = _object({"revision": {"type": "integer"}})
-    page = {"items": _list(_reference("DataSourceRead")), "next": _TEXT_OR_NULL, "total": {"type": "integer"}}
-    return {
-        "Check": _object(check),
-        "DataSourcePage": _object(page),
-        "Finding": _object(finding),
-        "Health": {"anyOf": [_object(health), {"type": "null"}], "description": "Null after a change."},
-        "HealthHistory": _object({"items": _list({"allOf": [_reference("ValidationResult"), past]})}),
-        "State": {"type": "string", "enum": list(STATES)},
-        "Status": _object({"status": _TEXT}),
-        "ValidationRequest": _object({"changes": _reference("DataSourcePatch")}, (), additionalProperties=False),
-        "ValidationResult": _object(result),
-        "ValidationStatus": {"type": "string", "enum": list(get_args(ValidationStatus))},
-        **_problem_schemas(),
-        **_type_schemas(),
-    }
-
-
-def _problem_schemas() -> dict[str, Any]:
-    inputs = sorted(code for code, entry in CODES.items() if entry.kind == "input")
-    item = {
-        "pointer": {**_TEXT, "description": "Where in the body, a JSON Pointer (RFC 6901)."},
-        "parameter": {**_TEXT, "description": "Which parameter of the query."},
-        "code": {**_TEXT, "examples": inputs[:3]},
-        "message": _TEXT,
-        "hint": _TEXT,
-        "allowed": {"type": "array", "items": {}},
-    }
-    problem = {
-        "type": {**_TEXT, "format": "uri-reference"},
-        "title": _TEXT,
-        "status": {"type": "integer"},
-        "code": _TEXT,
-        "detail": _TEXT,
-        "request_id": _TEXT,
-        "errors": _list(_reference("ProblemItem")),
-        "result": _reference("ValidationResult"),
-    }
-    required = ("type", "title", "status", "code", "detail", "request_id")
-    return {
-        "Problem": _object(problem, required, description="Problem details (RFC 9457)."),
-        "ProblemItem": _object(item, ("code", "message")),
-    }
-
-
-def _type_schemas() -> dict[str, Any]:
-    parameter = {
-        "name": _TEXT,
-        "type": _TEXT,
-        "title": _TEXT,
-        "description": _TEXT_OR_NULL,
-        "required": {"type": "boolean"},
-        "default": {},
-        "secret": {"type": "boolean"},
-        "harmless": {"type": "boolean"},
-        "enum": {"type": ["array", "null"], "items": {}},
-        "examples": {"type": "array", "items": {}},
-        "group": _TEXT_OR_NULL,
-        "order": {"type": ["integer", "null"]},
-        "visible_when": {"type": ["object", "null"], "additionalProperties": {"type": "array", "items": {}}},
-    }
-    item = {
-        "name": _TEXT,
-        "title": _TEXT,
-        "description": _TEXT_OR_NULL,
-        "state": {"type": "string", "enum": ["ready", "broken", "conflict", "incompatible", "disabled"]},
-        "reason": _TEXT_OR_NULL,
-        "remedy": _TEXT_OR_NULL,
-        "distribution": _TEXT_OR_NULL,
-        "version": _TEXT_OR_NULL,
-        "icon": _TEXT_OR_NULL,
-        "docs_url": _TEXT_OR_NULL,
-        "capabilities": _list(_TEXT),
-        "parameters": _list(_reference("Parameter")),
-    }
-    detail = {"schema": {"type": "object"}, "examples": {"type": "array", "items": {"type": "object"}}}
-    return {
-        "Parameter": _object(parameter, additionalProperties=True),
-        "TypeDetail": {"allOf": [_reference("TypeItem"), _object(detail)]},
-        "TypeItem": _object(item),
-        "TypeList": _object({"items": _list(_reference("TypeItem"))}),
-    }
-
-
-def _list(items: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "array", "items": items}
-
-
-def _reference(name: str) -> dict[str, Any]:
-    return {"$ref": REF + name}

@@ -13,7 +13,7 @@ MEDIA_TYPE = "application/problem+json"
 _RETRY_AFTER = "1"
 
 
-class HttpProblem(Exception):
+class HttpProblem(Exception):  # noqa: N818  # it becomes an answer of problem details
     """An answer that only HTTP knows: a status, a code of the catalogue, and headers."""
 
     def __init__(self, status: int, code: str, headers: dict[str, str] | None = None) -> None:

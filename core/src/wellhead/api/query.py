@@ -23,7 +23,7 @@ HEALTH = (*get_args(ValidationStatus), "none")
 _LABEL = re.compile(r"([A-Za-z0-9._/-]{1,63})(?::(.{0,200}))?", re.DOTALL)
 
 
-class _Misfit(Exception):
+class _Misfit(Exception):  # noqa: N818  # it becomes a problem of the query
     """A value does not fit; the text says what would."""
 
 
@@ -63,7 +63,9 @@ def read_query(request: Request, parameters: Sequence[Parameter]) -> dict[str, A
     for name, text in _pairs(request):
         parameter = known.get(name)
         if parameter is None:
-            problems.append(_problem(name[:64], "unknown_parameter", "There is no such parameter.", tuple(sorted(known))))
+            problems.append(
+                _problem(name[:64], "unknown_parameter", "There is no such parameter.", tuple(sorted(known)))
+            )
         elif name in found and not parameter.repeats:
             problems.append(_problem(name, "repeated_parameter", "It takes one value.", None))
         else:
@@ -142,9 +144,19 @@ _INSTANT = {"type": "string", "format": "date-time"}
 _BOOLEAN = {"type": "boolean"}
 
 LIST_PARAMETERS = (
-    Parameter("type", _matching(TYPE_NAME, "a type's name"), {**_STRING, "pattern": TYPE_NAME}, "Any of these types.", True),
-    Parameter("label", _label, {**_STRING, "pattern": f"^{_LABEL.pattern}$"}, "All of these labels: `key` or `key:value`.", True),
-    Parameter("name", _matching(r".{1,100}", "a name"), {**_STRING, "minLength": 1, "maxLength": 100}, "Exactly this name."),
+    Parameter(
+        "type", _matching(TYPE_NAME, "a type's name"), {**_STRING, "pattern": TYPE_NAME}, "Any of these types.", True
+    ),
+    Parameter(
+        "label",
+        _label,
+        {**_STRING, "pattern": f"^{_LABEL.pattern}$"},
+        "All of these labels: `key` or `key:value`.",
+        True,
+    ),
+    Parameter(
+        "name", _matching(r".{1,100}", "a name"), {**_STRING, "minLength": 1, "maxLength": 100}, "Exactly this name."
+    ),
     Parameter(
         "q",
         _matching(r".{3,200}", "3 to 200 characters"),

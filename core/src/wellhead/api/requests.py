@@ -15,6 +15,7 @@ from wellhead.errors import DataSourceNotFoundError, RevisionMismatchError
 MAX_BODY_BYTES = 256 * 1024
 JSON_TYPES = ("application/json",)
 PATCH_TYPES = ("application/json", "application/merge-patch+json")
+_LENGTH = re.compile(r"[0-9]{1,20}")
 _ETAG = re.compile(r'(W/)?"([\x21\x23-\x7e]*)"')
 
 
@@ -52,7 +53,11 @@ async def read_optional_document(request: Request) -> dict[str, Any]:
         HttpProblem: As `read_document`.
         MalformedJSONError: As `read_document`.
     """
-    body = await _read_body(request)
+    try:
+        body = await _read_body(request)
+    except HttpProblem:
+        _check_media_type(request, JSON_TYPES)  # which comes before the size
+        raise
     if not body:
         return {}
     _check_media_type(request, JSON_TYPES)
@@ -69,7 +74,7 @@ def expected_revision(request: Request, stored: int | None) -> int | None:
     if not values or [value.strip() for value in values] == ["*"]:
         return None
     tags = [match for value in values for match in _ETAG.finditer(value)]
-    if not any(match[1] is None and match[2] == str(stored) for match in tags):
+    if stored is None or not any(match[1] is None and match[2] == str(stored) for match in tags):
         raise RevisionMismatchError(stored=stored or 0)
     return stored
 
@@ -83,7 +88,7 @@ def _check_media_type(request: Request, accepted: tuple[str, ...]) -> None:
 
 async def _read_body(request: Request) -> bytes:
     declared = request.headers.get("content-length", "0")
-    if not declared.isdecimal() or int(declared) > MAX_BODY_BYTES:
+    if not _LENGTH.fullmatch(declared) or int(declared) > MAX_BODY_BYTES:
         raise HttpProblem(413, "body_too_large")
     chunks, size = [], 0
     async for chunk in request.stream():

@@ -24,7 +24,7 @@ def listen(host: str, port: int) -> socket.socket:
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise SettingsError(f"WELLHEAD_HOST: the address {host} is not known.") from error
     family, kind, protocol, _, address = found[0]
     if not ipaddress.ip_address(str(address[0])).is_loopback:
@@ -58,9 +58,9 @@ def run(wellhead: Wellhead, listener: socket.socket, *, announce: Callable[[], N
         announce: Called when the service answers.
     """
     server = make(wellhead, announce=announce)
-    # uvicorn ends gracefully and then raises the signal once more: that second one is not to kill.
+    # uvicorn ends gracefully and then raises the signal once more, which is not to kill; one before its start counts.
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, server.handle_exit)
     server.run(sockets=[listener])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -75,11 +76,10 @@ class Catalog:
             ValidationFailedError: It does not validate, and `verify` is set.
             StorageError: It could not be saved.
         """
-        config = read_new(self._type_of(document).shape, document)
-        change_of(self.registry.describe(config.type).shape, None, config)
-        result = await self._verify(config, None, timeout) if verify else None
-        saved = await self.storage.save_config(config)
-        return await self._finish(saved, result)
+        known = self._type_of(document)
+        config = read_new(known.shape, document)
+        result = await self._verify(known, None, config, timeout) if verify else None
+        return await self._finish(await self.storage.save(config), result)
 
     async def read(self, source_id: str) -> StoredDataSource:
         """Return a data source, whatever its state.
@@ -224,7 +224,7 @@ class Catalog:
                 return event
         raise RuntimeError("a validation always ends with its result")
 
-    async def health(self, source_id: str) -> list[dict[str, Any]]:
+    async def health(self, source_id: str) -> Sequence[dict[str, Any]]:
         """Return the last 50 results of validating a data source, newest first.
 
         Raises:
@@ -257,8 +257,10 @@ class Catalog:
         return unlock
 
     async def _verify(
-        self, config: DataSourceConfig, stored: StoredDataSource | None, timeout: float | None
+        self, known: RegisteredType, stored: StoredDataSource | None, config: DataSourceConfig, timeout: float | None
     ) -> ValidationResult:
+        """Validate what is about to be saved; before that, hold its secrets to their destination."""
+        change_of(known.shape, stored, config)
         unlock = None if stored is None else self._unlocking(stored, config)
         result = await self.validation.validate(config, timeout=timeout, unlock=unlock)
         if not result.success:
@@ -274,18 +276,16 @@ class Catalog:
         verify: bool,
         timeout: float | None,
     ) -> Finished:
-        change_of(known.shape, stored, config)
-        result = await self._verify(config, stored, timeout) if verify else None
-        saved = await self.storage.update_config(stored.id, config, expected=stored.revision)
+        result = await self._verify(known, stored, config, timeout) if verify else None
+        saved = await self.storage.update(stored.id, config, expected=stored.revision)
         return await self._finish(saved, result)
 
-    async def _finish(self, saved: DataSourceConfig, result: ValidationResult | None) -> Finished:
+    async def _finish(self, saved: StoredDataSource, result: ValidationResult | None) -> Finished:
         """Return a saved data source as it is read, with the validation that it passed as its health."""
-        source_id, revision = str(saved.id), saved.revision or 0
-        if result is not None:
-            await self._keep(source_id, revision, result)
-        stored = await self.storage.read(source_id)
-        return stored.as_document(), stored.revision or revision
+        if result is not None and saved.revision is not None:
+            await self._keep(saved.id, saved.revision, result)
+            saved = await self.storage.read(saved.id)
+        return saved.as_document(), saved.revision or 0
 
     async def _keep(self, source_id: str, revision: int, result: ValidationResult) -> None:
         """Keep a result as health; where that fails, the result is worth more than the record of it."""
@@ -324,7 +324,9 @@ class Catalog:
         elif not isinstance(name, str):
             problem = InputProblem("/type", "wrong_type", "Must be a string.", allowed=allowed)
         else:
-            problem = InputProblem("/type", "unknown_type", unknown_type(installed).message, allowed=allowed)
+            close = difflib.get_close_matches(name, installed, n=1)
+            hint = f"Did you mean '{close[0]}'?" if close else None
+            problem = InputProblem("/type", "unknown_type", unknown_type(installed).message, hint, allowed)
         raise InputError([problem])
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from typing import Any
 
 from pydantic import ValidationError
 
 from wellhead import clock
 from wellhead.errors import InputError, InputProblem, RevisionMismatchError
+from wellhead.model.connection_string import CONNECTION_STRING
 from wellhead.model.pointer import Path, from_pointer, place
 from wellhead.model.problems import problems_of
+from wellhead.model.secret import SecretFacts
 from wellhead.model.shape import SECRET, Fields, Map, Node, Shape
 from wellhead.model.source import SERVER_FIELDS, DataSourceConfig
 from wellhead.storage.stored import StoredDataSource
@@ -19,6 +22,8 @@ from wellhead.storage.stored import StoredDataSource
 Document = Mapping[str, Any]
 _IGNORED = ("updated_at", "state", "health")
 _UNSAVED_NAME = "unsaved"
+_PERHAPS_EXPANDED = ("required", "not_applicable")
+"""What cannot be known of the other fields while a shorthand does not fit."""
 
 
 def read_new(shape: Shape, document: Document, *, needs_name: bool = True) -> DataSourceConfig:
@@ -37,7 +42,7 @@ def read_new(shape: Shape, document: Document, *, needs_name: bool = True) -> Da
     given = {name: value for name, value in document.items() if name not in (*SERVER_FIELDS, *_IGNORED)}
     if not needs_name:
         given.setdefault("name", _UNSAVED_NAME)
-    return _read(shape, _without_null_entries(shape.root, shape.model.expand_input(given)), problems)
+    return _read(shape, _without_null_entries(shape.root, _expand(shape, given, problems)), problems)
 
 
 def read_replacement(shape: Shape, stored: StoredDataSource, document: Document) -> DataSourceConfig:
@@ -48,10 +53,19 @@ def read_replacement(shape: Shape, stored: StoredDataSource, document: Document)
     """
     problems = _echo_problems(stored, document)
     given = {name: value for name, value in document.items() if name not in (*SERVER_FIELDS, *_IGNORED)}
-    given.setdefault("type", stored.type)
-    given = _without_null_entries(shape.root, shape.model.expand_input(given))
-    _keep_secrets(shape.root, given, stored)
-    return _read(shape, given | _server_fields(stored), problems)
+    given = _without_null_entries(shape.root, _expand(shape, given, problems)) | _fixed_fields(stored)
+    kept = {
+        pointer: facts
+        for pointer, facts in stored.facts.items()
+        if _is_left_out(shape.root, given, from_pointer(pointer))
+    }
+    config, more = _fitted(shape, _with_secrets(given, kept))
+    # Where the document has another member of a union, that may have no place for a secret of the former one.
+    strange = {problem.pointer for problem in more if problem.code == "unknown_field"} & kept.keys()
+    if strange:
+        remaining = {pointer: facts for pointer, facts in kept.items() if pointer not in strange}
+        return _read(shape, _with_secrets(given, remaining), problems)
+    return _accepted(config, [*problems, *more])
 
 
 def read_patch(shape: Shape, stored: StoredDataSource, patch: Document) -> DataSourceConfig:
@@ -63,8 +77,8 @@ def read_patch(shape: Shape, stored: StoredDataSource, patch: Document) -> DataS
     problems = _echo_problems(stored, patch)
     given = {name: value for name, value in patch.items() if name not in (*SERVER_FIELDS, *_IGNORED)}
     current = {name: value for name, value in stored.as_document().items() if name not in (*SERVER_FIELDS, *_IGNORED)}
-    merged = _merge(shape.root, current, shape.model.expand_input(given))
-    return _read(shape, merged | _server_fields(stored), problems)
+    merged = _merge(shape.root, current, _expand(shape, given, problems))
+    return _read(shape, merged | _fixed_fields(stored), problems)
 
 
 def check_echoed_revision(stored: StoredDataSource, document: Document) -> None:
@@ -78,20 +92,42 @@ def check_echoed_revision(stored: StoredDataSource, document: Document) -> None:
         raise RevisionMismatchError(stored=stored.revision or 0)
 
 
+def _expand(shape: Shape, given: dict[str, Any], problems: list[InputProblem]) -> dict[str, Any]:
+    """Take shorthands apart; if one does not fit, tell that with all that is wrong besides."""
+    try:
+        return shape.model.expand_input(given)
+    except InputError as error:
+        rest = {name: value for name, value in given.items() if name != CONNECTION_STRING}
+        besides = [problem for problem in _fitted(shape, rest)[1] if problem.code not in _PERHAPS_EXPANDED]
+        raise InputError([*problems, *error.problems, *besides]) from None
+
+
 def _read(shape: Shape, document: dict[str, Any], problems: list[InputProblem]) -> DataSourceConfig:
     """Validate a document with the type's own model."""
-    try:
-        config = shape.model.model_validate_json(json.dumps(document), strict=True)
-    except ValidationError as error:
-        problems = [*problems, *problems_of(error, document, shape)]
-    if problems:
+    config, more = _fitted(shape, document)
+    return _accepted(config, [*problems, *more])
+
+
+def _accepted(config: DataSourceConfig | None, problems: list[InputProblem]) -> DataSourceConfig:
+    if config is None or problems:
         raise InputError(problems)
     return config
 
 
-def _server_fields(stored: StoredDataSource) -> dict[str, Any]:
+def _fitted(shape: Shape, document: dict[str, Any]) -> tuple[DataSourceConfig | None, list[InputProblem]]:
+    """Return the configuration, or None and what is wrong."""
+    try:
+        return shape.model.model_validate_json(json.dumps(document), strict=True), []
+    except ValidationError as error:
+        return None, problems_of(error, document, shape)
+    except Exception:  # noqa: BLE001  # a model's own rules are foreign code; what they raise may hold what was sent
+        return None, [InputProblem("", "value_error", "The value breaks a rule of the type.")]
+
+
+def _fixed_fields(stored: StoredDataSource) -> dict[str, Any]:
+    """Return what no document changes; one that tries to has been told by then."""
     document = stored.as_document()
-    return {name: document[name] for name in SERVER_FIELDS}
+    return {name: document[name] for name in (*SERVER_FIELDS, "type")}
 
 
 def _echo_problems(stored: StoredDataSource, document: Document) -> list[InputProblem]:
@@ -117,18 +153,19 @@ def _same_instant(one: Any, other: Any) -> bool:
         return False
 
 
-def _keep_secrets(root: Fields, document: dict[str, Any], stored: StoredDataSource) -> None:
-    """Put the facts of stored secrets where the document leaves the secrets out.
-
-    A key that is missing from a map that was sent is a removal; so is what lay in an object that was not sent.
-    """
-    for pointer, facts in stored.facts.items():
-        path = from_pointer(pointer)
-        if _is_left_out(root, document, path):
-            place(document, path, facts.as_document())
+def _with_secrets(document: dict[str, Any], kept: Mapping[str, SecretFacts]) -> dict[str, Any]:
+    """Return a copy of a document with the facts of secrets that it leaves out."""
+    copy = deepcopy(document)
+    for pointer, facts in kept.items():
+        place(copy, from_pointer(pointer), facts.as_document())
+    return copy
 
 
 def _is_left_out(node: Node, document: Any, path: Path) -> bool:
+    """Tell whether a document leaves out a secret, so that it is kept.
+
+    A key that is missing from a map that was sent is a removal; so is what lay in an object that was not sent.
+    """
     first, *rest = path
     if not isinstance(document, Mapping):
         return False
@@ -146,7 +183,7 @@ def _without_null_entries(node: Node, document: Any) -> Any:
     """Take entries of maps of secrets out that are null: that clears them."""
     if not isinstance(document, Mapping) or not isinstance(node, Fields | Map):
         return document
-    return {name: value for name, value in _entries(node, document)}
+    return dict(_entries(node, document))
 
 
 def _entries(node: Fields | Map, document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

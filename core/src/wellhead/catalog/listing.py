@@ -90,24 +90,22 @@ def page_of(found: Iterable[StoredDataSource], query: ListQuery) -> Page:
 
 def _matches(item: StoredDataSource, query: ListQuery) -> bool:
     record = item.record
-    if query.types and item.type not in query.types:
-        return False
-    if query.states and item.state not in query.states:
-        return False
-    if query.health and (item.health or {}).get("status", "none") not in query.health:
-        return False
-    if query.name is not None and (item.name is None or name_key(item.name) != name_key(query.name)):
-        return False
-    if query.text is not None:
-        wanted = name_key(query.text)
-        texts = (item.name or "", (record.description or "") if record else "")
-        if not any(wanted in name_key(text) for text in texts):
-            return False
     labels = record.labels if record else {}
-    if not all(key in labels and value in {None, labels[key]} for key, value in query.labels):
-        return False
-    instants = ((query.created, record.created_at if record else None), (query.updated, record.updated_at if record else None))
-    return all(_between(limits, instant) for limits, instant in instants)
+    return (
+        (not query.types or item.type in query.types)
+        and (not query.states or item.state in query.states)
+        and (not query.health or (item.health or {}).get("status", "none") in query.health)
+        and (query.name is None or name_key(item.name or "") == name_key(query.name))
+        and (query.text is None or _mentions(item, name_key(query.text)))
+        and all(key in labels and value in {None, labels[key]} for key, value in query.labels)
+        and _between(query.created, record.created_at if record else None)
+        and _between(query.updated, record.updated_at if record else None)
+    )
+
+
+def _mentions(item: StoredDataSource, wanted: str) -> bool:
+    texts = (item.name, item.record.description if item.record else None)
+    return any(wanted in name_key(text) for text in texts if text)
 
 
 def _between(limits: tuple[datetime | None, datetime | None], text: str | None) -> bool:
@@ -124,8 +122,7 @@ class _Order:
 
     def __init__(self, query: ListQuery) -> None:
         self._query = query
-        about = repr(replace(query, cursor=None, limit=DEFAULT_LIMIT)).encode()
-        self._belongs_to = base64url.encode(hashlib.sha256(about).digest()[:9])
+        self._about = repr(replace(query, cursor=None, limit=DEFAULT_LIMIT))
 
     def tie_break(self, item: StoredDataSource) -> tuple[str, str]:
         return name_key(item.name or ""), item.id
@@ -135,7 +132,8 @@ class _Order:
 
     def cursor(self, item: StoredDataSource) -> str:
         values = [_sort_value(item, field) for field, _ in self._query.sort]
-        return base64url.encode(json.dumps([self._belongs_to, values, *self.tie_break(item)]).encode())
+        tie = self.tie_break(item)
+        return base64url.encode(json.dumps([self._mark(values, tie), values, *tie]).encode())
 
     def position_after(self, items: Sequence[StoredDataSource], cursor: str) -> int:
         """Return how many of the sorted items come before or at the cursor."""
@@ -155,15 +153,19 @@ class _Order:
 
     def _read(self, cursor: str) -> tuple[list[str], tuple[str, str]]:
         try:
-            belongs_to, values, name, record_id = strict_json.parse(base64url.decode(cursor))
-            texts = [belongs_to, name, record_id, *values]
+            mark, values, name, record_id = strict_json.parse(base64url.decode(cursor))
+            texts = [mark, name, record_id, *(values if isinstance(values, list) else [None])]
         except (ValueError, TypeError, InputError):
             texts = [None]
         fits = all(isinstance(text, str) for text in texts) and len(texts) == len(self._query.sort) + 3
-        if not fits or belongs_to != self._belongs_to:
+        if not fits or mark != self._mark(values, (name, record_id)):
             message = "The cursor does not belong to this list. Start again without it."
             raise InputError([InputProblem("cursor", "bad_cursor", message, in_query=True)])
         return values, (name, record_id)
+
+    def _mark(self, values: list[str], tie: tuple[str, str]) -> str:
+        """Return what shows that a cursor is one of this query, and whole."""
+        return base64url.encode(hashlib.sha256(repr((self._about, values, tie)).encode()).digest()[:12])
 
 
 def _sort_value(item: StoredDataSource, field: str) -> str:

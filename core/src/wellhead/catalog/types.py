@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from wellhead.model.parameters import takes_connection_string
-from wellhead.model.schemas import SECRET_SCHEMAS, schema_name, schemas_of
+from wellhead.model.schemas import REF, SECRET_SCHEMAS, schema_name, schemas_of
 from wellhead.plugins.loader import PluginReport
 from wellhead.plugins.registry import DataSourceTypeRegistry, RegisteredType, unknown_type
 
@@ -85,8 +85,7 @@ def _example(found: RegisteredType) -> dict[str, Any]:
 def _local(node: Any) -> Any:
     """Point references at the definitions inside the schema, so that it stands alone."""
     if isinstance(node, dict):
-        return {
-            key: value.replace("#/components/schemas/", "#/$defs/") if key == "$ref" else _local(value)
-            for key, value in node.items()
-        }
+        return {key: _local(value) for key, value in node.items()}
+    if isinstance(node, str) and node.startswith(REF):
+        return node.replace(REF, "#/$defs/")
     return [_local(inner) for inner in node] if isinstance(node, list) else node

@@ -24,7 +24,9 @@ def environment_of(config: DataSourceConfig, names: Mapping[str, str]) -> dict[s
         A mapping: `WELLHEAD_<FIELD>` for each field that is set, and the type's own variables. A map is written as
         JSON, true and false as `true` and `false`.
     """
-    fields = {name: _text(value) for name, value in config.model_dump(exclude=_SERVER_MADE).items() if value is not None}
+    fields = {
+        name: _text(value) for name, value in config.model_dump(exclude=_SERVER_MADE).items() if value is not None
+    }
     variables = {f"WELLHEAD_{re.sub('[^A-Z0-9]', '_', name.upper())}": text for name, text in fields.items()}
     return variables | {variable: fields[name] for variable, name in names.items() if name in fields}
 

@@ -35,7 +35,7 @@ def read_assignments(texts: Sequence[str], parameters: Parameters) -> dict[str, 
             hint = f"Use --secret-file {key}=PATH or --secret-env {key}=VARIABLE, or leave it out to be asked."
             raise _wrong(name, "Secrets are not taken from arguments, which other users can see.", hint)
         kind = "string" if inner else str(parameter.get("type", "string"))
-        place(document, (name, *inner), _typed(name, value, kind))
+        _put(document, (name, *inner), _typed(name, value, kind))
     return document
 
 
@@ -52,7 +52,7 @@ def read_secret_files(texts: Sequence[str]) -> dict[str, Any]:
             content = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
             raise _wrong(key, f"The file {path} cannot be read as text.") from None
-        place(document, tuple(key.split(".", 1)), content.removesuffix("\n").removesuffix("\r"))
+        _put(document, tuple(key.split(".", 1)), content.removesuffix("\n").removesuffix("\r"))
     return document
 
 
@@ -67,7 +67,7 @@ def read_secret_variables(texts: Sequence[str]) -> dict[str, Any]:
         key, variable = _split(text, "--secret-env KEY=VARIABLE")
         if variable not in os.environ:
             raise _wrong(key, f"The variable {variable} is not set.")
-        place(document, tuple(key.split(".", 1)), os.environ[variable])
+        _put(document, tuple(key.split(".", 1)), os.environ[variable])
     return document
 
 
@@ -119,8 +119,8 @@ def ask(document: dict[str, Any], parameters: Parameters) -> dict[str, Any]:
         if parameter["secret"]:
             value = typer.prompt(_label(parameter), default="", hide_input=True, show_default=False, err=True)
         else:
-            default = {} if parameter["default"] is None else {"default": str(parameter["default"])}
-            value = typer.prompt(_label(parameter), err=True, **default)
+            default = None if parameter["default"] is None else str(parameter["default"])
+            value = typer.prompt(_label(parameter), default=default, err=True)
         if value != "":
             answered[name] = _typed(name, value, parameter["type"])
     if _is_loopback(answered.get("host")) and "tls_mode" not in answered:
@@ -174,6 +174,13 @@ def _typed(name: str, text: str, kind: str) -> Any:
         return strict_json.parse(text.encode("utf-8", errors="replace"))
     except MalformedJSONError:
         raise _wrong(name, f"Must be of type {kind}, written as JSON.") from None
+
+
+def _put(document: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    try:
+        place(document, path, value)
+    except TypeError:
+        raise _wrong(path[0], "It is given as one value and as a map with entries. Give one of the two.") from None
 
 
 def _split(text: str, form: str) -> tuple[str, str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
+import re
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -22,11 +24,14 @@ from wellhead.settings import load_settings
 T = TypeVar("T")
 EXIT_NO, EXIT_USAGE, EXIT_SETTINGS = 1, 2, 78
 
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The data source's name or id.")]
 Workspace = Annotated[
     Path | None, typer.Option("--workspace", "-w", metavar="DIR", help="The workspace; this directory if left out.")
 ]
 ConfigFile = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="A TOML file of settings.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print what the API would answer.")]
+
+_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 # A program that reads a table gets whole lines; only a terminal has a width.
 _WIDTH = None if sys.stdout.isatty() else 240
@@ -34,10 +39,23 @@ out = Console(soft_wrap=True, highlight=False, width=_WIDTH)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 
+def tamed(text: str) -> str:
+    """Take out what would steer a terminal: a record that was edited by hand, or comes from others, can hold that."""
+    return _STEERING.sub("\ufffd", text)
+
+
+def write_whatever_the_encoding() -> None:
+    """Let what a terminal cannot show come out escaped, instead of ending the command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def print_json(document: Any) -> None:
     """Print a document to standard output: indented for a terminal, on one line for programs."""
     indent = 2 if sys.stdout.isatty() else None
-    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=indent) + "\n")
+    plain = sys.stdout.encoding.lower().replace("_", "-") != "utf-8"
+    sys.stdout.write(json.dumps(document, ensure_ascii=plain, indent=indent) + "\n")
 
 
 @contextmanager
@@ -53,7 +71,10 @@ def opened(workspace: Path | None, config: Path | None, **given: Any) -> Iterato
 
 
 def work(
-    workspace: Path | None, config: Path | None, as_json: bool, job: Callable[[Wellhead], Awaitable[T]]  # noqa: FBT001  # the option's value, passed on
+    workspace: Path | None,
+    config: Path | None,
+    as_json: bool,
+    job: Callable[[Wellhead], Awaitable[T]],  # the option's value, passed on
 ) -> T:
     """Do one piece of work on a workspace; an error is told, and ends the command with its exit code."""
     with told(as_json), opened(workspace, config) as wellhead:
@@ -65,7 +86,7 @@ async def _awaited(job: Awaitable[T]) -> T:
 
 
 @contextmanager
-def told(as_json: bool = False) -> Iterator[None]:  # noqa: FBT001, FBT002  # the option's value, passed on
+def told(as_json: bool = False) -> Iterator[None]:  # the option's value, passed on
     """Tell an error, and end the command: 78 for settings, 2 for input that does not fit, 1 for any other no."""
     try:
         yield
@@ -90,7 +111,7 @@ def _tell(error: WellheadError) -> None:
             for finding in error.result["errors"]:
                 err.print(f"  {finding['check']}: {finding['message']}", markup=False)
         return
-    err.print("Error: nothing was saved." if len(error.problems) == 1 else "Error: nothing was saved. All that does not fit:")
+    err.print("Error: this does not fit, so nothing was done:")
     for problem in error.problems:
         name = problem.pointer.removeprefix("/").replace("/", ".") or "document"
         allowed = f" Allowed: {', '.join(str(value) for value in problem.allowed)}." if problem.allowed else ""

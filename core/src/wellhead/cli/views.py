@@ -10,9 +10,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from wellhead.catalog.types import INSTALL_HINT
-from wellhead.cli.session import out
+from wellhead.cli.session import out, tamed
 from wellhead.model.result import Check, ValidationResult
 
+_NOTHING = "–"  # noqa: RUF001  # a dash that is seen
 _MARKS = {
     "passed": "[green]✓[/]",
     "warning": "[yellow]![/]",
@@ -24,7 +25,7 @@ _COLOURS = {"ok": "green", "ready": "green", "passed": "green", "warning": "yell
 
 
 def _status(text: str | None) -> str:
-    return "[dim]–[/]" if text is None else f"[{_COLOURS.get(text, 'red')}]{escape(text)}[/]"
+    return f"[dim]{_NOTHING}[/]" if text is None else f"[{_COLOURS.get(text, 'red')}]{escape(text)}[/]"
 
 
 def show_types(items: Sequence[Mapping[str, Any]]) -> None:
@@ -34,7 +35,7 @@ def show_types(items: Sequence[Mapping[str, Any]]) -> None:
         return
     table = Table("Type", "State", "Title", "From", box=None, pad_edge=False)
     for item in items:
-        origin = f"{item['distribution']} {item['version']}" if item["distribution"] else "–"
+        origin = f"{item['distribution']} {item['version']}" if item["distribution"] else _NOTHING
         table.add_row(escape(item["name"]), _status(item["state"]), escape(item["title"]), escape(origin))
     out.print(table)
     for item in items:
@@ -50,8 +51,8 @@ def show_list(items: Sequence[Mapping[str, Any]], total: int) -> None:
     table = Table("Name", "Type", "State", "Health", "Changed", "Id", box=None, pad_edge=False)
     for item in items:
         health = item["health"]["status"] if item["health"] else None
-        name, kind = escape(item["name"] or "?"), escape(item["type"] or "?")
-        table.add_row(name, kind, _status(item["state"]), _status(health), item["updated_at"] or "–", item["id"])
+        name, kind = escape(tamed(item["name"] or "?")), escape(tamed(item["type"] or "?"))
+        table.add_row(name, kind, _status(item["state"]), _status(health), item["updated_at"] or _NOTHING, item["id"])
     out.print(table)
     if total > len(items):
         out.print(f"{len(items)} of {total}. More: --limit, or narrow it down with --type, --label, --q.")
@@ -61,7 +62,7 @@ def show_source(item: Mapping[str, Any]) -> None:
     """Print one data source, a field a line; of secrets, when they were set."""
     table = Table("Field", "Value", box=None, pad_edge=False, show_header=False)
     for name, value in item.items():
-        table.add_row(f"[bold]{escape(name)}[/]", escape(_written(value)))
+        table.add_row(f"[bold]{escape(name)}[/]", escape(tamed(_written(value))))
     out.print(table)
 
 
@@ -69,7 +70,7 @@ def _written(value: Any) -> str:
     if isinstance(value, dict) and value.get("is_set") is True:
         return f"secret, from {value['ref']}" if "ref" in value else f"secret, set {value['set_at']}"
     if value is None or value == {}:
-        return "–"
+        return _NOTHING
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
@@ -85,10 +86,10 @@ def show_check(check: Check) -> None:
 
 def show_result(name: str, result: ValidationResult) -> None:
     """Print how a validation ended, and the details that it found."""
-    out.print(f"{escape(name)}: {_status(result.status)} in {result.duration_ms:.0f} ms")
+    out.print(f"{escape(tamed(name))}: {_status(result.status)} in {result.duration_ms:.0f} ms")
     for key, value in result.details.items():
-        text = ", ".join(value) if isinstance(value, list) else str(value)
-        out.print(f"  {key.replace('_', ' ')}: {text}", markup=False)
+        text = ", ".join(str(item) for item in value) if isinstance(value, list) else str(value)
+        out.print(f"  {key.replace('_', ' ')}: {tamed(text)}", markup=False)
 
 
 def show_results(rows: Iterable[tuple[str, ValidationResult]]) -> None:
@@ -97,5 +98,5 @@ def show_results(rows: Iterable[tuple[str, ValidationResult]]) -> None:
     for name, result in rows:
         worst = next(iter((*result.errors, *result.warnings)), None)
         told = ("", "") if worst is None else (worst.name, f"{worst.message or ''} {worst.hint or ''}".strip())
-        table.add_row(escape(name), _status(result.status), *(escape(text) for text in told))
+        table.add_row(escape(tamed(name)), _status(result.status), *(escape(text) for text in told))
     out.print(table)

@@ -6,7 +6,7 @@ made, and the JSON Schema and the parameters show it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,28 +68,32 @@ def _broken(config: BaseModel, fields: Conditions) -> Iterator[tuple[str, Any]]:
         if condition.required_when is not None and holds(condition.required_when, values):
             if values[name] is None or values[name] == "":
                 yield name, "missing"
-        elif condition.visible_when is not None and not holds(condition.visible_when, values):
-            if values[name] != default:
-                yield name, "not_applicable"
+        elif (
+            condition.visible_when is not None and not holds(condition.visible_when, values) and values[name] != default
+        ):
+            yield name, "not_applicable"
 
 
-def as_json_schema(fields: Conditions, defaults: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Write what is required when, for the `allOf` of an object's schema (JSON Schema 2020-12, `if` and `then`).
+def as_json_schema(fields: Conditions, defaults: Mapping[str, Any], secrets: Collection[str]) -> list[dict[str, Any]]:
+    """Write the conditions for the `allOf` of an object's schema (JSON Schema 2020-12, `if`, `then` and `else`).
 
     Args:
         fields: The conditions, by field name.
         defaults: The defaults of the fields that have one: an absent field counts as its default.
+        secrets: The fields that are secrets: one that is left out is kept, so that none is called required.
     """
     rules = []
     for name, condition in fields.items():
-        if condition.required_when is None:
-            continue
-        when = condition.required_when
-        needed = [other for other, allowed in when.items() if defaults.get(other) not in allowed]
-        rules.append(
-            {
-                "if": {"properties": {other: {"enum": allowed} for other, allowed in when.items()}, "required": needed},
-                "then": {"required": [name], "properties": {name: {"not": {"type": "null"}}}},
-            }
-        )
+        if condition.required_when is not None:
+            required = {} if name in secrets else {"required": [name]}
+            then = {"properties": {name: {"not": {"type": "null"}}}}
+            rules.append({"if": _holds(condition.required_when, defaults), "then": required | then})
+        if condition.visible_when is not None:
+            otherwise = {"properties": {name: {"enum": [defaults.get(name)]}}}
+            rules.append({"if": _holds(condition.visible_when, defaults), "else": otherwise})
     return rules
+
+
+def _holds(when: When, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    needed = [other for other, allowed in when.items() if defaults.get(other) not in allowed]
+    return {"properties": {other: {"enum": allowed} for other, allowed in when.items()}, "required": needed}

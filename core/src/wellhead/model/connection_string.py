@@ -63,7 +63,7 @@ def take_apart(document: Mapping[str, Any], *, schemes: tuple[str, ...], options
 
 def _same(name: str, sent: Any, found: Any) -> bool:
     if name == "host" and isinstance(sent, str):
-        return sent.lower() == found.lower()
+        return bool(sent.lower() == found.lower())
     return type(sent) is type(found) and sent == found
 
 

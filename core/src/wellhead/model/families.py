@@ -18,6 +18,7 @@ from wellhead.model.fields import (
     PlainHeaderName,
     Port,
     Url,
+    UrlPath,
     field,
     is_header_value,
 )
@@ -125,7 +126,7 @@ class APIDataSource(DataSourceConfig):
         description="Base address of the API.", title="URL", examples=["https://api.example.com/v1"], order=10
     )
     method: Literal["GET", "HEAD"] = field("GET", description="Method of the request that checks the API.", order=11)
-    health_path: Annotated[str, Field(pattern=r"^/[\x21-\x7e]*$", max_length=1000)] | None = field(
+    health_path: Annotated[UrlPath, Field(max_length=1000)] | None = field(
         None, description="Path, below the base address, that the check asks for.", examples=["/health"], order=12
     )
     expected_status: Annotated[int, Field(ge=100, le=599)] = field(
@@ -173,12 +174,12 @@ class APIDataSource(DataSourceConfig):
 
     @model_validator(mode="after")
     def _check_secret_headers(self) -> Self:
+        sent: dict[tuple[str, ...], Secret | None] = {("token",): self.token, ("api_key",): self.api_key}
+        sent |= {("secret_headers", name): secret for name, secret in self.secret_headers.items()}
         problems = [
-            InitErrorDetails(
-                type=PydanticCustomError("header_value", "header_value"), loc=("secret_headers", name), input=None
-            )
-            for name, secret in self.secret_headers.items()
-            if secret.is_clear and not is_header_value(secret.reveal())
+            InitErrorDetails(type=PydanticCustomError("header_value", "header_value"), loc=path, input=None)
+            for path, secret in sent.items()
+            if secret is not None and secret.is_clear and not is_header_value(secret.reveal())
         ]
         if problems:
             raise ValidationError.from_exception_data(type(self).__name__, problems, hide_input=True)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import codecs
-import ipaddress
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
-from urllib.parse import parse_qsl, urlsplit
 
-import idna
 from pydantic import AfterValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError, PydanticUndefined
 
+from wellhead.model.addresses import check_host, check_url, check_url_path
 from wellhead.model.markers import HARMLESS_KEY, MultiLine
 
 Condition = Mapping[str, str | int | bool | Sequence[str | int | bool]]
@@ -21,19 +19,31 @@ Condition = Mapping[str, str | int | bool | Sequence[str | int | bool]]
 VISIBLE_KEY = "x-visible-when"
 REQUIRED_KEY = "x-required-when"
 
-_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.IGNORECASE)
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
 _CONNECTION_HEADERS = frozenset(
-    "connection content-length expect host http2-settings keep-alive proxy-connection te trailer transfer-encoding "
-    "upgrade accept-encoding".split()
+    {
+        "accept-encoding",
+        "connection",
+        "content-length",
+        "expect",
+        "host",
+        "http2-settings",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
 )
-_SECRET_HEADERS = re.compile(r"authorization|proxy-authorization|cookie|.*(api-?key|token|secret|password).*", re.I)
-_SECRET_QUERY = re.compile(
-    r".*(api[-_]?key|access[-_]?key|token|secret|passw|pwd|credential|signature).*|key|sig|auth", re.I
+_SECRET_HEADERS = re.compile(
+    r"authorization|proxy-authorization|cookie|.*(api-?key|token|secret|password).*", re.IGNORECASE
 )
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _BINARY_CODECS = frozenset({"undefined", "idna", "punycode", "unicode_escape", "raw_unicode_escape", "mbcs", "oem"})
+_MAX_ENCODING = 40
+_MAX_PATH = 1024
 
 
 def field(
@@ -71,7 +81,7 @@ def field(
     Returns:
         A pydantic field.
     """
-    shown = {
+    shown: dict[str, Any] = {
         "x-group": group,
         "x-order": order,
         "x-placeholder": placeholder,
@@ -97,57 +107,6 @@ def _lists(condition: Condition | None) -> dict[str, list[Any]] | None:
     return {name: [value] if isinstance(value, str | int) else list(value) for name, value in condition.items()}
 
 
-def check_host(host: str) -> str:
-    """Check a host and bring it into its one spelling: lower case, IDNA as A-labels (RFC 5891), addresses canonical.
-
-    Underscores are accepted, because names inside container networks have them.
-
-    Raises:
-        PydanticCustomError: `host_syntax`.
-    """
-    error = PydanticCustomError("host_syntax", "This is not a host name or an IP address.")
-    try:
-        return str(ipaddress.ip_address(host if "%" not in host else ""))
-    except ValueError:
-        pass
-    try:
-        name = host if host.isascii() else idna.encode(host).decode("ascii")
-    except (idna.IDNAError, UnicodeError):
-        raise error from None
-    labels = name.split(".")
-    # A last label of digits, or 0x and digits, is an address in a spelling that resolvers disagree about.
-    numeric = re.fullmatch(r"[0-9]+|0[xX][0-9a-fA-F]*", labels[-1])
-    if len(name) > 253 or numeric or not all(_LABEL.fullmatch(label) for label in labels):
-        raise error
-    return name.lower()
-
-
-def check_url(url: str) -> str:
-    """Check an http or https address that is stored and shown in clear.
-
-    Raises:
-        PydanticCustomError: `url_syntax`, or `credentials_in_url` where it holds a user name or a known key.
-    """
-    error = PydanticCustomError("url_syntax", "This is not a plain http or https address.")
-    if not re.fullmatch(r"https?://[\x21-\x7e]{1,2000}", url) or "\\" in url or "#" in url:
-        raise error
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise error from None
-    query_keys = [key for key, _ in parse_qsl(parts.query, keep_blank_values=True)]
-    if "@" in parts.netloc or any(_SECRET_QUERY.fullmatch(key) for key in query_keys):
-        raise PydanticCustomError("credentials_in_url", "The address holds a user name, a password or a key.")
-    if not parts.hostname or port == 0 or parts.netloc.endswith(":"):
-        raise error
-    try:
-        check_host(parts.hostname)
-    except PydanticCustomError:
-        raise error from None
-    return url
-
-
 def check_path(path: str) -> str:
     """Check the path of a file: plain components only, none of them hidden or `..`.
 
@@ -156,7 +115,7 @@ def check_path(path: str) -> str:
     """
     parts = path.removeprefix("/").split("/")
     plain = all(part and not part.startswith(".") and not part.startswith("~") for part in parts)
-    if len(path) > 1024 or not plain or "\\" in path or _SCHEME.match(path):
+    if len(path) > _MAX_PATH or not plain or "\\" in path or _SCHEME.match(path):
         raise PydanticCustomError("path_syntax", "This path cannot be used.")
     return path
 
@@ -206,11 +165,11 @@ def check_encoding(name: str) -> str:
         PydanticCustomError: `unknown_encoding`.
     """
     try:
-        codec = codecs.lookup(name)
+        codec = codecs.lookup(name if len(name) <= _MAX_ENCODING else "")
         "".encode(name)
     except (LookupError, ValueError, UnicodeError):
         codec = None
-    if codec is None or codec.name in _BINARY_CODECS:
+    if codec is None or codec.name.replace("-", "_") in _BINARY_CODECS:
         raise PydanticCustomError("unknown_encoding", "No text encoding has this name.")
     return name
 
@@ -226,7 +185,7 @@ def _schema(**keywords: Any) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", **keywords})
 
 
-Host = Annotated[str, AfterValidator(check_host), _schema(minLength=1, maxLength=253, format="hostname")]
+Host = Annotated[str, AfterValidator(check_host), _schema(minLength=1, maxLength=253)]
 """A host name or an IP address, in one canonical spelling."""
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -234,6 +193,9 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 Url = Annotated[str, AfterValidator(check_url), _schema(maxLength=2000, format="uri", pattern="^https?://")]
 """An http or https address without credentials or fragment (RFC 3986)."""
+
+UrlPath = Annotated[str, AfterValidator(check_url_path), _schema(maxLength=1000, pattern="^/")]
+"""A path, with its query if need be, that is put behind an address."""
 
 FilePath = Annotated[str, AfterValidator(check_path), _schema(minLength=1, maxLength=1024)]
 """The path of a file, relative to the workspace, or absolute below a root that the settings list."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, get_args
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -29,15 +30,21 @@ def metadata(info: FieldInfo) -> Iterator[Any]:
 
 
 def is_harmless(info: FieldInfo) -> bool:
-    """Tell whether a field is marked as harmless."""
+    """Tell whether a field is marked as harmless; a mark on a part of its value, such as a list's items, is not one."""
     extra = info.json_schema_extra
-    marked = isinstance(extra, dict) and extra.get(HARMLESS_KEY) is True
-    return marked or any(mark is Harmless or isinstance(mark, Harmless) for mark in metadata(info))
+    forms = [form for form in get_args(info.annotation) if form is not NoneType] if _is_union(info.annotation) else []
+    marks = [info.metadata, *([getattr(form, "__metadata__", ()) for form in forms] if len(forms) == 1 else [])]
+    marked = any(mark is Harmless or isinstance(mark, Harmless) for part in marks for mark in part)
+    return marked or (isinstance(extra, dict) and extra.get(HARMLESS_KEY) is True)
 
 
 def is_multi_line(info: FieldInfo) -> bool:
     """Tell whether a field is marked as having line breaks."""
     return any(mark is MultiLine or isinstance(mark, MultiLine) for mark in metadata(info))
+
+
+def _is_union(annotation: Any) -> bool:
+    return get_origin(annotation) in {Union, UnionType}
 
 
 def _nested(annotation: Any) -> Iterator[Any]:

@@ -8,7 +8,7 @@ from wellhead.model.connection_string import CONNECTION_STRING
 from wellhead.model.families import DatabaseDataSource
 from wellhead.model.fields import REQUIRED_KEY, VISIBLE_KEY
 from wellhead.model.markers import is_harmless, is_multi_line
-from wellhead.model.shape import Map, Shape
+from wellhead.model.shape import Map, Shape, json_schema_of
 from wellhead.model.source import BASE_FIELDS, DataSourceConfig
 
 _LIMITS = {
@@ -34,7 +34,7 @@ def parameters_of(shape: Shape) -> list[dict[str, Any]]:
         `secret`, `harmless`, `enum`, `examples`, `group`, `order`, `visible_when` and `required_when` (mappings of
         field name to list of values, or None), `multi_line`, `placeholder`, and the limits that apply.
     """
-    schema = shape.model.model_json_schema(mode="validation")
+    schema = json_schema_of(shape.model)
     names = [name for name in shape.model.model_fields if name not in BASE_FIELDS]
     parameters = [_parameter(shape, name, place, schema) for place, name in enumerate(names, start=1)]
     if takes_connection_string(shape.model):
@@ -63,8 +63,8 @@ def _parameter(shape: Shape, name: str, place: int, schema: dict[str, Any]) -> d
         "harmless": is_harmless(info),
         "enum": value.get("enum", [value["const"]] if "const" in value else None),
         "examples": [] if holds_secrets else info.examples or [],
-        "group": written.get("x-group"),
-        "order": written.get("x-order", 100 + place),
+        "group": written.get("x-group") or _inherited(shape.model, name, "x-group"),
+        "order": written.get("x-order") or _inherited(shape.model, name, "x-order") or 100 + place,
         "visible_when": written.get(VISIBLE_KEY),
         "required_when": written.get(REQUIRED_KEY),
         "multi_line": is_multi_line(info),
@@ -75,13 +75,24 @@ def _parameter(shape: Shape, name: str, place: int, schema: dict[str, Any]) -> d
     return parameter | {ours: value[theirs] for theirs, ours in _LIMITS.items() if theirs in value}
 
 
+def _inherited(model: type[DataSourceConfig], name: str, key: str) -> Any:
+    """Return where a family puts a field that the type has redefined."""
+    for parent in model.__mro__[1:]:
+        info = getattr(parent, "model_fields", {}).get(name)
+        extra = info.json_schema_extra if info is not None else None
+        if isinstance(extra, dict) and key in extra:
+            return extra[key]
+    return None
+
+
 def _value_schema(written: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
     """Take null and references out of a property's schema: what is left describes its value."""
     forms = [form for form in written.get("anyOf", [written]) if form.get("type") != "null"]
     if len(forms) != 1:
         return {}
     reference = forms[0].get("$ref")
-    return definitions[reference.rpartition("/")[2]] if reference else forms[0]
+    found: dict[str, Any] = definitions[reference.rpartition("/")[2]] if reference else forms[0]
+    return found
 
 
 def _connection_string(order: int) -> dict[str, Any]:

@@ -7,7 +7,11 @@ problem is made from the error's type, from facts of the schema, and from a path
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterator, Mapping
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from itertools import takewhile
+from string import Formatter
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -15,21 +19,24 @@ from pydantic import BaseModel, ValidationError
 from wellhead.codes import CODES
 from wellhead.errors import InputProblem
 from wellhead.model.pointer import to_pointer
-from wellhead.model.shape import Fields, Shape
+from wellhead.model.shape import Fields, Shape, flat
 from wellhead.model.source import SERVER_FIELDS
 
 _MAX_KEY = 64
 
 _WRONG_TYPE = {
     "bool": "true or false",
-    "date": "a date, such as 2026-11-23",
     "datetime": "an instant, such as 2026-11-23T08:00:00Z",
+    "date": "a date, such as 2026-11-23",
+    "decimal": "a number",
     "dict": "an object",
     "float": "a number",
     "int": "an integer",
     "list": "a list",
     "model": "an object",
+    "set": "a list without repetitions",
     "string": "a string",
+    "tuple": "a list",
     "uuid": "a UUID",
 }
 _LIMITS = {
@@ -38,15 +45,17 @@ _LIMITS = {
     "less_than": ("out_of_range", "Must be less than {lt}."),
     "less_than_equal": ("out_of_range", "Must be at most {le}."),
     "multiple_of": ("out_of_range", "Must be a multiple of {multiple_of}."),
-    "string_too_long": ("too_long", "Must have at most {max_length} characters."),
-    "string_too_short": ("too_short", "Must have at least {min_length} characters."),
-    "too_long": ("too_many", "Must have at most {max_length} items."),
-    "too_short": ("too_short", "Must have at least {min_length} items."),
+    "string_too_long": ("too_long", "The length must be at most {max_length}."),
+    "string_too_short": ("too_short", "The length must be at least {min_length}."),
+    "too_long": ("too_many", "The number of items must be at most {max_length}."),
+    "too_short": ("too_short", "The number of items must be at least {min_length}."),
     "string_pattern_mismatch": ("bad_format", "Must match the pattern {pattern}."),
 }
+_TAGS = {"union_tag_invalid", "union_tag_not_found"}
 _SIMPLE = {
     "missing": ("required", "The field is required."),
     "extra_forbidden": ("unknown_field", "There is no field of this name."),
+    "union_tag_not_found": ("required", "The field that tells which form the value has is required."),
     "value_error": ("value_error", "The value breaks a rule of the type."),
     "assertion_error": ("value_error", "The value breaks a rule of the type."),
 }
@@ -60,14 +69,16 @@ def problems_of(error: ValidationError, document: Mapping[str, Any], shape: Shap
         document: What was validated; only its structure is looked at, and that no secret of it is repeated.
         shape: The shape of the model.
     """
-    hidden = {value for _, value in shape.secrets(document) if isinstance(value, str)}
+    hidden = {value[:_MAX_KEY] for _, value in shape.secrets(document) if isinstance(value, str)}
+    hidden -= shape.model.model_fields.keys()
     found: dict[tuple[str, str], InputProblem] = {}
     for item in error.errors(include_url=False, include_input=False):
-        path = _path(item["loc"], document)
-        if any(part in hidden for part in path):
-            path = path[:-1]
+        path = _path(item["loc"], document, may_be_absent=item["type"] == "missing")
+        path = tuple(takewhile(lambda part: part not in hidden, path))
         problem = _problem(item, path, shape)
-        found.setdefault((problem.pointer, problem.code), problem)
+        other = found.setdefault((problem.pointer, problem.code), problem)
+        if other.message != problem.message:  # the members of a union each ask for something else
+            found[problem.pointer, problem.code] = replace(other, message=CODES[other.code].title)
     return list(found.values())
 
 
@@ -84,16 +95,32 @@ def _problem(item: Mapping[str, Any], path: tuple[str, ...], shape: Shape) -> In
     kind = item["type"]
     if kind == "extra_forbidden" and path:
         return unknown_key(path[-1], _known_fields(shape, path[:-1]), path[:-1])
-    code, message, allowed = _explain(kind, item.get("ctx") or {}, path, shape)
+    context = item.get("ctx") or {}
+    if kind in _TAGS and isinstance(context.get("discriminator"), str):
+        path = (*path, context["discriminator"].strip("'"))
+    code, message, allowed = _explain(kind, context, path, shape)
     entry = CODES[code]
     hint = None if code in _GENERIC else entry.remedy
     return InputProblem(to_pointer(path), code, message, hint, allowed)
 
 
-_GENERIC = {"wrong_type", "out_of_range", "too_short", "too_long", "too_many", "bad_format", "not_allowed", "required"}
+_GENERIC = frozenset(
+    {
+        "wrong_type",
+        "out_of_range",
+        "too_short",
+        "too_long",
+        "too_many",
+        "bad_format",
+        "not_allowed",
+        "required",
+        "unknown_field",
+    }
+)
+"""Codes whose messages say all; those of the others are followed by the catalogue's remedy."""
 
 
-def _explain(
+def _explain(  # noqa: PLR0911  # a table of kinds
     kind: str, context: Mapping[str, Any], path: tuple[str, ...], shape: Shape
 ) -> tuple[str, str, tuple[Any, ...] | None]:
     """Return code, message and allowed values for one kind of pydantic error."""
@@ -101,29 +128,37 @@ def _explain(
         return *_SIMPLE[kind], None
     if kind in _LIMITS:
         code, message = _LIMITS[kind]
-        return code, message.format_map(context), None
-    if kind in {"literal_error", "enum", "union_tag_invalid"}:
-        allowed = _allowed(path, shape)
-        return "not_allowed", "The value is not one of those allowed.", allowed
+        return code, _limit(message, context) or CODES[code].title, None
+    if kind == "union_tag_invalid":
+        tags = re.findall("'([^']*)'", context.get("expected_tags", ""))  # written in the model, not sent
+        return "not_allowed", "The value is not one of those allowed.", tuple(tags) or None
+    if kind in {"literal_error", "enum"}:
+        return "not_allowed", "The value is not one of those allowed.", _allowed(path, shape)
     if kind in CODES:  # raised by core's own field types, which use the codes of the catalogue
         return kind, CODES[kind].title, None
-    for prefix, wanted in _WRONG_TYPE.items():
-        if kind.startswith(prefix):
-            return "wrong_type", f"Must be {wanted}.", None
+    wanted = next((wanted for prefix, wanted in _WRONG_TYPE.items() if kind.startswith(prefix)), None)
+    if wanted is not None:
+        return "wrong_type", f"Must be {wanted}.", None
     return "value_error", "The value breaks a rule of the type.", None
 
 
-def _path(location: tuple[int | str, ...], document: Any) -> tuple[str, ...]:
+def _limit(message: str, context: Mapping[str, Any]) -> str | None:
+    """Fill a limit of the schema in; an error that a plugin made itself may lack it, or have a text that was sent."""
+    names = [name for _, name, _, _ in Formatter().parse(message) if name]
+    is_limit = all(name in context and (name == "pattern" or not isinstance(context[name], str)) for name in names)
+    return message.format_map(context) if is_limit else None
+
+
+def _path(location: tuple[int | str, ...], document: Any, *, may_be_absent: bool) -> tuple[str, ...]:
     """Keep of a location what is a path in the document; names of union members and the like drop out."""
     path: list[str] = []
     node = document
+    part: Any
     for index, part in enumerate(location):
         is_last = index == len(location) - 1
-        if isinstance(node, Mapping) and part in node:
+        if (isinstance(node, Mapping) and part in node) or (isinstance(node, list) and part in range(len(node))):
             node = node[part]
-        elif isinstance(node, list) and isinstance(part, int) and part < len(node):
-            node = node[part]
-        elif part == "[key]" or not (is_last and isinstance(node, Mapping) and isinstance(part, str)):
+        elif not (may_be_absent and is_last and isinstance(node, Mapping)):
             continue
         path.append(str(part)[:_MAX_KEY])
     return tuple(path)
@@ -143,7 +178,7 @@ def _model_at(model: type[BaseModel], path: tuple[str, ...]) -> type[BaseModel] 
     """Find the nested model that stands at a path of plain fields."""
     for part in path:
         info = model.model_fields.get(part)
-        candidates = [] if info is None else [item for item in _flat(info.annotation) if isinstance(item, type)]
+        candidates = [] if info is None else [item for item in flat(info.annotation) if isinstance(item, type)]
         nested = [item for item in candidates if issubclass(item, BaseModel)]
         if len(nested) != 1:
             return None
@@ -156,12 +191,5 @@ def _allowed(path: tuple[str, ...], shape: Shape) -> tuple[Any, ...] | None:
     parent = _model_at(shape.model, path[:-1]) if path else None
     if parent is None or path[-1] not in parent.model_fields:
         return None
-    values = [item for item in _flat(parent.model_fields[path[-1]].annotation) if isinstance(item, str | int)]
+    values = [item for item in flat(parent.model_fields[path[-1]].annotation) if isinstance(item, str | int)]
     return tuple(values) or None
-
-
-def _flat(annotation: Any) -> Iterator[Any]:
-    """Go through an annotation and everything inside it."""
-    yield annotation
-    for argument in getattr(annotation, "__args__", ()):
-        yield from _flat(argument)

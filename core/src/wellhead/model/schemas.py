@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from wellhead.model.conditions import as_json_schema
@@ -64,18 +66,19 @@ def schemas_of(shape: Shape, type_name: str, direction: Direction) -> dict[str, 
     whole = shape.model.model_json_schema(mode="validation", ref_template="{model}")
     nested = whole.pop("$defs", {})
     targets = {inner: f"{REF}{name}{inner}" for inner in nested}
-    schemas = {name: _DIRECTIONS[direction](_rewrite(whole, targets, direction), shape, type_name)}
+    rewriter = _Rewriter(direction, targets, _with_secrets(nested))
+    schemas = {name: _DIRECTIONS[direction](rewriter.schema(whole), shape)}
     for inner, schema in nested.items():
-        schemas[name + inner] = _rewrite(schema, targets, direction)
+        schemas[name + inner] = rewriter.schema(schema)
     return {own: {**schema, "title": own} for own, schema in schemas.items()}
 
 
-def _create(schema: dict[str, Any], shape: Shape, _type_name: str) -> dict[str, Any]:
+def _create(schema: dict[str, Any], shape: Shape) -> dict[str, Any]:
     properties = schema["properties"]
     for field in SERVER_FIELDS:
         properties[field] = {"readOnly": True, "description": "Made by the server; may be sent back as it was read."}
     properties |= {"state": {"readOnly": True}, "health": {"readOnly": True}}
-    rules = as_json_schema(shape.model.conditions, shape.defaults)
+    rules = as_json_schema(shape.model.conditions, shape.defaults, shape.secret_fields())
     required = ["type", *(field for field in schema["required"] if field != "type")]
     if takes_connection_string(shape.model):
         properties[CONNECTION_STRING] = _connection_string(shape)
@@ -85,9 +88,8 @@ def _create(schema: dict[str, Any], shape: Shape, _type_name: str) -> dict[str, 
     return {**schema, "required": required, **({"allOf": rules} if rules else {})}
 
 
-def _read(schema: dict[str, Any], _shape: Shape, _type_name: str) -> dict[str, Any]:
-    properties = {field: _without_default(written) for field, written in schema["properties"].items()}
-    properties |= {
+def _read(schema: dict[str, Any], _shape: Shape) -> dict[str, Any]:
+    properties = schema["properties"] | {
         "id": {"type": "string", "format": "uuid"},
         "created_at": {"type": "string", "format": "date-time"},
         "updated_at": {"type": "string", "format": "date-time"},
@@ -98,52 +100,108 @@ def _read(schema: dict[str, Any], _shape: Shape, _type_name: str) -> dict[str, A
     return {**schema, "properties": properties, "required": list(properties)}
 
 
-def _patch(schema: dict[str, Any], shape: Shape, _type_name: str) -> dict[str, Any]:
-    properties = {field: _or_null(_without_default(written)) for field, written in schema["properties"].items()}
-    properties["type"] = schema["properties"]["type"]
-    properties |= {field: {"readOnly": True} for field in (*SERVER_FIELDS, "state", "health")}
+def _patch(schema: dict[str, Any], shape: Shape) -> dict[str, Any]:
+    properties = schema["properties"] | {field: {"readOnly": True} for field in (*SERVER_FIELDS, "state", "health")}
     if takes_connection_string(shape.model):
         properties[CONNECTION_STRING] = _connection_string(shape)
-    return {key: value for key, value in schema.items() if key != "required"} | {"properties": properties}
+    return schema | {"properties": properties}
 
 
 _DIRECTIONS = {"Create": _create, "Read": _read, "Patch": _patch}
 _FROM_CONNECTION_STRING = ("host", "port", "database", "username")
 
 
-def _rewrite(schema: dict[str, Any], targets: dict[str, str], direction: Direction) -> dict[str, Any]:
-    """Rewrite one object's schema: secrets as they are written or read, references to where they will stand."""
-    properties = {name: _value(inner, targets, direction, name) for name, inner in schema["properties"].items()}
-    if "const" in properties.get("type", {}):
-        properties["type"] = {"type": "string", "const": properties["type"]["const"], "description": "The type."}
-    # A secret that is left out keeps what is stored, so the document cannot call it required.
-    required = [name for name in schema.get("required", []) if not _is_secret(schema["properties"][name])]
-    return {**schema, "properties": properties, "required": required}
+@dataclass(frozen=True, slots=True)
+class _Rewriter:
+    """Rewrites what pydantic writes for one direction.
+
+    Attributes:
+        direction: The direction.
+        targets: Where the nested schemas will stand, by their names.
+        secretive: The names of the nested schemas that have secrets in them.
+    """
+
+    direction: Direction
+    targets: Mapping[str, str]
+    secretive: frozenset[str]
+
+    def schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """Rewrite the schema of a model, or of what is nested in it, such as an enumeration."""
+        rewritten: dict[str, Any] = self._value(schema)
+        return rewritten
+
+    def _object(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """Rewrite an object's schema: secrets as they are written or read, references to where they will stand."""
+        properties = {name: self._property(name, inner) for name, inner in schema["properties"].items()}
+        # A secret that is left out keeps what is stored, so the document cannot call it required.
+        required = [name for name in schema.get("required", []) if not _is_secret(schema["properties"][name])]
+        if self.direction == "Patch":
+            return {key: inner for key, inner in schema.items() if key != "required"} | {"properties": properties}
+        return {**schema, "properties": properties, "required": required}
+
+    def _property(self, name: str, schema: dict[str, Any]) -> dict[str, Any]:
+        if name == "type" and "const" in schema:
+            return {"type": "string", "const": schema["const"], "description": "The type."}
+        title = {"title": title_of(name)} if schema.get("title", "").lower() == name.replace("_", " ") else {}
+        value: dict[str, Any] = self._value(schema) | title
+        if self.direction == "Create":
+            return value
+        value = {key: inner for key, inner in value.items() if key != "default"}
+        written: dict[str, Any] = _or_null(value) if self.direction == "Patch" else value
+        return written
+
+    def _value(self, schema: Any) -> Any:
+        """Rewrite the schema of a value."""
+        if isinstance(schema, list):
+            return [self._value(inner) for inner in schema]
+        if not isinstance(schema, dict):
+            return schema
+        if _is_secret(schema):
+            secret = {"$ref": f"{REF}{'SecretOutput' if self.direction == 'Read' else 'SecretInput'}"}
+            return {**_notes(schema), **secret, "x-secret": True}
+        if _mentions(schema, self.secretive):
+            # Whoever wrote these may have put a secret into them that looks real, or is.
+            schema = {key: inner for key, inner in schema.items() if key != "examples"}
+        if isinstance(schema.get("properties"), dict):
+            return self._object(schema)
+        return {key: self._member(key, inner) for key, inner in schema.items()}
+
+    def _member(self, key: str, inner: Any) -> Any:
+        if key in _LITERAL:
+            return inner
+        if key == "$ref":
+            return self.targets[inner]
+        if key == "discriminator":
+            return inner | {"mapping": {tag: self.targets[name] for tag, name in inner.get("mapping", {}).items()}}
+        if key == "patternProperties":
+            return {pattern: self._member("additionalProperties", value) for pattern, value in inner.items()}
+        value = self._value(inner)
+        return _or_null(value) if key == "additionalProperties" and self.direction == "Patch" else value
+
+
+_LITERAL = frozenset({"default", "examples", "const", "enum", "x-visible-when", "x-required-when"})
 
 
 def _is_secret(schema: dict[str, Any]) -> bool:
     return any(form.get("x-secret") is True and "$ref" not in form for form in (schema, *schema.get("anyOf", [])))
 
 
-def _value(schema: Any, targets: dict[str, str], direction: Direction, name: str | None = None) -> Any:
-    """Rewrite the schema of a value."""
+def _with_secrets(nested: Mapping[str, Any]) -> frozenset[str]:
+    """Return the names of the nested schemas that have secrets in them, at any depth."""
+    found: frozenset[str] = frozenset()
+    while more := {name for name, schema in nested.items() if name not in found and _mentions(schema, found)}:
+        found |= more
+    return found
+
+
+def _mentions(schema: Any, secretive: frozenset[str]) -> bool:
+    """Tell whether a schema has a secret in it, or refers to a nested one that has."""
     if isinstance(schema, list):
-        return [_value(inner, targets, direction) for inner in schema]
+        return any(_mentions(inner, secretive) for inner in schema)
     if not isinstance(schema, dict):
-        return schema
-    title = {"title": title_of(name)} if name and schema.get("title", "").lower() == name.replace("_", " ") else {}
-    if _is_secret(schema):
-        secret = {"$ref": f"{REF}{'SecretOutput' if direction == 'Read' else 'SecretInput'}"}
-        return {**_notes(schema), **title, **secret, "x-secret": True}
-    if "$ref" in schema:
-        return {**schema, "$ref": targets[schema["$ref"]]}
-    copied = {key: inner if key in _LITERAL else _value(inner, targets, direction) for key, inner in schema.items()}
-    if copied.get("type") == "object" and isinstance(schema.get("properties"), dict):
-        return _rewrite(schema, targets, direction)
-    return copied | title
-
-
-_LITERAL = {"default", "examples", "const", "enum", "x-visible-when", "x-required-when"}
+        return False
+    is_secret = schema.get("x-secret") is True or schema.get("$ref") in secretive
+    return is_secret or any(_mentions(inner, secretive) for inner in schema.values())
 
 
 def _notes(schema: dict[str, Any]) -> dict[str, Any]:
@@ -151,12 +209,10 @@ def _notes(schema: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in schema.items() if key in {"title", "description"} or key.startswith("x-")}
 
 
-def _without_default(schema: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in schema.items() if key != "default"}
-
-
-def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+def _or_null(schema: Any) -> Any:
     """Let a property be null as well: in a merge patch, null takes it back to its default (RFC 7396)."""
+    if not isinstance(schema, dict) or "const" in schema:
+        return schema
     forms = schema.get("anyOf", [])
     if any(form.get("type") == "null" for form in forms) or schema.get("x-secret"):
         return schema

@@ -181,8 +181,6 @@ def _dump(secret: Secret) -> dict[str, Any]:
     return {"is_set": True} if secret.reference is None else {"is_set": True, "ref": secret.reference}
 
 
-
-
 def _check_private_key(secret: Secret) -> Secret:
     if secret.is_clear:
         text = secret.reveal()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Union, get_args, get_origin
+from functools import lru_cache
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from pydantic_core import to_jsonable_python
 
 from wellhead.errors import TypeRefusedError
 from wellhead.model.markers import is_harmless
@@ -65,7 +67,7 @@ class Shape:
 
     def secrets(self, document: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
         """Go through the values that a document has where the model has secrets, with their paths."""
-        return _secrets(self.root, document, ())
+        return secrets_at(self.root, document)
 
     def without_secrets(self, document: Mapping[str, Any]) -> dict[str, Any]:
         """Return a copy of a document with the secrets left out."""
@@ -89,22 +91,42 @@ class Shape:
         return node
 
 
+@lru_cache(maxsize=256)
+def json_schema_of(model: type[DataSourceConfig]) -> dict[str, Any]:
+    """Return a model's JSON Schema as pydantic writes it. It is made once: nobody may change it."""
+    return model.model_json_schema(mode="validation")
+
+
 def shape_of(model: type[DataSourceConfig]) -> Shape:
     """Read a model's shape.
 
     Raises:
         TypeRefusedError: A secret stands where it can have no identity, or a nested model is not strict.
     """
-    fields = {name: _read(info.annotation, f"{model.__name__}.{name}") for name, info in model.model_fields.items()}
+    root = read_model(model, model.__name__)
     own = {name: info for name, info in model.model_fields.items() if name not in BASE_FIELDS}
-    bound = frozenset(name for name, info in own.items() if fields[name] is not SECRET and not is_harmless(info))
-    return Shape(model, Fields(fields), bound, {name: d for name, info in own.items() for d in _default(info)})
+    bound = frozenset(name for name, info in own.items() if root.fields[name] is not SECRET and not is_harmless(info))
+    return Shape(model, root, bound, defaults_of(own))
 
 
-def _default(info: FieldInfo) -> Iterator[Any]:
-    if not info.is_required():
-        default = info.get_default(call_default_factory=True, validated_data={})
-        yield default.model_dump(mode="json") if isinstance(default, BaseModel) else default
+def defaults_of(fields: Mapping[str, FieldInfo]) -> dict[str, Any]:
+    """Return the defaults of the fields that have one, as JSON; of a secret in one, only that it is set."""
+    return {
+        name: to_jsonable_python(info.get_default(call_default_factory=True, validated_data={}), fallback=_dump)
+        for name, info in fields.items()
+        if not info.is_required()
+    }
+
+
+def _dump(value: Any) -> Any:
+    return {"is_set": True} if isinstance(value, Secret) else None
+
+
+def flat(annotation: Any) -> Iterator[Any]:
+    """Go through an annotation and everything inside it."""
+    yield annotation
+    for argument in getattr(annotation, "__args__", ()):
+        yield from flat(argument)
 
 
 def _read(annotation: Any, place: str) -> Node:
@@ -117,11 +139,13 @@ def _read(annotation: Any, place: str) -> Node:
     if origin in {Union, types.UnionType}:
         return _merge([_read(argument, place) for argument in arguments if argument is not types.NoneType], place)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return _read_model(annotation, place)
+        return read_model(annotation, place)
     inner = [_read(argument, place) for argument in arguments if not isinstance(argument, str | int | bool | bytes)]
     if not any(_has_secret(node) for node in inner):
         return PLAIN
     if isinstance(origin, type) and issubclass(origin, Mapping) and inner[0] is PLAIN:
+        if not _is_text(arguments[0]):
+            raise TypeRefusedError("secret-map-key", f"{place} is a map with secrets; its keys must be str.")
         return Map(inner[1])
     raise TypeRefusedError(
         "secret-in-list",
@@ -130,7 +154,17 @@ def _read(annotation: Any, place: str) -> Node:
     )
 
 
-def _read_model(model: type[BaseModel], place: str) -> Node:
+def _is_text(annotation: Any) -> bool:
+    key = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+    return key is str or (get_origin(key) is Literal and all(type(value) is str for value in get_args(key)))
+
+
+def read_model(model: type[BaseModel], place: str) -> Fields:
+    """Read the shape of a model, or of one that is nested in it; `place` names it in errors.
+
+    Raises:
+        TypeRefusedError: As `shape_of`.
+    """
     if place.count(".") > _MAX_NESTING:
         raise TypeRefusedError("recursive-model", f"{place} holds itself; a configuration has a fixed depth.")
     fields = {name: _read(info.annotation, f"{place}.{name}") for name, info in model.model_fields.items()}
@@ -168,13 +202,14 @@ def _merge(nodes: list[Node], place: str) -> Node:
     )
 
 
-def _secrets(node: Node, value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+def secrets_at(node: Node, value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Go through the values that stand where a part of a model has secrets, with their paths."""
     if node is SECRET:
         yield path, value
     elif isinstance(value, Mapping) and isinstance(node, Fields | Map):
         for name, inner in value.items():
             below = node.fields.get(name, PLAIN) if isinstance(node, Fields) else node.values
-            yield from _secrets(below, inner, (*path, name))
+            yield from secrets_at(below, inner, (*path, name))
 
 
 def _without_secrets(node: Node, value: Any) -> Any:

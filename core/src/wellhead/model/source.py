@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from uuid import UUID
 
 from pydantic import (
@@ -17,18 +17,21 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
 from wellhead.clock import to_text
 from wellhead.model.conditions import Conditions, check_conditions, conditions_of
 from wellhead.model.markers import MultiLine, is_multi_line
-from wellhead.model.texts import check_label_key, check_name, refuse_control_characters
+from wellhead.model.texts import Location, check_label_key, check_name, control_characters, unsafe_numbers
 
 TYPE_NAME = r"^[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*$"
 
-Name = Annotated[
-    str, AfterValidator(check_name), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 100})
+Name = Annotated[str, AfterValidator(check_name), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 100})]
+LabelKey = Annotated[
+    str,
+    AfterValidator(check_label_key),
+    WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9._/-]{1,63}$", "maxLength": 63}),
 ]
-LabelKey = Annotated[str, AfterValidator(check_label_key)]
 LabelValue = Annotated[str, Field(max_length=200)]
 Description = Annotated[str, MultiLine(), Field(max_length=2000)]
 
@@ -51,7 +54,10 @@ class DataSourceConfig(BaseModel):
     type: str = Field(description="The data source's type.", pattern=TYPE_NAME, min_length=2, max_length=32)
     description: Description | None = Field(None, description="What it is and who owns it.")
     labels: Annotated[dict[LabelKey, LabelValue], Field(max_length=32)] = Field(
-        default_factory=dict, description="Keys and values for filtering.", examples=[{"team": "sales"}]
+        default_factory=dict,
+        description="Keys and values for filtering.",
+        examples=[{"team": "sales"}],
+        json_schema_extra={"additionalProperties": False},
     )
     created_at: datetime | None = Field(None, description="Made by the server.")
     updated_at: datetime | None = Field(None, description="Made by the server.")
@@ -75,9 +81,16 @@ class DataSourceConfig(BaseModel):
 
     @field_validator("*", mode="after")
     @classmethod
-    def _refuse_control_characters(cls, value: Any, info: ValidationInfo) -> Any:
+    def _refuse_unsafe_values(cls, value: Any, info: ValidationInfo) -> Any:
         multi_line = info.field_name in cls.multi_line_fields or info.field_name == "description"
-        refuse_control_characters(value, multi_line=multi_line)
+        found: list[tuple[Literal["control_character", "out_of_range"], Location]] = []
+        found += [("control_character", path) for path in control_characters(value, multi_line=multi_line)]
+        found += [("out_of_range", path) for path in unsafe_numbers(value)]
+        if found:
+            problems = [
+                InitErrorDetails(type=PydanticCustomError(kind, kind), loc=path, input=None) for kind, path in found
+            ]
+            raise ValidationError.from_exception_data(cls.__name__, problems, hide_input=True)
         return value
 
     @field_serializer("created_at", "updated_at", when_used="json")

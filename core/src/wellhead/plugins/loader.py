@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
 from typing import Literal
@@ -15,6 +16,8 @@ from wellhead.errors import TypeRefusedError
 from wellhead.model.extension import API_VERSION, DataSourceType, DataSourceTypeExtension
 from wellhead.plugins import hookspecs
 from wellhead.plugins.registry import DataSourceTypeRegistry, RegisteredType, describe
+
+_NOT_A_DISTRIBUTION = ("this program",)
 
 State = Literal["ready", "broken", "conflict", "incompatible"]
 
@@ -44,7 +47,7 @@ class PluginReport:
     load_ms: float = 0.0
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """A plugin is not used: its state, the reason, and the remedy."""
 
     def __init__(self, state: State, reason: str, remedy: str) -> None:
@@ -68,7 +71,7 @@ def load_plugins(registry: DataSourceTypeRegistry, found: Iterable[EntryPoint] |
     """
     points = entry_points(group=hookspecs.ENTRY_POINT_GROUP) if found is None else found
     loaded = [_load(point) for point in sorted(points, key=lambda point: (point.name, _origin(point)))]
-    reports = _settle_conflicts(loaded)
+    reports = _settle_conflicts(loaded, taken={name: list(_NOT_A_DISTRIBUTION) for name in registry.list_types()})
     for report, types in reports:
         for described in types if report.state == "ready" else ():
             registry.add(replace(described, distribution=report.distribution, version=report.version))
@@ -76,7 +79,12 @@ def load_plugins(registry: DataSourceTypeRegistry, found: Iterable[EntryPoint] |
 
 
 def _origin(point: EntryPoint) -> tuple[str, str]:
-    return (point.dist.name, point.dist.version) if point.dist is not None else ("unknown", "0")
+    """Return name and version of the distribution; metadata that was half removed may lack them."""
+    try:
+        found = (point.dist.name, point.dist.version) if point.dist is not None else (None, None)
+    except (KeyError, OSError):
+        found = (None, None)
+    return found[0] or "unknown", found[1] or "0"
 
 
 def _load(point: EntryPoint) -> tuple[PluginReport, list[RegisteredType]]:
@@ -86,7 +94,7 @@ def _load(point: EntryPoint) -> tuple[PluginReport, list[RegisteredType]]:
     types: list[RegisteredType] = []
     try:
         types = _types_of(point, distribution)
-    except _Refused as refusal:
+    except _RefusedError as refusal:
         report = replace(report, state=refusal.state, reason=refusal.reason, remedy=refusal.remedy)
     took = (time.perf_counter() - started) * 1000
     return replace(report, types=tuple(described.name for described in types), load_ms=round(took, 1)), types
@@ -97,18 +105,20 @@ def _types_of(point: EntryPoint, distribution: str) -> list[RegisteredType]:
     try:
         provided = _call(point.load(), point)
         described = [_describe(item) for item in provided]
-    except _Refused:
+    except _RefusedError:
         raise
     except TypeRefusedError as error:
-        raise _Refused("broken", error.message, report_it) from error
+        raise _RefusedError("broken", error.message, report_it) from error
     except ModuleNotFoundError as error:
         # The name of a module is written in code, so it is safe to show.
-        reason = f"It needs the module '{error.name}', which is not installed."
-        raise _Refused("broken", reason, f"pip install --force-reinstall {distribution}") from error
-    except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  # the line where foreign code is called
-        raise _Refused("broken", f"Loading it raised {type(error).__name__}.", report_it) from error
+        missing = f"the module '{error.name}'" if error.name else "a module"
+        raise _RefusedError(
+            "broken", f"It needs {missing}, which is not installed.", f"pip install --force-reinstall {distribution}"
+        ) from error
+    except BaseException as error:  # the line where foreign code is called; it may try to exit
+        raise _RefusedError("broken", f"Loading it raised {type(error).__name__}.", report_it) from error
     if not described:
-        raise _Refused("broken", "It provides no type: its hook returned an empty list.", report_it)
+        raise _RefusedError("broken", "It provides no type: its hook returned an empty list.", report_it)
     return described
 
 
@@ -121,23 +131,28 @@ def _call(plugin: object, point: EntryPoint) -> Sequence[object]:
         manager.register(plugin, point.name)
         manager.check_pending()
     except PluginValidationError as error:
-        # pluggy's text names the hook and the arguments, all of which are written in the plugin's code.
-        raise _Refused("broken", str(error).strip().partition("\n")[2] or str(error), remedy) from error
+        # pluggy's text names the hook and the arguments, all of which are written in the plugin's code, and its file.
+        reason = str(error).strip().partition("\n")[2] or re.sub(" from '[^']*'", "", str(error))
+        raise _RefusedError("broken", reason, remedy) from error
     if not manager.hook.wellhead_data_source_types.get_hookimpls():
-        reason = f"'{point.value}' has no hook. A function wellhead_data_source_types with @wellhead.hookimpl is needed."
-        raise _Refused("broken", reason, remedy)
+        reason = (
+            f"'{point.value}' has no hook. A function wellhead_data_source_types with @wellhead.hookimpl is needed."
+        )
+        raise _RefusedError("broken", reason, remedy)
     results = manager.hook.wellhead_data_source_types()
     provided = results[0] if results else None
     if not isinstance(provided, list | tuple):
-        raise _Refused("broken", "wellhead_data_source_types() returned no list of types.", remedy)
+        raise _RefusedError("broken", "wellhead_data_source_types() returned no list of types.", remedy)
     return provided
 
 
 def _describe(item: object) -> RegisteredType:
     if not isinstance(item, DataSourceTypeExtension):
-        raise TypeRefusedError("not-a-type", "The hook returned something that is no type: use wellhead.DataSourceType.")
+        raise TypeRefusedError(
+            "not-a-type", "The hook returned something that is no type: use wellhead.DataSourceType."
+        )
     if isinstance(item, DataSourceType) and item.requires_api != API_VERSION:
-        raise _Refused(
+        raise _RefusedError(
             "incompatible",
             f"It was made for version {item.requires_api} of the plugin interface; this Wellhead has {API_VERSION}.",
             "Install versions of the plugin and of wellhead that fit together: pip install --upgrade wellhead",
@@ -148,9 +163,9 @@ def _describe(item: object) -> RegisteredType:
 Loaded = list[tuple[PluginReport, list[RegisteredType]]]
 
 
-def _settle_conflicts(loaded: Loaded) -> Loaded:
-    """Take plugins out that claim a type that another one claims too."""
-    claims: dict[str, list[str]] = {}
+def _settle_conflicts(loaded: Loaded, *, taken: Mapping[str, list[str]]) -> Loaded:
+    """Take plugins out that claim a type that another one claims too, or that is taken already."""
+    claims = {name: list(claimants) for name, claimants in taken.items()}
     for report, _ in loaded:
         for name in report.types:
             claims.setdefault(name, []).append(report.distribution)
@@ -160,8 +175,12 @@ def _settle_conflicts(loaded: Loaded) -> Loaded:
         if disputed:
             name = disputed[0]
             reason = f"Type '{name}' is claimed by {' and by '.join(claims[name])}; neither is used."
-            others = [other for other in claims[name] if other != report.distribution] or [report.distribution]
-            remedy = f"Remove one of them: pip uninstall {others[0]}"
+            remedy = f"Remove one of them: pip uninstall {_other(claims[name], report.distribution)}"
             report = replace(report, state="conflict", reason=reason, remedy=remedy)  # noqa: PLW2901  # the settled one
         settled.append((report, types))
     return settled
+
+
+def _other(claimants: list[str], distribution: str) -> str:
+    """Name a distribution to remove, if possible another one than that which is being told."""
+    return next((name for name in claimants if name not in {distribution, *_NOT_A_DISTRIBUTION}), distribution)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args, get_origin
-
-from pydantic import BaseModel
-from pydantic.errors import PydanticUserError
+from typing import Any
 
 from wellhead.errors import TypeRefusedError, UnknownTypeError
 from wellhead.model.extension import DataSourceType, DataSourceTypeExtension
-from wellhead.model.shape import Shape, shape_of
-from wellhead.model.source import BASE_FIELDS, RESERVED_FIELDS, TYPE_NAME, DataSourceConfig
+from wellhead.model.shape import Shape
+from wellhead.model.source import DataSourceConfig
 from wellhead.model.validator import ValidatorClass
+from wellhead.plugins.rules import check_base, check_model, check_name, check_parameters, check_record
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,68 +127,27 @@ def describe(extension: DataSourceTypeExtension) -> RegisteredType:
         TypeRefusedError: It breaks a rule; the message says which, and how to mend it.
     """
     model = extension.get_model_class()
+    check_base(model)
     name = extension.get_type_name()
-    _check_name(name)
-    shape = _check_model(name, model)
+    check_name(name)
+    shape = check_model(name, model)
     validator = extension.get_validator_class()
     if validator is not None and not callable(validator):
-        raise TypeRefusedError("validator-not-callable", f"The validator of '{name}' is neither a class nor a function.")
+        raise TypeRefusedError(
+            "validator-not-callable", f"The validator of '{name}' is neither a class nor a function."
+        )
     more = extension if isinstance(extension, DataSourceType) else DataSourceType(model)
+    check_record(more)
     summary = (model.__doc__ or "").strip().partition("\n")[0]
     return RegisteredType(
         name=name,
         shape=shape,
         validator=validator,
-        parameters=tuple(extension.get_connection_parameters()),
+        parameters=check_parameters(shape, extension.get_connection_parameters()),
         title=more.title or name.replace("-", " ").capitalize(),
         description=more.description or summary or None,
         icon=more.icon,
         docs_url=more.docs_url,
-        errors=more.errors,
+        errors=dict(more.errors),
         environment=more.environment,
     )
-
-
-def _check_name(name: object) -> None:
-    if not isinstance(name, str) or not 2 <= len(name) <= 32 or not re.fullmatch(TYPE_NAME, name):  # noqa: PLR2004  # the contract's limits
-        raise TypeRefusedError(
-            "type-name", "A type's name has 2 to 32 characters: lower-case letters, digits, and single inner hyphens."
-        )
-
-
-def _check_model(name: str, model: object) -> Shape:
-    if not isinstance(model, type) or not issubclass(model, DataSourceConfig):
-        raise TypeRefusedError("model-base", f"The model of '{name}' does not derive from wellhead.DataSourceConfig.")
-    annotation = model.model_fields["type"].annotation
-    if get_origin(annotation) is not Literal or get_args(annotation) != (name,):
-        raise TypeRefusedError("type-not-literal", f'{model.__name__} must say: type: Literal["{name}"] = "{name}"')
-    if model.model_config.get("extra") != "forbid" or not model.model_config.get("frozen"):
-        raise TypeRefusedError("model-config", f"{model.__name__} must keep extra='forbid' and frozen=True.")
-    if model.model_computed_fields:
-        raise TypeRefusedError("computed-field", f"{model.__name__} has a computed field; those cannot be stored.")
-    _check_fields(model)
-    shape = shape_of(model)
-    _check_defaults(model, shape)
-    try:
-        model.model_json_schema(mode="validation")
-    except PydanticUserError as error:
-        raise TypeRefusedError("no-schema", f"{model.__name__} has a field without a JSON Schema.") from error
-    return shape
-
-
-def _check_fields(model: type[DataSourceConfig]) -> None:
-    for name, info in model.model_fields.items():
-        if name in BASE_FIELDS:
-            redefined = [base for base in model.__mro__ if name in base.__dict__.get("__annotations__", {})]
-            if name != "type" and redefined[0] is not DataSourceConfig:
-                raise TypeRefusedError("base-field", f"{model.__name__} redefines '{name}', a field of every type.")
-        elif name in RESERVED_FIELDS or name == "connection_string":
-            raise TypeRefusedError("reserved-name", f"{model.__name__} defines '{name}', which is reserved for core.")
-        if info.alias is not None or info.validation_alias is not None or info.serialization_alias is not None:
-            raise TypeRefusedError("alias", f"{model.__name__}.{name} has an alias; a field has one name everywhere.")
-
-
-def _check_defaults(model: type[BaseModel], shape: Shape) -> None:
-    for name in shape.secret_fields():
-        if shape.defaults.get(name):
-            raise TypeRefusedError("default-secret", f"{model.__name__}.{name} is a secret with a default value.")

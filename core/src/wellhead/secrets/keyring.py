@@ -6,7 +6,7 @@ import errno
 import json
 import os
 import secrets
-import stat
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,8 @@ from wellhead.errors import InputError, KeyRingError
 KEY_BYTES = 32
 _FORMAT = "wellhead-keys/1"
 _MAX_SIZE = 1 << 20
+# Timestamps of files are coarse: what changed less than this many nanoseconds ago may change again unseen.
+_SETTLED = 1_000_000_000
 
 KeyState = Literal["primary", "enabled", "disabled"]
 
@@ -67,7 +69,7 @@ class KeyRing:
 
 def _read_key(entry: Any) -> Key:
     if not isinstance(entry, dict) or not all(isinstance(entry.get(name), str) for name in ("id", "state", "key")):
-        raise ValueError("a key has no id, state or key")  # noqa: TRY004  # one kind of error for the whole file
+        raise ValueError("a key has no id, state or key")
     if entry["state"] not in {"primary", "enabled", "disabled"}:
         raise ValueError("a key's state is none of primary, enabled, disabled")
     material = base64url.decode(entry["key"])
@@ -96,6 +98,16 @@ class KeyProvider(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class _Loaded:
+    """A ring as it was read, with what tells whether its file has changed since."""
+
+    signature: tuple[int, ...]
+    settled: bool
+    text: bytes
+    ring: KeyRing
+
+
 class FileKeys:
     """The key ring in a file. It is read again whenever the file changes."""
 
@@ -110,7 +122,7 @@ class FileKeys:
         self._path = path
         self._may_create = may_create
         self._not_below = not_below
-        self._loaded: tuple[tuple[int, ...], KeyRing] | None = None
+        self._loaded: _Loaded | None = None
 
     def ring(self) -> KeyRing:
         """Return the ring as the file has it now.
@@ -119,15 +131,19 @@ class FileKeys:
             KeyRingError: There is no file, others may read it, or it is damaged.
         """
         try:
-            seen = os.stat(self._path, follow_symlinks=False)
+            seen = self._path.lstat()
         except FileNotFoundError:
             raise self._error("does not exist", "Restore it from a backup, or set WELLHEAD_KEY_FILE.") from None
         except OSError as error:
             raise self._error(f"cannot be reached: {error.strerror}", "Check its directory.") from error
         signature = (seen.st_dev, seen.st_ino, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_size)
-        if self._loaded is None or self._loaded[0] != signature:
-            self._loaded = (signature, self._load())
-        return self._loaded[1]
+        known = self._loaded
+        if known is None or known.signature != signature or not known.settled:
+            settled = time.time_ns() - seen.st_ctime_ns > _SETTLED
+            text = self._read()
+            ring = known.ring if known is not None and known.text == text else self._parse(text)
+            self._loaded = known = _Loaded(signature, settled, text, ring)
+        return known.ring
 
     def ring_for_writing(self) -> KeyRing:
         """Return the ring; make a first key if there is no file and nothing is encrypted yet.
@@ -136,32 +152,35 @@ class FileKeys:
             KeyRingError: There is no file and none may be made, others may read it, or it is damaged.
         """
         if not os.path.lexists(self._path):
+            self._check_place()
             if not self._may_create():
                 remedy = "Data sources were encrypted with it: restore it from a backup, or set WELLHEAD_KEY_FILE."
                 raise self._error("does not exist", remedy)
             self._create()
         return self.ring()
 
-    def _load(self) -> KeyRing:
-        if self._not_below is not None and self._path.resolve().is_relative_to(self._not_below.resolve()):
-            raise self._error("lies inside the store, and would be copied with it", "Move it to another directory.")
+    def _read(self) -> bytes:
+        self._check_place()
         try:
-            descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+            text, seen = durable.read_file(self._path, _MAX_SIZE)
         except OSError as error:
             link = error.errno == errno.ELOOP
-            why = "is a symbolic link" if link else f"cannot be opened: {error.strerror}"
+            why = "is a symbolic link" if link else f"cannot be read: {error.strerror}"
             raise self._error(why, "Name the file itself, readable only for you.") from error
-        with open(descriptor, "rb") as file:
-            self._check_owner(os.fstat(descriptor))
-            text = file.read(_MAX_SIZE)
+        self._check_owner(seen)
+        return text
+
+    def _parse(self, text: bytes) -> KeyRing:
         try:
             return KeyRing.from_bytes(text)
         except (ValueError, InputError):
             raise self._error("is damaged", "Restore it from a backup.") from None
 
+    def _check_place(self) -> None:
+        if self._not_below is not None and _real(self._path).is_relative_to(_real(self._not_below)):
+            raise self._error("lies inside the store, and would be copied with it", "Move it to another directory.")
+
     def _check_owner(self, seen: os.stat_result) -> None:
-        if not stat.S_ISREG(seen.st_mode):
-            raise self._error("is not an ordinary file", "Name the file itself.")
         if seen.st_uid not in {os.geteuid(), 0}:
             raise self._error("belongs to someone else", f"Give it to the user who runs Wellhead: chown {self._path}")
         if seen.st_mode & 0o027:
@@ -180,3 +199,7 @@ class FileKeys:
 
     def _error(self, what: str, remedy: str) -> KeyRingError:
         return KeyRingError(f"The key file {self._path} {what}. {remedy}")
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))

@@ -12,6 +12,7 @@ from urllib.parse import quote, quote_plus
 
 REDACTED = "[redacted]"
 _MIN_LENGTH = 4
+_MIN_INNER = 8
 
 
 class Redactor:
@@ -21,10 +22,12 @@ class Redactor:
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
+        secrets = list(secrets)
         spellings = {spelling for secret in secrets for spelling in _spellings(secret) if spelling}
         long = [re.escape(text) for text in sorted(spellings, key=len, reverse=True) if len(text) >= _MIN_LENGTH]
-        short = [rf"\b{re.escape(text)}\b" for text in sorted(spellings) if len(text) < _MIN_LENGTH]
-        self._pattern = re.compile("|".join(long + short), re.IGNORECASE) if spellings else None
+        short = [rf"(?<!\w){re.escape(text)}(?!\w)" for text in sorted(spellings) if len(text) < _MIN_LENGTH]
+        inside = [pattern for secret in secrets for pattern in _inside_base64(secret)]
+        self._pattern = re.compile("|".join(inside + long + short), re.IGNORECASE) if spellings else None
 
     def clean(self, text: str, *, limit: int = 200) -> str:
         """Return a text without secrets and control characters, cut to a length.
@@ -33,10 +36,15 @@ class Redactor:
             text: Any text.
             limit: The most characters to return.
         """
-        if self._pattern is not None:
-            text = self._pattern.sub(REDACTED, text)
-        printable = "".join(character for character in text if unicodedata.category(character)[0] != "C")
+        printable = self._hide(_printable(self._hide(text)))  # a character that is taken out may have split a secret
         return printable if len(printable) <= limit else printable[: limit - 1] + "…"
+
+    def _hide(self, text: str) -> str:
+        return text if self._pattern is None else self._pattern.sub(REDACTED, text)
+
+
+def _printable(text: str) -> str:
+    return "".join(character for character in text if unicodedata.category(character)[0] != "C")
 
 
 def _spellings(secret: str) -> set[str]:
@@ -45,4 +53,21 @@ def _spellings(secret: str) -> set[str]:
     encoded = {base64.b64encode(data).decode().rstrip("="), base64.urlsafe_b64encode(data).decode().rstrip("=")}
     quoted = {quote(secret, safe="", errors="replace"), quote_plus(secret, errors="replace"), html.escape(secret)}
     written = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1]}
-    return {secret, data.hex()} | encoded | quoted | written
+    return {secret, _printable(secret), data.hex()} | encoded | quoted | written
+
+
+def _inside_base64(secret: str) -> set[str]:
+    """Return patterns of a secret inside the base64 of a longer text, such as `user:password`.
+
+    They look for what the secret alone decides, and take the neighbouring characters with it. A secret that decides
+    too few characters to be told from chance has no pattern.
+    """
+    patterns = set()
+    data = secret.encode("utf-8", errors="replace")
+    for offset in (0, 1, 2):
+        first, last = -(-offset // 3) * 4, (offset + len(data)) // 3 * 4
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            inner = encode(bytes(offset) + data).decode()[first:last]
+            if len(inner) >= _MIN_INNER:
+                patterns.add(rf"[\w+/-]{{0,4}}{re.escape(inner)}[\w+/-]{{0,4}}")
+    return patterns

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-import stat
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from wellhead import durable
+
 _MAX_SIZE = 64 * 1024
+_NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
 class UnresolvedReferenceError(Exception):
@@ -45,6 +48,8 @@ class References:
         value = self._variable(target) if kind == "env" else self._file(Path(target))
         if not value:
             raise UnresolvedReferenceError("it is empty")
+        if _NO_TEXT.search(value):
+            raise UnresolvedReferenceError("it has control characters, or is not UTF-8")
         return value
 
     def _variable(self, name: str) -> str:
@@ -56,17 +61,15 @@ class References:
         return self.environment[name]
 
     def _file(self, path: Path) -> str:
-        real = path.resolve()
-        below = any(real.is_relative_to(directory.resolve()) for directory in self.directories)
-        kept_out = any(real.is_relative_to(other.resolve()) for other in self.forbidden)
+        if "\0" in str(path):
+            raise UnresolvedReferenceError("no file has such a name")
+        real = _real(path)
+        below = any(real.is_relative_to(_real(directory)) for directory in self.directories)
+        kept_out = any(real.is_relative_to(_real(other)) for other in self.forbidden)
         if not path.is_absolute() or not below or kept_out:
             raise UnresolvedReferenceError("the settings do not allow this file: see WELLHEAD_REFERENCE_DIRS")
         try:
-            descriptor = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-            with open(descriptor, "rb") as file:
-                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                    raise UnresolvedReferenceError("it is not an ordinary file")
-                content = file.read(_MAX_SIZE + 1)
+            content, _ = durable.read_file(real, _MAX_SIZE)
         except OSError as error:
             raise UnresolvedReferenceError("the file cannot be read") from error
         if len(content) > _MAX_SIZE:
@@ -75,3 +78,8 @@ class References:
             return content.decode("utf-8").removesuffix("\n").removesuffix("\r")
         except UnicodeDecodeError:
             raise UnresolvedReferenceError("the file is not UTF-8") from None
+
+
+def _real(path: Path) -> Path:
+    """Return a path without links in it; `Path.resolve` would raise where links run in a circle."""
+    return Path(os.path.realpath(path))

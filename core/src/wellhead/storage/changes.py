@@ -7,6 +7,7 @@ have the password sent to a host of their own.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from wellhead.model.pointer import to_pointer
 from wellhead.model.secret import Secret
 from wellhead.model.shape import Shape
 from wellhead.model.source import BASE_FIELDS, DataSourceConfig
+from wellhead.storage.records import as_stored
 from wellhead.storage.stored import StoredDataSource
 
 
@@ -43,19 +45,24 @@ def change_of(shape: Shape, stored: StoredDataSource | None, config: DataSourceC
         config: The new state.
 
     Raises:
-        InputError: `secret_required` for each secret that would have to be kept and cannot be, or
-            `secret_state_changed` for each whose facts are not those that are stored.
+        InputError: Its fields cannot be stored; or `secret_required` for each secret that would have to be kept and
+            cannot be, `secret_state_changed` for each whose facts are not those that are stored.
     """
     found = shape.secrets(config.model_dump(exclude=set(BASE_FIELDS)))
     secrets = {to_pointer(path): secret for path, secret in found if isinstance(secret, Secret)}
-    fields = shape.without_secrets(config.model_dump(mode="json", exclude=set(BASE_FIELDS)))
-    before = _fields_before(shape, stored)
+    fields = _texts(shape.without_secrets(config.model_dump(mode="json", exclude=set(BASE_FIELDS))))
+    before = _texts(_fields_before(shape, stored))
     moved = tuple(sorted(name for name in shape.bound if stored is not None and before.get(name) != fields.get(name)))
     problems = list(_problems(stored, secrets, moved))
     if problems:
         raise InputError(problems)
     is_change = stored is None or stored.state != "ok" or before != fields or _base_changed(stored, config)
     return Change(is_change or _secrets_changed(stored, secrets), secrets, moved)
+
+
+def _texts(fields: Mapping[str, Any]) -> dict[str, str]:
+    """Write each field as it is compared. Python alone would take true and 1 for the same."""
+    return {name: json.dumps(value, sort_keys=True) for name, value in as_stored(fields).items()}
 
 
 def _fields_before(shape: Shape, stored: StoredDataSource | None) -> Mapping[str, Any]:

@@ -6,12 +6,13 @@ import errno
 import os
 import re
 import secrets
-import stat
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from wellhead import durable
 from wellhead.errors import (
     DurabilityUnknownError,
     InsufficientStorageError,
@@ -24,7 +25,8 @@ from wellhead.errors import (
 STORE_NAME = ".datasources"
 _TEMPORARY = re.compile(r"\.tmp-[0-9a-f]{16}")
 _SWEEP_AGE = 600.0
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+PASSING = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+"""Errors that say nothing of the file: the process or the machine is out of something just now."""
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -34,21 +36,17 @@ class StoreDirectory:
     def __init__(self, workspace: Path) -> None:
         self.path = workspace / STORE_NAME
         self._descriptor: int | None = None
+        self._opening = threading.Lock()
 
     def open(self) -> int | None:
         """Return the directory's descriptor; None if there is no such directory yet.
 
         Raises:
             StoreUnavailableError: It is a link, others may write to it, or it was removed while in use.
+            StorageError: It cannot be opened.
         """
-        if self._descriptor is None:
-            try:
-                self._descriptor = self._open()
-            except FileNotFoundError:
-                return None
-        elif not self._is_in_place(self._descriptor):
-            raise StoreUnavailableError(f"{self.path} was moved or removed. Put it back; it is not made anew.")
-        return self._descriptor
+        with self._opening:
+            return self._open_if_there()
 
     def open_for_writing(self) -> int:
         """Return the directory's descriptor; make the directory if there is none, readable for its owner only.
@@ -57,20 +55,41 @@ class StoreDirectory:
             StoreUnavailableError: As `open`.
             StorageError: It cannot be made.
         """
-        descriptor = self.open()
-        if descriptor is None:
-            with translated():
-                self.path.mkdir(mode=0o700, exist_ok=True)
-                self._descriptor = descriptor = self._open()
-                self._ignore_in_git(descriptor)
-                sync_directory_at(self.path.parent)
-        return descriptor
+        with self._opening:
+            descriptor = self._open_if_there()
+            if descriptor is None:
+                descriptor = self._descriptor = self._make()
+            return descriptor
 
     def close(self) -> None:
         """Close the descriptor."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+    def _open_if_there(self) -> int | None:
+        if self._descriptor is None:
+            try:
+                self._descriptor = self._open()
+            except FileNotFoundError:
+                return None
+            except OSError as error:
+                raise storage_error(error) from error
+        elif not self._is_in_place(self._descriptor):
+            raise StoreUnavailableError(f"{self.path} was moved or removed. Put it back; it is not made anew.")
+        return self._descriptor
+
+    def _make(self) -> int:
+        with translated():
+            self.path.mkdir(mode=0o700, exist_ok=True)
+            descriptor = self._open()
+            try:
+                self._ignore_in_git(descriptor)
+                durable.sync_directory(self.path.parent)
+            except BaseException:
+                os.close(descriptor)
+                raise
+            return descriptor
 
     def _open(self) -> int:
         try:
@@ -90,8 +109,8 @@ class StoreDirectory:
 
     def _is_in_place(self, descriptor: int) -> bool:
         try:
-            return os.path.samestat(os.stat(self.path, follow_symlinks=False), os.fstat(descriptor))
-        except FileNotFoundError:
+            return os.path.samestat(self.path.lstat(), os.fstat(descriptor))
+        except OSError:
             return False
 
     def _ignore_in_git(self, descriptor: int) -> None:
@@ -119,21 +138,9 @@ def read_file(directory: int, name: str, limit: int) -> tuple[bytes, os.stat_res
         OSError: It cannot be read, or is not an ordinary file.
     """
     try:
-        descriptor = os.open(name, _READ, dir_fd=directory)
+        return durable.read_file(name, limit, directory=directory)
     except FileNotFoundError:
         return None
-    try:
-        seen = os.fstat(descriptor)
-        if not stat.S_ISREG(seen.st_mode):
-            raise OSError(errno.EINVAL, "not an ordinary file")
-        chunks = []
-        left = limit + 1
-        while left > 0 and (chunk := os.read(descriptor, left)):
-            chunks.append(chunk)
-            left -= len(chunk)
-        return b"".join(chunks), seen
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager
@@ -191,26 +198,27 @@ def sync_directory(directory: int) -> None:
         ) from error
 
 
-def sync_directory_at(path: Path) -> None:
-    """Wait until a directory's entries are on disk.
-
-    Raises:
-        OSError: The disk did not confirm it.
-    """
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+@contextmanager
+def scanned(directory: int) -> Iterator[Iterator[os.DirEntry[str]]]:
+    """Go through a directory's entries, on a descriptor of its own: a shared one is at one place at a time."""
+    own = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=directory)
     try:
-        os.fsync(descriptor)
+        with os.scandir(own) as found:
+            yield found
     finally:
-        os.close(descriptor)
+        os.close(own)
 
 
 def sweep(directory: int) -> None:
     """Remove temporary files that a crash left: our own, and older than ten minutes."""
-    with os.scandir(directory) as found:
+    with scanned(directory) as found:
         for item in found:
             if not _TEMPORARY.fullmatch(item.name):
                 continue
-            seen = item.stat(follow_symlinks=False)
+            try:
+                seen = item.stat(follow_symlinks=False)
+            except FileNotFoundError:  # its writer is done with it
+                continue
             if seen.st_uid == os.geteuid() and time.time() - seen.st_mtime > _SWEEP_AGE:
                 remove_quietly(directory, item.name)
 
@@ -230,6 +238,6 @@ def storage_error(error: OSError) -> StorageError:
         return InsufficientStorageError("The disk is full. Nothing was changed.")
     if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
         return StoreReadOnlyError("The store cannot be written. Nothing was changed.")
-    if error.errno in {errno.EMFILE, errno.ENFILE, errno.ENOLCK, errno.ENOTSUP}:
+    if error.errno in {*PASSING, errno.ENOLCK, errno.ENOTSUP}:
         return StoreUnavailableError("The operating system refuses files or locks just now. Try again.")
     return StorageIOError("The disk reported an error. Nothing was changed.")

@@ -9,29 +9,29 @@ never wait for each other's disk.
 from __future__ import annotations
 
 import asyncio
-import json
+import hashlib
 import os
 import re
 import time
-import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wellhead import strict_json
 from wellhead.errors import (
     DataSourceNotFoundError,
-    MalformedJSONError,
     NameTakenError,
     RevisionMismatchError,
-    StoreUnavailableError,
 )
 from wellhead.model.texts import name_key
 from wellhead.storage.directory import (
+    PASSING,
     StoreDirectory,
     read_file,
     remove_quietly,
+    scanned,
+    storage_error,
     sweep,
     sync_directory,
     temporary_file,
@@ -39,18 +39,17 @@ from wellhead.storage.directory import (
 )
 from wellhead.storage.locks import StoreLock
 from wellhead.storage.records import MAX_RECORD_BYTES, DamagedRecordError, NewerRecordError, Record, decode
+from wellhead.storage.results import Signature, read_results, read_summary, results_name, signature_of, with_result
 from wellhead.storage.store import Entry
+from wellhead.storage.workspace_id import make_workspace_id, read_workspace_id
 
-KEPT_RESULTS = 50
-_UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-_FILE = re.compile(rf"({_UUID})\.(json|health\.jsonl)")
-_WORKSPACE = "workspace.json"
-_MAX_RESULTS_BYTES = 4 << 20
-_MAX_SUMMARY_BYTES = 512
-# Timestamps of files are coarse: what changed less than this many nanoseconds ago may change again unseen.
-_SETTLED = 1_000_000_000
-
-Signature = tuple[int, int, int, int]
+_ID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_FILE = re.compile(rf"({_ID.pattern})\.(json|health\.jsonl)")
+# Timestamps of files go in steps of the clock's tick, 10 ms at most, and on some file systems of whole seconds: what
+# changed less than this many nanoseconds ago may change again unseen.
+_SETTLED, _SETTLED_IN_SECONDS = 20_000_000, 3_000_000_000
+# Writers wait for the lock and for the disk; with threads of their own they keep none from readers.
+_WRITERS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +57,9 @@ class _Seen:
     """An entry as it was read, with what tells whether its file has changed since."""
 
     entry: Entry
+    digest: bytes
     signatures: tuple[Signature, Signature | None]
     settled: bool
-
-
-def _signature(seen: os.stat_result) -> Signature:
-    return seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns
 
 
 class FileRecordStore:
@@ -78,14 +74,21 @@ class FileRecordStore:
         """
         self._directory = StoreDirectory(workspace)
         self._lock = StoreLock(lock_timeout)
+        self._writers = ThreadPoolExecutor(_WRITERS, "wellhead-write")
         self._known: dict[str, _Seen] = {}
         self._workspace_id: str | None = None
         self._swept = False
 
-    async def workspace_id(self) -> str:
-        """Return the id of the workspace; make it if there is none."""
+    async def workspace_id(self) -> str | None:
+        """Return the id of the workspace; None if none was made yet, or it cannot be read."""
         if self._workspace_id is None:
-            self._workspace_id = await asyncio.to_thread(self._read_or_make_workspace_id)
+            self._workspace_id = await asyncio.to_thread(self._read_workspace_id)
+        return self._workspace_id
+
+    async def make_workspace_id(self) -> str:
+        """Return the id of the workspace, made now if there is none."""
+        if self._workspace_id is None:
+            self._workspace_id = await asyncio.to_thread(self._make_workspace_id)
         return self._workspace_id
 
     async def read(self, record_id: str) -> Entry | None:
@@ -98,15 +101,15 @@ class FileRecordStore:
 
     async def create(self, record: Record) -> None:
         """Store a new record."""
-        await asyncio.to_thread(self._write, record, None)
+        await self._in_writer(self._write, record, None)
 
     async def replace(self, record: Record, *, expected: int) -> None:
         """Store a new state of a record."""
-        await asyncio.to_thread(self._write, record, expected)
+        await self._in_writer(self._write, record, expected)
 
     async def delete(self, record_id: str, *, expected: int | None) -> None:
         """Delete what is stored under an id."""
-        await asyncio.to_thread(self._delete, record_id, expected)
+        await self._in_writer(self._delete, record_id, expected)
 
     async def results(self, record_id: str) -> list[dict[str, Any]]:
         """Return the last results of validating a data source, newest first."""
@@ -114,7 +117,7 @@ class FileRecordStore:
 
     async def add_result(self, record_id: str, summary: dict[str, Any], result: dict[str, Any]) -> None:
         """Keep a result and its summary."""
-        await asyncio.to_thread(self._add_result, record_id, summary, result)
+        await self._in_writer(self._add_result, record_id, summary, result)
 
     async def check(self) -> None:
         """Look whether the directory can be used; not being there yet is all right.
@@ -125,13 +128,18 @@ class FileRecordStore:
         await asyncio.to_thread(self._directory.open)
 
     def close(self) -> None:
-        """Give the directory's descriptor back."""
+        """Wait for writes that have begun, and give the directory's descriptor back."""
+        self._writers.shutdown()
         self._directory.close()
+
+    async def _in_writer(self, function: Callable[..., None], *arguments: Any) -> None:
+        """Run a function in a thread for writes, so that those that wait for the lock hold no read up."""
+        await asyncio.get_running_loop().run_in_executor(self._writers, function, *arguments)
 
     # What follows runs in a thread.
 
     def _read(self, record_id: str) -> Entry | None:
-        directory = self._directory.open()
+        directory = self._directory.open() if _ID.fullmatch(record_id) else None
         return None if directory is None else self._load(directory, record_id)
 
     def _load(self, directory: int, record_id: str) -> Entry | None:
@@ -139,17 +147,22 @@ class FileRecordStore:
         now = time.time_ns()
         try:
             found = read_file(directory, f"{record_id}.json", MAX_RECORD_BYTES)
-        except OSError:
+        except OSError as error:
+            if error.errno in PASSING:
+                raise storage_error(error) from error
             return Entry(record_id, "unreadable")
         if found is None:
             self._known.pop(record_id, None)
             return None
         content, seen = found
-        health, health_signature = _read_summary(directory, record_id)
-        entry = _entry(record_id, content, health)
+        health, health_signature = read_summary(directory, record_id)
+        digest = hashlib.sha256(content).digest()
+        known = self._known.get(record_id)
+        same = known is not None and known.digest == digest and known.entry.health == health
+        entry = known.entry if known is not None and same else _entry(record_id, content, health)
         newest = max(seen.st_mtime_ns, health_signature[2] if health_signature else 0)
-        signatures = (_signature(seen), health_signature)
-        self._known[record_id] = _Seen(entry, signatures, now - newest > _SETTLED)
+        signatures = (signature_of(seen), health_signature)
+        self._known[record_id] = _Seen(entry, digest, signatures, _is_settled(newest, now))
         return entry
 
     def _entries(self) -> list[Entry]:
@@ -173,11 +186,11 @@ class FileRecordStore:
         """Return the signatures of the files of records, and of those of results, by id."""
         records: dict[str, Signature] = {}
         health: dict[str, Signature] = {}
-        with os.scandir(directory) as found:
+        with scanned(directory) as found:
             for item in found:
                 if match := _FILE.fullmatch(item.name):
                     try:
-                        signature = _signature(item.stat(follow_symlinks=False))
+                        signature = signature_of(item.stat(follow_symlinks=False))
                     except FileNotFoundError:
                         continue
                     (records if match[2] == "json" else health)[match[1]] = signature
@@ -187,24 +200,26 @@ class FileRecordStore:
         directory = self._directory.open_for_writing()
         self._sweep_once(directory)
         name = f"{record.id}.json"
-        with temporary_file(directory, record.encode(), durable=True) as temporary, self._lock.hold(directory):
+        content = record.encode()
+        with temporary_file(directory, content, durable=True) as temporary, self._lock.hold(directory) as check_held:
             self._expect(directory, record.id, expected)
             self._refuse_taken_name(record)
+            check_held()
             os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
         sync_directory(directory)
 
     def _delete(self, record_id: str, expected: int | None) -> None:
-        directory = self._directory.open()
+        directory = self._directory.open() if _ID.fullmatch(record_id) else None
         if directory is None:
             raise _not_found()
-        with translated(), self._lock.hold(directory):
-            if expected is not None:
-                self._expect(directory, record_id, expected)
+        with translated(), self._lock.hold(directory) as check_held:
+            self._expect(directory, record_id, expected)
+            check_held()
             try:
                 os.unlink(f"{record_id}.json", dir_fd=directory)
             except FileNotFoundError:
                 raise _not_found() from None
-            remove_quietly(directory, _health(record_id))
+            remove_quietly(directory, results_name(record_id))
         sync_directory(directory)
 
     def _expect(self, directory: int, record_id: str, expected: int | None) -> None:
@@ -231,36 +246,33 @@ class FileRecordStore:
                 sweep(directory)
             self._swept = True
 
-    def _read_or_make_workspace_id(self) -> str:
-        directory = self._directory.open_for_writing()
-        with translated():
-            found = read_file(directory, _WORKSPACE, 4096)
-            if found is not None:
-                return _workspace_id(found[0])
-        content = json.dumps({"wellhead_format": 1, "id": str(uuid.uuid4())}).encode() + b"\n"
-        with temporary_file(directory, content, durable=True) as temporary:
-            try:
-                os.link(temporary, _WORKSPACE, src_dir_fd=directory, dst_dir_fd=directory)
-            except FileExistsError:  # another process was first
-                return self._read_or_make_workspace_id()
-            finally:
-                remove_quietly(directory, temporary)
-        sync_directory(directory)
-        return _workspace_id(content)
+    def _read_workspace_id(self) -> str | None:
+        directory = self._directory.open()
+        return None if directory is None else read_workspace_id(directory)
+
+    def _make_workspace_id(self) -> str:
+        return make_workspace_id(self._directory.open_for_writing())
 
     def _results(self, record_id: str) -> list[dict[str, Any]]:
-        directory = self._directory.open()
-        return [] if directory is None else _read_results(directory, record_id)
+        directory = self._directory.open() if _ID.fullmatch(record_id) else None
+        return [] if directory is None else read_results(directory, record_id)
 
     def _add_result(self, record_id: str, summary: dict[str, Any], result: dict[str, Any]) -> None:
-        directory = self._directory.open_for_writing()
-        with translated(), self._lock.hold(directory):
+        directory = self._directory.open() if _ID.fullmatch(record_id) else None
+        if directory is None:
+            return
+        with translated(), self._lock.hold(directory) as check_held:
             if self._load(directory, record_id) is None:
                 return
-            kept = [result, *_read_results(directory, record_id)][:KEPT_RESULTS]
-            content = "\n".join(json.dumps(line) for line in (summary, *kept)).encode()
+            content = with_result(read_results(directory, record_id), summary, result)
             with temporary_file(directory, content, durable=False) as temporary:
-                os.rename(temporary, _health(record_id), src_dir_fd=directory, dst_dir_fd=directory)
+                check_held()
+                os.rename(temporary, results_name(record_id), src_dir_fd=directory, dst_dir_fd=directory)
+
+
+def _is_settled(newest: int, now: int) -> bool:
+    in_seconds = newest % 1_000_000_000 == 0
+    return now - newest > (_SETTLED_IN_SECONDS if in_seconds else _SETTLED)
 
 
 def _entry(record_id: str, content: bytes, health: dict[str, Any] | None) -> Entry:
@@ -272,43 +284,5 @@ def _entry(record_id: str, content: bytes, health: dict[str, Any] | None) -> Ent
         return Entry(record_id, "corrupt")
 
 
-def _workspace_id(content: bytes) -> str:
-    try:
-        found = strict_json.parse_object(content).get("id")
-    except MalformedJSONError:
-        found = None
-    if not isinstance(found, str) or not re.fullmatch(_UUID, found):
-        raise StoreUnavailableError(f"'{_WORKSPACE}' in the store is damaged. Restore it from a backup.")
-    return found
-
-
-def _health(record_id: str) -> str:
-    """Return the name of the file with a data source's results: JSON Lines, a summary first, then newest first."""
-    return f"{record_id}.health.jsonl"
-
-
-def _read_results(directory: int, record_id: str) -> list[dict[str, Any]]:
-    """Read the results of a data source; damaged ones are gone, they are made anew with the next validation."""
-    try:
-        found = read_file(directory, _health(record_id), _MAX_RESULTS_BYTES)
-        lines = [] if found is None else [json.loads(line) for line in found[0].splitlines()]
-    except (OSError, ValueError):
-        return []
-    return [line for line in lines[1:] if isinstance(line, dict)]
-
-
-def _read_summary(directory: int, record_id: str) -> tuple[dict[str, Any] | None, Signature | None]:
-    """Read the summary of the newest result, which is the first line of the results' file."""
-    try:
-        found = read_file(directory, _health(record_id), _MAX_SUMMARY_BYTES)
-        if found is None:
-            return None, None
-        summary = json.loads(found[0].partition(b"\n")[0])
-    except (OSError, ValueError):
-        return None, None
-    return (summary if isinstance(summary, dict) else None), _signature(found[1])
-
-
 def _not_found() -> DataSourceNotFoundError:
     return DataSourceNotFoundError("There is no such data source.")
-

@@ -7,8 +7,9 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 
 import portalocker
 
@@ -33,14 +34,20 @@ class StoreLock:
         """
         self._timeout = timeout
         self._turn = threading.Lock()
+        self._waiter: _Waiter | None = None
 
     @contextmanager
-    def hold(self, directory: int) -> Iterator[None]:
+    def hold(self, directory: int) -> Iterator[Callable[[], None]]:
         """Hold the lock of the store in an open directory.
+
+        Yields:
+            A function to call right before the one step that changes the store: it raises `StoreBusyError` if the
+            lock file was removed in the meantime, because then somebody else may hold the lock too.
 
         Raises:
             StoreBusyError: Another process holds it for too long.
             StoreUnavailableError: The lock file cannot be used.
+            OSError: The lock file cannot be opened.
         """
         deadline = time.monotonic() + self._timeout
         if not self._turn.acquire(timeout=self._timeout):
@@ -48,20 +55,77 @@ class StoreLock:
         try:
             descriptor = self._acquire(directory, deadline)
             try:
-                yield
+                yield partial(_check_held, descriptor, directory)
             finally:
-                os.close(descriptor)
+                _release(descriptor)
         finally:
             self._turn.release()
 
     def _acquire(self, directory: int, deadline: float) -> int:
         while True:
-            descriptor = _open(directory)
-            if not _lock(descriptor, deadline):
-                raise _busy()
+            descriptor = self._lock(directory, deadline)
             if _has_the_name(descriptor, directory):
                 return descriptor
+            _release(descriptor)
+
+    def _lock(self, directory: int, deadline: float) -> int:
+        """Lock the file that has the lock's name; while others hold it, wait in one thread, however often we ask."""
+        waiter, self._waiter = self._waiter, None
+        if waiter is None or not waiter.is_wanted_again(directory):
+            descriptor = _open(directory)
+            if _lock_at_once(descriptor):
+                return descriptor
+            waiter = _Waiter(descriptor)
+        if not waiter.wait(deadline):
+            self._waiter = waiter
+            raise _busy()
+        return waiter.descriptor
+
+
+class _Waiter:
+    """Waits in the kernel's queue, which is fair. A lock that nobody wants any more when it comes is given back."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self._changed = threading.Condition()
+        self._is_wanted = True
+        self._is_over = False
+        self._failed = False
+        try:
+            threading.Thread(target=self._run, name="wellhead-lock", daemon=True).start()
+        except RuntimeError as error:
             os.close(descriptor)
+            raise _refused() from error
+
+    def wait(self, deadline: float) -> bool:
+        """Return True when the lock is ours; False when it is not by the deadline, and is not wanted any more.
+
+        Raises:
+            StoreUnavailableError: The operating system gives no lock.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_over, max(0.0, deadline - time.monotonic()))
+            self._is_wanted = self._is_over
+            if self._failed:
+                raise _refused()
+            return self._is_over
+
+    def is_wanted_again(self, directory: int) -> bool:
+        """Take up a wait that was given up, if it still goes on and is for the right file."""
+        with self._changed:
+            self._is_wanted = not self._is_over and _has_the_name(self.descriptor, directory)
+            return self._is_wanted
+
+    def _run(self) -> None:
+        try:
+            portalocker.lock(self.descriptor, portalocker.LockFlags.EXCLUSIVE)
+        except portalocker.LockException:
+            self._failed = True
+        with self._changed:
+            self._is_over = True
+            if self._failed or not self._is_wanted:
+                _release(self.descriptor)
+            self._changed.notify_all()
 
 
 def _open(directory: int) -> int:
@@ -78,35 +142,23 @@ def _open(directory: int) -> int:
     return descriptor
 
 
-def _lock(descriptor: int, deadline: float) -> bool:
-    """Lock what is open; if that takes longer than the deadline, close it and return False."""
+def _lock_at_once(descriptor: int) -> bool:
+    """Lock what is open; return False if others hold it."""
     try:
         portalocker.lock(descriptor, portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING)
-    except portalocker.LockException:
-        return _wait(descriptor, deadline)
+    except portalocker.AlreadyLocked:
+        return False
+    except portalocker.LockException as error:
+        os.close(descriptor)
+        raise _refused() from error
     return True
 
 
-def _wait(descriptor: int, deadline: float) -> bool:
-    """Wait in the kernel's queue, which is fair; a wait that nobody waits for any more ends with closing the file."""
-    settled = threading.Lock()
-    acquired, given_up = threading.Event(), threading.Event()
-
-    def wait() -> None:
-        portalocker.lock(descriptor, portalocker.LockFlags.EXCLUSIVE)
-        with settled:
-            acquired.set()
-            if given_up.is_set():
-                os.close(descriptor)
-
-    threading.Thread(target=wait, name="wellhead-lock", daemon=True).start()
-    if acquired.wait(max(0.0, deadline - time.monotonic())):
-        return True
-    with settled:
-        if acquired.is_set():
-            return True
-        given_up.set()
-    return False
+def _release(descriptor: int) -> None:
+    """Unlock and close. Closing alone would leave the lock with a child that was forked meanwhile."""
+    with suppress(portalocker.LockException):
+        portalocker.unlock(descriptor)
+    os.close(descriptor)
 
 
 def _has_the_name(descriptor: int, directory: int) -> bool:
@@ -117,11 +169,20 @@ def _has_the_name(descriptor: int, directory: int) -> bool:
     return os.path.samestat(named, os.fstat(descriptor))
 
 
+def _check_held(descriptor: int, directory: int) -> None:
+    if not _has_the_name(descriptor, directory):
+        raise StoreBusyError(
+            f"'{LOCK_NAME}' in the store was removed while it was in use. Nothing was changed. Try again."
+        )
+
+
 def _busy() -> StoreBusyError:
     return StoreBusyError("Another process holds the store's lock. Try again; look for stopped wellhead processes.")
 
 
+def _refused() -> StoreUnavailableError:
+    return StoreUnavailableError("The operating system refuses files or locks just now. Try again.")
+
+
 def _unusable() -> StoreUnavailableError:
     return StoreUnavailableError(f"'{LOCK_NAME}' in the store is not an ordinary file. Remove it, and try again.")
-
-

@@ -14,15 +14,31 @@ from typing import Any
 
 from wellhead import clock, strict_json
 from wellhead.errors import MalformedJSONError, RecordTooLargeError
+from wellhead.model.pointer import from_pointer, to_pointer
 from wellhead.model.secret import SecretFacts
+from wellhead.model.source import RESERVED_FIELDS
 from wellhead.secrets.cipher import SCHEME
 
 FORMAT = 1
 MAX_RECORD_BYTES = 64 * 1024
 
 _KNOWN = frozenset(
-    "wellhead_format id type name description labels created_at updated_at revision written_by fields bound secrets "
-    "encryption".split()
+    (
+        "wellhead_format",
+        "id",
+        "type",
+        "name",
+        "description",
+        "labels",
+        "created_at",
+        "updated_at",
+        "revision",
+        "written_by",
+        "fields",
+        "bound",
+        "secrets",
+        "encryption",
+    )
 )
 
 
@@ -127,10 +143,21 @@ class Record:
             "type": self.type,
             "pointer": pointer,
             "facts": facts.as_document(),
-            "bound": {name: self.fields.get(name) for name in self.bound},
+            "bound": {name: self.fields[name] for name in self.bound if name in self.fields},
             "free": sorted(self.fields.keys() - set(self.bound)),
         }
         return json.dumps(document, sort_keys=True, separators=(",", ":")).encode("ascii")
+
+
+def as_stored(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fields as a reader of the record will find them: 5.0 is 5 then, and what binds a secret must be the same.
+
+    Raises:
+        MalformedJSONError: They cannot be stored: they hold an infinity, or are nested too deep.
+    """
+    document = json.dumps({"fields": dict(fields)}).encode("ascii")
+    found: dict[str, Any] = strict_json.parse_object(document)["fields"]
+    return found
 
 
 def decode(text: bytes, record_id: str) -> Record:
@@ -163,7 +190,10 @@ def decode(text: bytes, record_id: str) -> Record:
 
 def _read(document: dict[str, Any]) -> Record:
     written_by = _typed(document["written_by"], dict)
+    fields = _typed(document["fields"], dict)
     secrets = {pointer: _read_secret(entry) for pointer, entry in document.get("secrets", {}).items()}
+    for pointer in secrets:
+        _check_place(pointer, fields)
     encryption = _typed(document.get("encryption", {"scheme": SCHEME}), dict)
     if encryption["scheme"] != SCHEME:
         raise ValueError("unknown encryption")
@@ -178,7 +208,7 @@ def _read(document: dict[str, Any]) -> Record:
         created_at=document["created_at"],
         updated_at=document["updated_at"],
         revision=_positive(document["revision"]),
-        fields=_typed(document["fields"], dict),
+        fields=fields,
         bound=tuple(_typed(name, str) for name in _typed(document.get("bound", []), list)),
         secrets=secrets,
         key_id=_typed(encryption.get("key_id"), str, type(None)),
@@ -191,6 +221,18 @@ def _read(document: dict[str, Any]) -> Record:
 def _read_secret(entry: Any) -> SealedSecret:
     facts = SecretFacts.from_document({key: value for key, value in entry.items() if key != "box"})
     return SealedSecret(facts, _typed(entry["box"], str))
+
+
+def _check_place(pointer: str, fields: dict[str, Any]) -> None:
+    """Hold that a secret lies among the type's fields, where nothing else is."""
+    path = from_pointer(pointer)
+    if not path or to_pointer(path) != pointer or path[0] in RESERVED_FIELDS:
+        raise ValueError("not the pointer of a secret")
+    *parents, last = path
+    for part in parents:
+        fields = _typed(fields.get(part, {}), dict)
+    if last in fields:
+        raise ValueError("a secret and a field in one place")
 
 
 def _typed(value: Any, *kinds: type) -> Any:

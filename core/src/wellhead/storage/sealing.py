@@ -13,10 +13,12 @@ from wellhead.model.secret import Secret, SecretFacts
 from wellhead.model.shape import Shape
 from wellhead.model.source import DataSourceConfig
 from wellhead.secrets.cipher import SealBrokenError, seal, unseal
-from wellhead.secrets.keyring import Key, KeyProvider
+from wellhead.secrets.keyring import Key, KeyProvider, KeyRing
 from wellhead.storage.changes import Change
 from wellhead.storage.records import Record, SealedSecret
 from wellhead.storage.store import RecordStore
+
+Basis = tuple[KeyRing | None, str | None]
 
 
 class Sealer:
@@ -35,7 +37,7 @@ class Sealer:
         """
         if not change.secrets:
             return record
-        workspace = await self._store.workspace_id()
+        workspace = await self._store.make_workspace_id()
         key = self._keys.ring_for_writing().primary
         bound = replace(record, key_id=key.id, bound=tuple(sorted(shape.bound & record.fields.keys())))
         sealed = {}
@@ -56,13 +58,21 @@ class Sealer:
             SecretUnavailableError: One does not open.
         """
         document: dict[str, Any] = config.model_dump()
-        workspace = await self._store.workspace_id() if record.secrets else ""
+        workspace = await self._store.workspace_id() if record.secrets else None
         for path, secret in list(shape.secrets(document)):
             if isinstance(secret, Secret) and secret.is_sealed:
                 plaintext = self._open(record, workspace, to_pointer(path))
                 is_reference = secret.facts is not None and secret.facts.reference is not None
                 place(document, path, Secret.from_reference(plaintext) if is_reference else Secret(plaintext))
         return shape.model.model_validate(document)
+
+    async def basis(self) -> Basis:
+        """Return what decides besides the records whether secrets open: the key ring and the workspace's id."""
+        try:
+            ring = self._keys.ring()
+        except KeyRingError:
+            ring = None
+        return ring, await self._store.workspace_id()
 
     async def opens(self, record: Record) -> bool:
         """Tell whether all secrets of a record open."""
@@ -74,10 +84,12 @@ class Sealer:
             return False
         return True
 
-    def _open(self, record: Record, workspace: str, pointer: str) -> str:
+    def _open(self, record: Record, workspace: str | None, pointer: str) -> str:
         """Open one sealed secret: a value, or a reference."""
         sealed = record.secrets.get(pointer)
         key = self._find_key(record.key_id)
+        if workspace is None:
+            raise SecretUnavailableError("The store has lost its id, which its secrets are bound to.")
         if sealed is None or key is None:
             raise SecretUnavailableError("The key that a stored secret was sealed with is not there.")
         try:
@@ -98,5 +110,3 @@ class Sealer:
 def _facts(secret: Secret, now: datetime, revision: int) -> SecretFacts:
     """Return the facts to store: a kept secret's own, a new one's from this write."""
     return secret.facts or SecretFacts(now, revision, secret.reference)
-
-

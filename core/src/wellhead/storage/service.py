@@ -1,4 +1,4 @@
-"""`ConfigurationStorageService`: saves, reads, changes and deletes typed data sources; secrets are sealed on the way."""
+"""`ConfigurationStorageService`: saves, reads, changes and deletes typed data sources, their secrets sealed."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
-
-from pydantic import ValidationError
+from weakref import WeakKeyDictionary
 
 from wellhead import clock
 from wellhead.errors import (
@@ -24,12 +23,13 @@ from wellhead.errors import (
     SecretUnavailableError,
     TypeUnavailableError,
 )
+from wellhead.model.secret import Secret
 from wellhead.model.shape import Shape
-from wellhead.model.source import BASE_FIELDS, DataSourceConfig
+from wellhead.model.source import BASE_FIELDS, RESERVED_FIELDS, DataSourceConfig
 from wellhead.secrets.keyring import KeyProvider
 from wellhead.storage.changes import Change, change_of
-from wellhead.storage.records import Record
-from wellhead.storage.sealing import Sealer
+from wellhead.storage.records import Record, as_stored
+from wellhead.storage.sealing import Basis, Sealer
 from wellhead.storage.store import Entry, RecordStore
 from wellhead.storage.stored import StoredDataSource
 
@@ -72,6 +72,7 @@ class ConfigurationStorageService:
         self._store = store
         self._sealer = Sealer(store, keys)
         self._find_type = find_type
+        self._before: WeakKeyDictionary[Entry, tuple[KnownType | None, Basis, StoredDataSource]] = WeakKeyDictionary()
 
     async def save_config(self, config: DataSourceConfig) -> DataSourceConfig:
         """Save a new data source, and return when it is on disk.
@@ -89,13 +90,17 @@ class ConfigurationStorageService:
             StorageError: It could not be saved.
             KeyRingError: There is no key to seal its secrets with.
         """
+        return (await self.save(config)).config or config
+
+    async def save(self, config: DataSourceConfig) -> StoredDataSource:
+        """Save as `save_config` does, and return what is stored now."""
         known = self._known(config.type)
         change = change_of(known.shape, None, config)
         now = clock.to_text(clock.now())
         record = self._record(str(uuid.uuid4()), known, config, created_at=now, updated_at=now, revision=1)
         record = await self._sealer.seal(record, known.shape, change, previous=None)
         await self._store.create(record)
-        return self._opened(Entry(record.id, "ok", record)).config or config
+        return self._opened(Entry(record.id, "ok", record))
 
     async def get_config(self, config_id: str) -> DataSourceConfig:
         """Return a data source, with its secrets sealed.
@@ -107,11 +112,11 @@ class ConfigurationStorageService:
         stored = await self.read(config_id)
         if stored.config is None:
             raise conflict_of(stored)
-        return stored.config
+        return stored.config.model_copy(deep=True)
 
     async def list_configs(self) -> Sequence[StoredDataSource]:
         """Return all data sources, in no order, each with its state. One that is damaged does not hide the others."""
-        return [await self._with_seals(self._opened(entry)) for entry in await self._store.entries()]
+        return await self._found(await self._store.entries())
 
     async def update_config(
         self, config_id: str, config: DataSourceConfig, *, expected: int | None = None
@@ -134,6 +139,13 @@ class ConfigurationStorageService:
             RecordTooLargeError: It has more than 64 KiB.
             StorageError: It could not be saved.
         """
+        stored = await self.update(config_id, config, expected=expected)
+        return config if stored.config is None else stored.config.model_copy(deep=True)
+
+    async def update(
+        self, config_id: str, config: DataSourceConfig, *, expected: int | None = None
+    ) -> StoredDataSource:
+        """Save as `update_config` does, and return what is stored now."""
         for _ in range(_ATTEMPTS):
             stored = await self.read(config_id)
             if expected is not None and stored.revision != expected:
@@ -141,13 +153,13 @@ class ConfigurationStorageService:
             known = self._changeable(stored, config)
             change = change_of(known.shape, stored, config)
             if not change.is_change and stored.config is not None:
-                return stored.config
+                return stored
             record = await self._next(stored, known, config, change)
             try:
                 await self._store.replace(record, expected=stored.revision or 0)
             except RevisionMismatchError:
                 continue
-            return self._opened(Entry(record.id, "ok", record)).config or config
+            return self._opened(Entry(record.id, "ok", record))
         raise RevisionMismatchError(stored=stored.revision or 0)
 
     async def delete_config(self, config_id: str, *, expected: int | None = None, force: bool = False) -> None:
@@ -180,7 +192,7 @@ class ConfigurationStorageService:
         entry = await self._store.read(config_id)
         if entry is None:
             raise DataSourceNotFoundError("There is no such data source.")
-        return await self._with_seals(self._opened(entry))
+        return (await self._found([entry]))[0]
 
     async def reveal(self, stored: StoredDataSource, config: DataSourceConfig | None = None) -> DataSourceConfig:
         """Return a configuration with its sealed secrets in clear; references stay references.
@@ -243,7 +255,13 @@ class ConfigurationStorageService:
         return await self._sealer.seal(record, known.shape, change, previous=previous)
 
     def _record(
-        self, record_id: str, known: KnownType, config: DataSourceConfig, *, extra: Mapping[str, Any] | None = None, **made: Any
+        self,
+        record_id: str,
+        known: KnownType,
+        config: DataSourceConfig,
+        *,
+        extra: Mapping[str, Any] | None = None,
+        **made: Any,
     ) -> Record:
         return Record(
             id=record_id,
@@ -251,7 +269,7 @@ class ConfigurationStorageService:
             name=config.name,
             description=config.description,
             labels=config.labels,
-            fields=known.shape.without_secrets(config.model_dump(mode="json", exclude=set(BASE_FIELDS))),
+            fields=as_stored(known.shape.without_secrets(config.model_dump(mode="json", exclude=set(BASE_FIELDS)))),
             plugin=(known.distribution, known.version),
             extra=extra or {},
             **made,
@@ -276,6 +294,20 @@ class ConfigurationStorageService:
         )
         known = self._find_type(record.type)
         return stored if known is None else _as_type(stored, record, known.shape)
+
+    async def _found(self, entries: Sequence[Entry]) -> list[StoredDataSource]:
+        """Read entries as their types, and look whether their secrets open: once, for as long as nothing changes."""
+        sealed = any(entry.record is not None and entry.record.secrets for entry in entries)
+        basis = await self._sealer.basis() if sealed else (None, None)
+        found = []
+        for entry in entries:
+            known = None if entry.record is None else self._find_type(entry.record.type)
+            before = self._before.get(entry)
+            if before is None or before[:2] != (known, basis):
+                before = (known, basis, await self._with_seals(self._opened(entry)))
+                self._before[entry] = before
+            found.append(before[2])
+        return found
 
     async def _with_seals(self, stored: StoredDataSource) -> StoredDataSource:
         """Look whether the secrets of a data source open."""
@@ -307,20 +339,30 @@ def _as_type(stored: StoredDataSource, record: Record, shape: Shape) -> StoredDa
     document = stored.as_document()
     del document["state"], document["health"]
     hidden = shape.without_secrets(record.fields)  # what a newer plugin calls a secret is not shown
+    if record.fields.keys() & RESERVED_FIELDS:  # only an edit by hand puts them there
+        return replace(stored, state="invalid", fields=hidden)
     try:
         config = shape.model.model_validate_json(json.dumps(document), strict=True)
-    except ValidationError:
+        dumped = config.model_dump(mode="json", exclude=set(BASE_FIELDS))
+    except Exception:  # noqa: BLE001  # a plugin's rules run here; one record they fail on must not hide the others
         return replace(stored, state="invalid", fields=hidden)
-    dumped = config.model_dump(mode="json", exclude=set(BASE_FIELDS))
+    if any(isinstance(secret, Secret) and secret.is_clear for _, secret in shape.secrets(config.model_dump())):
+        return replace(stored, state="invalid", fields=hidden)  # stored in clear, before its field was a secret
     blank = tuple(name for name in shape.secret_fields() if dumped.get(name, "") is None)
     return replace(stored, state="ok", config=config, fields=shape.without_secrets(dumped), blank_secrets=blank)
 
 
 _CONFLICTS: Mapping[str, tuple[type[ConflictError], str]] = {
-    "type_unavailable": (TypeUnavailableError, "The plugin that provides this type is not there: see 'wellhead types'."),
+    "type_unavailable": (
+        TypeUnavailableError,
+        "The plugin that provides this type is not there: see 'wellhead types'.",
+    ),
     "invalid": (RecordInvalidError, "What is stored does not fit its type. Change the fields that do not fit."),
     "secret_unavailable": (SecretUnavailableError, "A stored secret does not open. Send the secrets anew."),
-    "unreadable": (RecordUnreadableError, "The stored record cannot be opened. Check the file's owner and permissions."),
+    "unreadable": (
+        RecordUnreadableError,
+        "The stored record cannot be opened. Check the file's owner and permissions.",
+    ),
     "corrupt": (RecordCorruptError, "The stored record is damaged. Restore it from a backup, or delete it by force."),
     "newer_format": (NewerFormatError, "A newer Wellhead wrote this record. Install that version again."),
 }

@@ -11,7 +11,7 @@ from wellhead.storage.records import Record
 EntryState = Literal["ok", "corrupt", "unreadable", "newer_format"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Entry:
     """What a store has under one id.
 
@@ -33,12 +33,20 @@ class Entry:
 class RecordStore(Protocol):
     """Keeps the records of one workspace. All methods are safe to call at the same time, from many processes."""
 
-    async def workspace_id(self) -> str:
-        """Return the id of the workspace, made when the first record is written."""
+    async def workspace_id(self) -> str | None:
+        """Return the id of the workspace; None if none was made yet, or it cannot be read."""
+        ...
+
+    async def make_workspace_id(self) -> str:
+        """Return the id of the workspace, made now if there is none.
+
+        Raises:
+            StorageError: There is one that cannot be read, or it could not be stored.
+        """
         ...
 
     async def read(self, record_id: str) -> Entry | None:
-        """Return what is stored under an id; None if nothing is."""
+        """Return what is stored under an id; None if nothing is. What did not change is the same object as before."""
         ...
 
     async def entries(self) -> Sequence[Entry]:

@@ -57,6 +57,13 @@ class StoredDataSource:
         """Return what a read shows: base fields, the type's fields, secrets as facts, state and health."""
         record = self.record
         document: dict[str, Any] = {
+            **_copied(self.fields),
+            **dict.fromkeys(self.blank_secrets),
+        }
+        for pointer, facts in self.facts.items():
+            place(document, from_pointer(pointer), facts.as_document())
+        # The base fields come first for the reader, and win over whatever an edited file has among the type's.
+        base: dict[str, Any] = {
             "id": self.id,
             "name": self.name,
             "type": self.type,
@@ -65,11 +72,12 @@ class StoredDataSource:
             "created_at": record.created_at if record else None,
             "updated_at": record.updated_at if record else None,
             "revision": self.revision,
-            **self.fields,
-            **dict.fromkeys(self.blank_secrets),
         }
-        for pointer, facts in self.facts.items():
-            place(document, from_pointer(pointer), facts.as_document())
-        document["state"] = self.state
-        document["health"] = self.health
-        return document
+        return {**base, **document, **base, "state": self.state, "health": self.health}
+
+
+def _copied(value: Any) -> Any:
+    """Copy what JSON can hold, all the way down; `copy.deepcopy` would be the slowest part of a read."""
+    if isinstance(value, Mapping):
+        return {name: _copied(inner) for name, inner in value.items()}
+    return [_copied(inner) for inner in value] if isinstance(value, list) else value

@@ -56,7 +56,7 @@ def _general(error: BaseException) -> str:  # noqa: PLR0911  # a table of except
 
 def _is_about_our_certificate(error: ssl.SSLError) -> bool:
     """Tell whether the server has sent an alert about the certificate that it was shown, or misses one."""
-    reason = error.reason or ""  # a constant of OpenSSL, no text of the server
+    reason = getattr(error, "reason", None) or ""  # OpenSSL's constant; some have none
     return "_ALERT_" in reason and ("CERTIFICATE" in reason or reason.endswith("_UNKNOWN_CA"))
 
 

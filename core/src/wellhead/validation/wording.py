@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -49,7 +48,7 @@ class Wording:
         seconds: float = 0.0,
     ) -> Check:
         """Make a check; what its code says in the catalogue stands in for a message or a hint that is left out."""
-        if code is None:
+        if status == "passed":
             return Check(self.word(name), status, duration_ms=seconds * 1000)
         code = self._code(code)
         entry = CODES.get(code)
@@ -80,8 +79,7 @@ class Wording:
             return [self._text(str(item)) for item in value[:_MAX_ITEMS] if self._characters_left > 0]
         if isinstance(value, bool):
             return value
-        is_number = isinstance(value, int | float) and math.isfinite(value) and abs(value) <= _MAX_INTEGER
-        return value if is_number else None
+        return value if isinstance(value, int | float) and -_MAX_INTEGER <= value <= _MAX_INTEGER else None
 
     def _text(self, value: str) -> str:
         text = self._clean(value[: self._characters_left])

@@ -31,6 +31,17 @@ ERRORS = {
     "ConnectionDoesNotExistError": "connection_lost",
 }
 
+ENVIRONMENT = {
+    "PGHOST": "host",
+    "PGPORT": "port",
+    "PGDATABASE": "database",
+    "PGUSER": "username",
+    "PGPASSWORD": "password",
+    "PGSSLMODE": "tls_mode",
+    "PGAPPNAME": "application_name",
+}
+"""The variables that PostgreSQL's own tools read (documentation, 34.15)."""
+
 
 class PostgresDataSource(wellhead.DatabaseDataSource):
     """A PostgreSQL database."""
@@ -61,8 +72,9 @@ class PostgresValidator(wellhead.Validator[PostgresDataSource]):
         async with context.check("authenticate", fields=["/username", "/password", "/database", *certificate]):
             try:
                 connection = await login.log_in(stream, config, application_name=config.application_name)
-            except login.NotPermittedError:
-                if config.tls_mode == "disable" and await offers_tls(config, context):
+            except login.NotPermittedError as error:
+                is_refused = type(error) is login.NotPermittedError  # a wrong password is one of its subclasses
+                if is_refused and config.tls_mode == "disable" and await offers_tls(config, context):
                     raise wellhead.CheckFailedError("tls_required", fields=["/tls_mode", "/username"]) from None
                 raise
         async with context.check("query", fields=["/database"]):
@@ -119,5 +131,12 @@ async def look_for_tables(connection: Any, context: wellhead.ValidationContext) 
 def wellhead_data_source_types() -> list[wellhead.DataSourceType]:
     """Provide the type `postgres`."""
     return [
-        wellhead.DataSourceType(PostgresDataSource, PostgresValidator, title="PostgreSQL", icon="🐘", errors=ERRORS)
+        wellhead.DataSourceType(
+            PostgresDataSource,
+            PostgresValidator,
+            title="PostgreSQL",
+            icon="🐘",
+            errors=ERRORS,
+            environment=ENVIRONMENT,
+        )
     ]

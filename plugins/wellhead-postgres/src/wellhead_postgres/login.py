@@ -65,7 +65,13 @@ async def log_in(
     logged_in: asyncio.Future[Any] = loop.create_future()
     protocol = asyncpg.protocol.Protocol(address, logged_in, parameters, asyncpg.Record, loop)
     may_send_clear = stream.tls_version is not None and config.tls_mode in {"verify-ca", "verify-full"}
-    gate = LoginGate(protocol, logged_in, may_send_clear=may_send_clear, has_password=config.password is not None)
+    gate = LoginGate(
+        protocol,
+        logged_in,
+        may_send_clear=may_send_clear,
+        has_password=config.password is not None,
+        shows_certificate=config.client_certificate is not None,
+    )
     transport = stream.hand_over(gate)
     await logged_in
     connection = StayingConnection(protocol, transport, loop, address, settings, parameters)
@@ -97,12 +103,19 @@ class LoginGate(asyncio.Protocol):
     """
 
     def __init__(
-        self, driver: asyncio.Protocol, logged_in: asyncio.Future[Any], *, may_send_clear: bool, has_password: bool
+        self,
+        driver: asyncio.Protocol,
+        logged_in: asyncio.Future[Any],
+        *,
+        may_send_clear: bool,
+        has_password: bool,
+        shows_certificate: bool,
     ) -> None:
         self._driver = driver
         self._logged_in = logged_in
         self._may_send_clear = may_send_clear
         self._has_password = has_password
+        self._shows_certificate = shows_certificate
         self._transport: asyncio.BaseTransport | None = None
         self._pending = b""
         self._left = MAX_LOGIN_BYTES
@@ -176,6 +189,9 @@ class LoginGate(asyncio.Protocol):
         """Tell the driver that the connection is gone."""
         if isinstance(error, ssl.SSLError) and not self._logged_in.done():
             self._logged_in.set_exception(error)  # such as an alert about our certificate
+        elif self._shows_certificate and self._request is None and not self._logged_in.done():
+            # In TLS 1.3 a server refuses a certificate only now, and its closing can overtake its alert.
+            self._logged_in.set_exception(wellhead.CheckFailedError("client_certificate_invalid"))
         self._driver.connection_lost(error)
 
     def pause_writing(self) -> None:

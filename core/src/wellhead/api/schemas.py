@@ -1,0 +1,163 @@
+"""The schemas of the OpenAPI document that are there whatever types are installed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, get_args
+
+from wellhead.codes import CODES
+from wellhead.model.result import CheckStatus, ValidationStatus
+from wellhead.model.schemas import REF
+from wellhead.storage.stored import STATES
+
+TEXT: dict[str, Any] = {"type": "string"}
+TEXT_OR_NULL: dict[str, Any] = {"type": ["string", "null"]}
+_INSTANT: dict[str, Any] = {"type": "string", "format": "date-time"}
+
+
+def _object(properties: dict[str, Any], required: Iterable[str] | None = None, **more: Any) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties if required is None else required),
+        **more,
+    }
+
+
+def unavailable_schema(names: Sequence[str]) -> dict[str, Any]:
+    """Describe a data source whose type is not installed, or of which little can be read."""
+    kind: dict[str, Any] = {**TEXT_OR_NULL, **({"not": {"enum": list(names)}} if names else {})}
+    properties: dict[str, Any] = {
+        "id": {"type": "string", "format": "uuid"},
+        "name": TEXT_OR_NULL,
+        "type": kind,
+        "description": TEXT_OR_NULL,
+        "labels": {"type": "object", "additionalProperties": TEXT},
+        "created_at": {"type": ["string", "null"], "format": "date-time"},
+        "updated_at": {"type": ["string", "null"], "format": "date-time"},
+        "revision": {"type": ["integer", "null"]},
+        "state": {"$ref": REF + "State"},
+        "health": {"$ref": REF + "Health"},
+    }
+    text = "A data source whose type is not installed, or whose record cannot be read; its other fields may be there."
+    return _object(properties, description=text, additionalProperties=True)
+
+
+def fixed_schemas() -> dict[str, Any]:
+    """Return the schemas that are there whatever is installed, by name."""
+    finding = {"code": TEXT_OR_NULL, "message": TEXT_OR_NULL, "check": TEXT, "fields": _list(TEXT)}
+    check = {
+        "name": TEXT,
+        "status": {"type": "string", "enum": list(get_args(CheckStatus))},
+        "code": TEXT_OR_NULL,
+        "message": TEXT_OR_NULL,
+        "hint": TEXT_OR_NULL,
+        "fields": _list(TEXT),
+        "duration_ms": {"type": "number"},
+    }
+    result = {
+        "success": {"type": "boolean"},
+        "status": {"$ref": REF + "ValidationStatus"},
+        "checks": _list(_reference("Check")),
+        "errors": _list(_reference("Finding")),
+        "warnings": _list(_reference("Finding")),
+        "details": {"type": "object", "additionalProperties": True},
+        "started_at": _INSTANT,
+        "duration_ms": {"type": "number"},
+    }
+    health = {
+        "status": {"$ref": REF + "ValidationStatus"},
+        "checked_at": _INSTANT,
+        "revision": {"type": "integer"},
+        "duration_ms": {"type": "number"},
+    }
+    past = _object({"revision": {"type": "integer"}})
+    page = {"items": _list(_reference("DataSourceRead")), "next": TEXT_OR_NULL, "total": {"type": "integer"}}
+    return {
+        "Check": _object(check),
+        "DataSourcePage": _object(page),
+        "Finding": _object(finding),
+        "Health": {"anyOf": [_object(health), {"type": "null"}], "description": "Null after a change."},
+        "HealthHistory": _object({"items": _list({"allOf": [_reference("ValidationResult"), past]})}),
+        "State": {"type": "string", "enum": list(STATES)},
+        "Status": _object({"status": TEXT}),
+        "ValidationRequest": _object({"changes": _reference("DataSourcePatch")}, (), additionalProperties=False),
+        "ValidationResult": _object(result),
+        "ValidationStatus": {"type": "string", "enum": list(get_args(ValidationStatus))},
+        **_problem_schemas(),
+        **_type_schemas(),
+    }
+
+
+def _problem_schemas() -> dict[str, Any]:
+    inputs = sorted(code for code, entry in CODES.items() if entry.kind == "input")
+    item = {
+        "pointer": {**TEXT, "description": "Where in the body, a JSON Pointer (RFC 6901)."},
+        "parameter": {**TEXT, "description": "Which parameter of the query."},
+        "code": {**TEXT, "examples": inputs[:3]},
+        "message": TEXT,
+        "hint": TEXT,
+        "allowed": {"type": "array", "items": {}},
+    }
+    problem = {
+        "type": {**TEXT, "format": "uri-reference"},
+        "title": TEXT,
+        "status": {"type": "integer"},
+        "code": TEXT,
+        "detail": TEXT,
+        "request_id": TEXT,
+        "errors": _list(_reference("ProblemItem")),
+        "result": _reference("ValidationResult"),
+    }
+    required = ("type", "title", "status", "code", "detail", "request_id")
+    return {
+        "Problem": _object(problem, required, description="Problem details (RFC 9457)."),
+        "ProblemItem": _object(item, ("code", "message")),
+    }
+
+
+def _type_schemas() -> dict[str, Any]:
+    parameter = {
+        "name": TEXT,
+        "type": TEXT,
+        "title": TEXT,
+        "description": TEXT_OR_NULL,
+        "required": {"type": "boolean"},
+        "default": {},
+        "secret": {"type": "boolean"},
+        "harmless": {"type": "boolean"},
+        "enum": {"type": ["array", "null"], "items": {}},
+        "examples": {"type": "array", "items": {}},
+        "group": TEXT_OR_NULL,
+        "order": {"type": ["integer", "null"]},
+        "visible_when": {"type": ["object", "null"], "additionalProperties": {"type": "array", "items": {}}},
+    }
+    item = {
+        "name": TEXT,
+        "title": TEXT,
+        "description": TEXT_OR_NULL,
+        "state": {"type": "string", "enum": ["ready", "broken", "conflict", "incompatible", "disabled"]},
+        "reason": TEXT_OR_NULL,
+        "remedy": TEXT_OR_NULL,
+        "distribution": TEXT_OR_NULL,
+        "version": TEXT_OR_NULL,
+        "icon": TEXT_OR_NULL,
+        "docs_url": TEXT_OR_NULL,
+        "capabilities": _list(TEXT),
+        "parameters": _list(_reference("Parameter")),
+    }
+    detail = {"schema": {"type": "object"}, "examples": {"type": "array", "items": {"type": "object"}}}
+    return {
+        "Parameter": _object(parameter, additionalProperties=True),
+        "TypeDetail": {"allOf": [_reference("TypeItem"), _object(detail)]},
+        "TypeItem": _object(item),
+        "TypeList": _object({"items": _list(_reference("TypeItem"))}),
+    }
+
+
+def _list(items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": items}
+
+
+def _reference(name: str) -> dict[str, Any]:
+    return {"$ref": REF + name}

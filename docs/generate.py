@@ -1,0 +1,299 @@
+"""Fills the generated parts of the pages from the code.
+
+A part begins with `<!-- generated: NAME -->` and ends with `<!-- end -->`. Run this after a change of what a part
+tells of, and commit the pages with it: `uv run python docs/generate.py`. A test compares.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+import tomllib
+from collections.abc import Callable, Iterable, Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any, ClassVar
+
+import typer
+
+import wellhead
+from wellhead.api.operations import OPERATIONS, Operation
+from wellhead.api.query import LIST_PARAMETERS
+from wellhead.cli.main import app
+from wellhead.codes import CODES, Kind
+from wellhead.model.families import FAMILIES
+from wellhead.model.parameters import parameters_of
+from wellhead.model.shape import shape_of
+from wellhead.model.source import RESERVED_FIELDS, DataSourceConfig
+from wellhead.plugins import hookspecs
+from wellhead.settings import PREFIX, Settings
+
+DOCS = Path(__file__).parent
+_PART = re.compile(r"(<!-- generated: ([a-z:-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def generated(text: str) -> str:
+    """Return a page's text with its generated parts as they must be."""
+
+    def fill(part: re.Match[str]) -> str:
+        name, _, argument = part[2].partition(":")
+        body = PARTS[name](argument) if argument else PARTS[name]()
+        return f"{part[1]}\n{body.strip()}\n\n{part[3]}"
+
+    return _PART.sub(fill, text)
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Write a table in Markdown."""
+    names = list(head)
+    lines = [
+        names,
+        ["---"] * len(names),
+        *([cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows),
+    ]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def settings() -> str:
+    """List the settings."""
+    schema = Settings.model_json_schema()["properties"]
+    rows = (
+        (f"`{PREFIX}{name.upper()}`", f"`{name}`", _kind(schema[name]), _default(info.default), info.description or "")
+        for name, info in Settings.model_fields.items()
+    )
+    return table(("Variable", "Key in the file", "Value", "If not set", "Meaning"), rows)
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    """Say in words what a JSON Schema allows."""
+    forms = [form for form in schema.get("anyOf", [schema]) if form.get("type") != "null"]
+    form = forms[0]
+    kind = {"array": "list", "string": "text", "number": "number", "integer": "whole number"}[form["type"]]
+    if form.get("format") == "path":
+        kind = "path"
+    if form["type"] == "array" and form["items"].get("format") == "path":
+        kind = "list of paths"
+    low = form.get("minimum", form.get("exclusiveMinimum"))
+    if low is None:
+        return kind
+    return f"{kind}, {'more than ' if 'exclusiveMinimum' in form else ''}{low:g} to {form['maximum']:g}"
+
+
+def _default(value: Any) -> str:
+    if value is None or value == () or type(value).__name__ == "PydanticUndefinedType":
+        return ""
+    return f"`{value}`"
+
+
+def codes(kind: Kind) -> str:
+    """Describe the codes of one kind."""
+    return "\n\n".join(
+        f"### `{name}`\n\n{code.title}\n\n- Likely cause: {code.cause}\n- What to do: {code.remedy}"
+        for name, code in CODES.items()
+        if code.kind == kind
+    )
+
+
+def commands() -> str:
+    """Describe each command of the command line."""
+    group: Any = typer.main.get_command(app)
+    return "\n\n".join(_command(name, command) for name, command in group.commands.items())
+
+
+def _command(name: str, command: Any) -> str:
+    arguments = [item for item in command.params if item.param_type_name == "argument"]
+    options = [item for item in command.params if item.param_type_name == "option"]
+    usage = " ".join(["wellhead", name, *(_metavar(item) for item in arguments)])
+    rows = [(f"`{_metavar(item)}`", item.help or "") for item in arguments]
+    rows += [(", ".join(f"`{text}`" for text in _spellings(item)), item.help or "") for item in options]
+    return f"### `{usage}`\n\n{command.help}\n\n{table(('Argument or option', 'Meaning'), rows)}"
+
+
+def _metavar(argument: Any) -> str:
+    return str(argument.metavar or argument.name)
+
+
+def _spellings(option: Any) -> list[str]:
+    texts = sorted(option.opts, key=len)
+    value = "" if option.is_flag else f" {option.metavar or texts[-1].strip('-').upper()}"
+    return [text + value for text in texts]
+
+
+def operations() -> str:
+    """List the operations of the API."""
+    rows = ((f"`{item.method} {item.path}`", item.summary, _needs(item), _answers(item)) for item in OPERATIONS)
+    return table(("Operation", "What it does", "Takes", "Answers"), rows)
+
+
+def _needs(operation: Operation) -> str:
+    parts = [f"`?{parameter.name}=`" for parameter in operation.query]
+    if len(parts) > 4:  # noqa: PLR2004  # the list's, which have a table of their own
+        parts = ["the parameters below"]
+    parts += ["`?timeout=`"] if operation.takes_timeout else []
+    parts += [f"`{operation.body}`{'' if operation.body_required else ' (may be left out)'}"] if operation.body else []
+    parts += ["`If-Match`"] if operation.conditional else []
+    return ", ".join(parts) or "nothing"
+
+
+def _answers(operation: Operation) -> str:
+    good = [f"{status}{f' `{schema}`' if schema else ''}" for status, schema in operation.answers]
+    bad = [str(status) for status in sorted(operation.problems)]
+    return "; ".join(part for part in (", ".join(good), ", ".join(bad)) if part) or "200 page"
+
+
+def query() -> str:
+    """List the parameters of the list."""
+    rows = (
+        (
+            f"`{item.name}`",
+            "yes" if item.repeats else "no",
+            item.description,
+            ", ".join(f"`{value}`" for value in item.allowed or ()),
+        )
+        for item in LIST_PARAMETERS
+    )
+    return table(("Parameter", "May repeat", "Meaning", "Values"), rows)
+
+
+def base() -> str:
+    """List the fields of the base."""
+    rows = ((f"`{name}`", info.description or "") for name, info in DataSourceConfig.model_fields.items())
+    return table(("Field", "Meaning"), rows)
+
+
+def reserved() -> str:
+    """List the names that no type may define."""
+    return ", ".join(f"`{name}`" for name in sorted(RESERVED_FIELDS - DataSourceConfig.model_fields.keys()))
+
+
+def families() -> str:
+    """List the fields of each family."""
+    return "\n\n".join(
+        f"## `{family.__name__}`\n\n{inspect.getdoc(family)}\n\n{_fields(family)}" for family in FAMILIES
+    )
+
+
+def _fields(family: type[DataSourceConfig]) -> str:
+    model = type("Example", (family,), {"__annotations__": {}, "__module__": family.__module__})
+    rows = []
+    for item in parameters_of(shape_of(model)):
+        marks = [mark for mark in ("required", "secret", "harmless") if item[mark]]
+        default = "" if item["default"] in (None, {}) else f"`{item['default']}`"
+        allowed = "" if not item["enum"] else " One of " + ", ".join(f"`{value}`" for value in item["enum"]) + "."
+        rows.append((f"`{item['name']}`", item["type"], ", ".join(marks), default, f"{item['description']}{allowed}"))
+    return table(("Field", "JSON type", "", "Default", "Meaning"), rows)
+
+
+def hooks() -> str:
+    """Describe each hook."""
+    found = (
+        item for _, item in inspect.getmembers(hookspecs, inspect.isfunction) if item.__module__ == hookspecs.__name__
+    )
+    return "\n\n".join(_described(item, item.__name__) for item in found)
+
+
+def interface() -> str:
+    """Describe what plugins are written with."""
+    parts = [_described(wellhead.DataSourceType, "DataSourceType")]
+    parts += [_members(wellhead.DataSourceTypeExtension)]
+    parts += [_members(wellhead.Validator), _members(wellhead.ValidationContext), _members(wellhead.Stream)]
+    parts += [
+        _described(wellhead.field, "field"),
+        _members(wellhead.Secret),
+        _described(wellhead.CheckFailedError, "CheckFailedError"),
+    ]
+    return "\n\n".join(parts)
+
+
+def names() -> str:
+    """List the root names."""
+    return ", ".join(f"`wellhead.{name}`" for name in wellhead.__all__)
+
+
+def _members(kind: Any) -> str:
+    parts = [f"## `{kind.__name__}`\n\n{_prose(kind)}"]
+    for name, member in vars(kind).items():
+        inner = member.fget if isinstance(member, property) else getattr(member, "__func__", member)
+        if name.startswith("_") or not callable(inner) or inner is ClassVar:
+            continue
+        kept = "" if isinstance(member, property) else _signature(inner)
+        before = "async " if inspect.iscoroutinefunction(inner) else ""
+        parts.append(f"### `{before}{kind.__name__}.{name}{kept}`\n\n{_prose(inner)}")
+    return "\n\n".join(parts)
+
+
+def _described(item: Any, name: str) -> str:
+    return f"## `{name}{_signature(item)}`\n\n{_prose(item)}"
+
+
+def _signature(function: Any) -> str:
+    """Write a signature as the source has it, without the names of modules."""
+    shown = str(inspect.signature(function)).replace("self, ", "").replace("(self)", "()").replace("cls, ", "")
+    shown = re.sub(r"= <factory>|=<factory>", "= {}", shown).replace("PydanticUndefined", "…")
+    shown = re.sub(r"(: |-> )'([^']*)'", r"\1\2", shown).replace("ConfigT_contra", "DataSourceConfig")
+    return re.sub(r"\b(?:[a-z_]+\.)+(?=[A-Z])", "", shown)
+
+
+def _prose(item: Any) -> str:
+    """Write a docstring in Google style as Markdown."""
+    lines: list[str] = []
+    section = ""
+    for line in (inspect.getdoc(item) or "").splitlines():
+        if re.fullmatch(r"(Args|Returns|Raises|Attributes|Yields):", line):
+            section = line.removesuffix(":")
+            lines += [f"*{section.replace('Args', 'Arguments')}*", ""]
+        elif section and (entry := re.fullmatch(r"    (\**\w+): (.*)", line)) and section != "Returns":
+            lines.append(f"- `{entry[1]}`: {entry[2]}")
+        else:
+            lines.append(line.strip() if not section else line.removeprefix("    ").replace("    ", "  ", 1))
+    return "\n".join(lines)
+
+
+def layers() -> str:
+    """Draw the layers as the contract of import-linter has them."""
+    linter = tomllib.loads((DOCS.parent / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    contract = next(item for item in linter["contracts"] if item["type"] == "layers")
+    drawn = ("\n".join(_drawn(name.strip()) for name in layer.split("|")) for layer in contract["layers"])
+    return "```text\n" + f"\n{'─' * 100}\n".join(drawn) + "\n```"
+
+
+def _drawn(name: str) -> str:
+    """Draw one part: its name, and the first line of what its module says."""
+    said = (import_module(f"wellhead.{name}").__doc__ or "").partition("\n")[0]
+    return f"{name:<16} {said.removesuffix('.')}"
+
+
+PARTS: dict[str, Callable[..., str]] = {
+    "settings": settings,
+    "codes": codes,
+    "commands": commands,
+    "operations": operations,
+    "query": query,
+    "base": base,
+    "reserved": reserved,
+    "families": families,
+    "hooks": hooks,
+    "interface": interface,
+    "layers": layers,
+    "names": names,
+}
+
+
+def pages() -> Iterator[Path]:
+    """Go through the pages of the docs."""
+    yield from sorted(path for path in DOCS.rglob("*.md") if "_build" not in path.parts)
+
+
+def main() -> None:
+    """Write every page anew."""
+    for path in pages():
+        before = path.read_text(encoding="utf-8")
+        after = generated(before)
+        if after != before:
+            path.write_text(after, encoding="utf-8")
+            sys.stdout.write(f"{path.relative_to(DOCS)}\n")
+
+
+if __name__ == "__main__":
+    main()

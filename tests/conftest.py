@@ -1,0 +1,10 @@
+"""Fixtures for the tests of core."""
+
+from support.fixtures import (  # noqa: F401  # pytest finds fixtures by their names here
+    _clean_environment,
+    anyio_backend,
+    canary,
+    settings,
+    wellhead_parts,
+    workspace,
+)

@@ -1,0 +1,205 @@
+"""Who gets in, over real connections: what a client library would never send is sent by hand."""
+
+import json
+import socket
+from collections.abc import Iterator
+
+import httpx2
+import pytest
+
+from support.documents import Make, path_of
+from support.service import SOURCES, Service
+
+ID = "5f3c2d1e-0a4b-4c5d-8e6f-7a8b9c0d1e2f"
+
+
+def raw(service: Service, head: str, body: bytes = b"", *, token: bool = True, close: bool = True) -> tuple[int, str]:
+    """Send bytes as they are, and return the status and all that comes back."""
+    lines = [*head.splitlines(), *([f"Authorization: Bearer {service.token}"] if token else [])]
+    lines += ["Connection: close"] if close else []
+    host, port = service.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    return int(answer.split(b" ", 2)[1]), answer.decode("utf-8", errors="replace")
+
+
+def test_a_raw_request_works_at_all(service: Service) -> None:
+    assert raw(service, f"GET {SOURCES} HTTP/1.1\nHost: localhost")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        ("GET {} HTTP/1.1\nHost: evil.example", 421),
+        ("GET {} HTTP/1.0", 421),
+        ("GET {} HTTP/1.1", 400),
+        ("GET {} HTTP/1.1\nHost: localhost\nHost: evil.example", 400),
+        ("GET {} HTTP/1.1\nHost: localhost\nHost: localhost", 400),
+        ("GET http://evil.example{} HTTP/1.1\nHost: evil.example", 421),
+        ("GET http://evil.example{} HTTP/1.1\nHost: localhost", 404),
+        ("GET {} HTTP/1.1\nHost: evil.example\nX-Forwarded-Host: localhost", 421),
+        ("GET {} HTTP/1.1\nHost: evil.example\nForwarded: host=localhost", 421),
+    ],
+)
+def test_A_16_I_13_a_host_that_is_unknown_or_unclear_gets_nothing(service: Service, head: str, status: int) -> None:
+    answered, text = raw(service, head.format(SOURCES))
+    assert answered == status
+    assert '"items"' not in text
+
+
+@pytest.mark.parametrize(
+    "lines", ["Content-Length: 2\nTransfer-Encoding: chunked", "Transfer-Encoding: chunked\nContent-Length: 5"]
+)
+@pytest.mark.parametrize("path", [SOURCES, "/healthz"])
+def test_I_12_two_ways_to_tell_a_length_are_refused_and_end_the_connection(
+    service: Service, path: str, lines: str
+) -> None:
+    body = b"0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    status, text = raw(service, f"GET {path} HTTP/1.1\nHost: localhost\n{lines}", body, close=False)
+    assert (status, "malformed_request" in text) == (400, True)
+    assert text.count("HTTP/1.1 ") == 1
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "Content-Length: 2\nContent-Length: 3",
+        "Content-Length: -1",
+        "Content-Length: +2",
+        "Content-Length: 0x2",
+        "Content-Length: " + "9" * 5000,
+        "Transfer-Encoding: chunked, identity",
+        "Transfer-Encoding: xchunked",
+        "Content-Length : 2",
+    ],
+)
+def test_I_12_ambiguous_framing_is_refused(service: Service, lines: str) -> None:
+    head = f"POST {SOURCES} HTTP/1.1\nHost: localhost\nContent-Type: application/json\n{lines}"
+    status, text = raw(service, head, b"0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert status in {400, 413, 501}
+    assert text.count("HTTP/1.1 ") == 1
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "GET {} HTTP/1.1\nHost: localhost\n" + "\n".join(f"X-{number}: 1" for number in range(101)),
+        "GET {} HTTP/1.1\nHost: localhost\nX-Long: " + "x" * 17_000,
+        "GET {} HTTP/1.1\nHost: localhost\nX-Long: " + "x" * 60_000,
+        "GET {}?" + "q=" + "x" * 17_000 + " HTTP/1.1\nHost: localhost",
+    ],
+)
+def test_I_13_a_head_that_is_absurdly_long_is_refused(service: Service, head: str) -> None:
+    assert raw(service, head.format(SOURCES))[0] in {400, 414, 431}
+
+
+@pytest.mark.parametrize("method", ["TRACE", "OPTIONS", "CONNECT", "PROPFIND", "BREW", "get"])
+@pytest.mark.parametrize(("token", "status"), [(True, 405), (False, 401)])
+def test_I_14_other_methods_need_the_token_and_are_not_known(
+    service: Service, method: str, token: bool, status: int
+) -> None:
+    answered, text = raw(service, f"{method} {SOURCES} HTTP/1.1\nHost: localhost\nX-Secret: echo", token=token)
+    assert answered == status
+    assert "echo" not in text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/{SOURCES}",
+        "/api/v1/./datasources",
+        "/api/v1/x/../datasources",
+        "/api/v1/x/%2e%2e/datasources",
+        "/api/v1/datasources;x",
+        "/api/v1/datasources%00",
+        "/api/v1/datasources%2f",
+        "/API/v1/datasources",
+        f"{SOURCES}/",
+        "*",
+        "/api/v1/datasources#x",
+    ],
+)
+def test_Z_06_no_spelling_of_a_path_gets_around_the_token_or_the_routes(service: Service, path: str) -> None:
+    assert raw(service, f"GET {path} HTTP/1.1\nHost: localhost", token=False)[0] in {400, 401}
+    assert raw(service, f"GET {path} HTTP/1.1\nHost: localhost")[0] in {400, 404}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "..",
+        "../../etc/passwd",
+        "..%2f..%2fetc%2fpasswd",
+        "%2e%2e",
+        "%00",
+        "%c0%ae%c0%ae",
+        "{}.json",
+        "{}%00",
+        "{}%0a",
+        "%7B{}%7D",
+        "workspace.json",
+        "lock",
+        "~",
+        ".gitignore",
+        "%ef%bc%8e%ef%bc%8e",
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "DELETE", "PUT"])
+def test_S_01_an_id_that_is_none_is_not_found_in_every_verb(
+    service: Service, make: Make, method: str, name: str
+) -> None:
+    path = f"{SOURCES}/{name.format(make()['id'])}"
+    assert raw(service, f"{method} {path} HTTP/1.1\nHost: localhost")[0] == 404
+
+
+def test_S_01_the_id_in_capitals_is_another(client: httpx2.Client, make: Make) -> None:
+    assert client.get(path_of(make()).upper().replace(SOURCES.upper(), SOURCES)).status_code == 404
+
+
+@pytest.mark.parametrize("value", ["Bearer \xff\xfe", "Bearer " + "x" * 9000, "Bearer\ttoken", "Bearer null", "token"])
+def test_A_05_A_15_a_bad_token_is_answered_alike_whatever_it_is(service: Service, value: str) -> None:
+    status, text = raw(service, f"GET {SOURCES} HTTP/1.1\nHost: localhost\nAuthorization: {value}", token=False)
+    document = json.loads(text.partition("\r\n\r\n")[2])
+    del document["request_id"]
+    assert (status, document["code"]) == (401, "unauthorized")
+    assert value.partition(" ")[2][:50] not in text or not value.partition(" ")[2]
+
+
+def test_A_16_a_form_of_a_web_page_changes_nothing(client: httpx2.Client) -> None:
+    before = client.get(SOURCES).json()["total"]
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
+        headers = {"content-type": kind, "origin": "https://evil.example"}
+        answer = client.post(SOURCES, content=b'{"name":"x","type":"csv","path":"x"}', headers=headers)
+        assert answer.status_code == 415
+    assert client.get(SOURCES).json()["total"] == before
+
+
+def test_A_17_headers_of_proxies_change_nothing(client: httpx2.Client, service: Service) -> None:
+    headers = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https", "X-Original-URL": "/docs"}
+    answer = client.post(SOURCES, json={"name": "proxied", "type": "csv", "path": "x.csv"}, headers=headers)
+    assert answer.headers["Location"].startswith(SOURCES)
+    assert "203.0.113.9" not in service.log.read_text()
+
+
+def test_R_09_a_chunked_body_is_cut_off_at_the_limit(service: Service) -> None:
+    def chunks() -> Iterator[bytes]:
+        yield b'{"a": "'
+        for _ in range(5):
+            yield b"x" * 65536
+
+    headers = {"Authorization": f"Bearer {service.token}", "content-type": "application/json"}
+    answer = httpx2.post(service.url + SOURCES, content=chunks(), headers=headers, timeout=10)
+    assert answer.status_code == 413
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_the_log_has_no_control_characters_of_a_path(service: Service) -> None:
+    raw(service, "GET /%1b[31m%0ainjected HTTP/1.1\nHost: localhost")
+    lines = [json.loads(line) for line in service.log.read_text().splitlines() if "injected" in line]
+    assert lines[-1]["path"] == "/%1b[31m%0ainjected"
+
+
+def test_L_23_the_token_is_in_no_log_line(service: Service) -> None:
+    raw(service, f"GET {SOURCES} HTTP/1.1\nHost: localhost")
+    assert service.token not in service.log.read_text()

@@ -1,0 +1,73 @@
+"""A client in TypeScript, generated from the OpenAPI document, compiled strictly, and run against a live service."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from support.canary import Canary
+from support.service import running_service
+
+CLIENT = Path(__file__).parent / "typescript"
+CACHE = Path(__file__).parents[2] / "node_modules" / ".wellhead"
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A directory with the client and its tools, which are installed once for each state of package.json."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        reason = "Node.js and npm are not there: no TypeScript client was compiled."
+        if os.environ.get("WELLHEAD_REQUIRE_SERVICES") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    tools = CACHE / hashlib.sha256((CLIENT / "package.json").read_bytes()).hexdigest()[:16]
+    if not (tools / "node_modules" / ".package-lock.json").exists():
+        tools.mkdir(parents=True, exist_ok=True)
+        shutil.copy(CLIENT / "package.json", tools)
+        run(tools, "npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error")
+    made = tmp_path / "client"
+    shutil.copytree(CLIENT, made)
+    (made / "node_modules").symlink_to(tools / "node_modules", target_is_directory=True)
+    return made
+
+
+def run(directory: Path, *command: str, **environment: str) -> str:
+    """Run a command, and return what it printed."""
+    done = subprocess.run(
+        command,
+        cwd=directory,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{' '.join(command)}:\n{done.stdout}"
+    return done.stdout
+
+
+def test_a_generated_client_compiles_strictly_and_does_its_work(
+    project: Path, workspace: Path, tmp_path: Path, canary: Canary
+) -> None:
+    with running_service(workspace, tmp_path / "config") as service:
+        (project / "openapi.json").write_bytes(service.client.get("/openapi.json").raise_for_status().content)
+        generate = (
+            "openapi-typescript",
+            "openapi.json",
+            "--output",
+            "wellhead.d.ts",
+            "--default-non-nullable",
+            "false",
+        )
+        run(project, "npm", "exec", "--no", "--", *generate)
+        run(project, "npm", "exec", "--no", "--", "tsc", "--project", ".")
+        secret = canary.secret()
+        printed = run(project, "node", "client.js", SERVICE_URL=service.url, SERVICE_TOKEN=service.token, SECRET=secret)
+    assert printed.splitlines()[-1] == "ok"

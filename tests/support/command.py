@@ -1,0 +1,98 @@
+"""The real command line, in a process of its own, with or without a terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+COMMAND = (sys.executable, "-m", "wellhead")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a command did: its exit code, and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """What it wrote, as JSON."""
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """The command line with a workspace.
+
+    Attributes:
+        workspace: The workspace, which commands are run in.
+    """
+
+    workspace: Path
+
+    def __call__(self, *arguments: str | Path, stdin: str = "", code: int = 0, **environment: str) -> Run:
+        """Run a command that must end with an exit code, and never with a traceback."""
+        done = subprocess.run(
+            [*COMMAND, *arguments],
+            cwd=self.workspace,
+            env={**os.environ, **environment},
+            input=stdin.encode(),
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        run = Run(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+        assert "Traceback" not in run.err, run.err
+        assert run.code == code, run
+        return run
+
+    def talk(self, *arguments: str, answers: list[tuple[str, str]]) -> Run:
+        """Run a command on a terminal, and answer its questions.
+
+        Args:
+            *arguments: The command.
+            answers: Parts of questions, each with what is typed then, in their order.
+        """
+        process, terminal = pty.fork()
+        if process == 0:
+            os.chdir(self.workspace)
+            os.environ["TERM"] = "dumb"
+            os.environ["COLUMNS"] = "200"
+            os.execv(COMMAND[0], [*COMMAND, *arguments])  # the command to test
+        seen, since = "", 0
+        for question, answer in answers:
+            seen = _read_until(terminal, seen, question, since)
+            since = len(seen)
+            os.write(terminal, answer.encode() + b"\n")
+        seen = _read_until(terminal, seen, None, since)
+        os.close(terminal)
+        _, status = os.waitpid(process, 0)
+        return Run(os.waitstatus_to_exitcode(status), seen, "")
+
+
+def _read_until(terminal: int, seen: str, wanted: str | None, since: int) -> str:
+    """Read what a terminal shows until a text comes, or the end where there is none."""
+    end = time.monotonic() + 30
+    while wanted is None or wanted not in seen[since:]:
+        assert time.monotonic() < end, f"{wanted!r} did not come: {seen}"
+        if not select.select([terminal], [], [], 1)[0]:
+            continue
+        try:
+            data = os.read(terminal, 65536)
+        except OSError:  # Linux tells the end of a terminal like this
+            data = b""
+        if not data:
+            assert wanted is None, f"{wanted!r} did not come: {seen}"
+            break
+        seen += data.decode(errors="replace")
+    return seen

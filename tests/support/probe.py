@@ -1,0 +1,91 @@
+"""A type for tests, and the storage service over real files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pydantic
+
+import wellhead
+from wellhead.plugins.registry import DataSourceTypeRegistry
+from wellhead.secrets.keyring import FileKeys
+from wellhead.storage.files import FileRecordStore
+from wellhead.storage.service import ConfigurationStorageService
+
+NO_ID = "00000000-0000-4000-8000-000000000000"
+
+
+class Proxy(pydantic.BaseModel):
+    """A nested model with a secret in it."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    url: str
+    token: wellhead.Secret | None = None
+
+
+class ProbeSource(wellhead.DataSourceConfig):
+    """A type with secrets in all places where they may be."""
+
+    type: Literal["probe"] = "probe"
+    host: str
+    ratio: float = 1.0
+    options: dict[str, Any] = wellhead.field(default_factory=dict)
+    note: str | None = wellhead.field(None, harmless=True)
+    password: wellhead.Secret | None = None
+    tokens: dict[str, wellhead.Secret] = wellhead.field(default_factory=dict)
+    proxy: Proxy | None = None
+
+
+@dataclass
+class Probe:
+    """The storage service of one workspace, and what it stands on."""
+
+    service: ConfigurationStorageService
+    store: FileRecordStore
+    keys: FileKeys
+    directory: Path
+
+    def path(self, config: wellhead.DataSourceConfig) -> Path:
+        """Return the file of a record."""
+        return self.directory / f"{config.id}.json"
+
+    async def clear(self, config_id: object) -> Any:
+        """Return a data source with its secrets in clear."""
+        return await self.service.reveal(await self.service.read(str(config_id)))
+
+    async def state(self, config_id: object) -> str:
+        """Return a data source's state."""
+        return (await self.service.read(str(config_id))).state
+
+
+def probe_of(
+    workspace: Path,
+    *,
+    model: type[wellhead.DataSourceConfig] | None = ProbeSource,
+    key_file: Path | None = None,
+    may_create: Callable[[], bool] = lambda: True,
+    lock_timeout: float = 5.0,
+) -> Probe:
+    """Make the storage service of a workspace, as a process of its own would."""
+    registry = DataSourceTypeRegistry()
+    if model is not None:
+        registry.register_type("probe", model, None)
+    store = FileRecordStore(workspace, lock_timeout=lock_timeout)
+    path = key_file or workspace.parent / "config" / "keys.json"
+    keys = FileKeys(path, may_create=may_create, not_below=workspace / ".datasources")
+    service = ConfigurationStorageService(store, keys, registry.find)
+    return Probe(service, store, keys, workspace / ".datasources")
+
+
+def open_descriptors() -> int:
+    """Return how many descriptors this process has open."""
+    return len(names_in(Path("/proc/self/fd" if Path("/proc/self/fd").exists() else "/dev/fd")))
+
+
+def names_in(directory: Path) -> list[str]:
+    """Return the names of what is in a directory, sorted."""
+    return sorted(path.name for path in directory.iterdir())

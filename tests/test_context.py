@@ -1,0 +1,324 @@
+"""The context that a validator gets, and what it lets through of what a plugin says."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from support.canary import Canary
+from support.rogue import serve, silent
+from wellhead.codes import CODES
+from wellhead.errors import CheckFailedError
+from wellhead.guard.files import FileGuard
+from wellhead.model.families import DatabaseDataSource
+from wellhead.model.result import Check
+from wellhead.validation.context import MAX_CHECKS, RunContext
+from wellhead.validation.wording import Wording
+
+pytestmark = pytest.mark.anyio
+
+
+class Database(DatabaseDataSource):
+    """A type for tests."""
+
+
+@pytest.fixture
+def checks() -> list[Check]:
+    """The checks that ended."""
+    return []
+
+
+def make(checks: list[Check], *secrets: str, seconds: float = 5.0, workspace: Path | None = None) -> RunContext:
+    wording = Wording(secrets, fields=["host", "port", "password", "headers", "tls_mode"], steps=["login"])
+    return RunContext(
+        files=FileGuard(workspace) if workspace else None,  # type: ignore[arg-type]
+        wording=wording,
+        errors={"KeyError": "auth_failed"},
+        deadline=time.monotonic() + seconds,
+        emit=checks.append,
+    )
+
+
+async def test_a_check_passes_and_says_how_long_it_took(checks: list[Check]) -> None:
+    async with make(checks).check("login", fields=["/host"]):
+        await asyncio.sleep(0.02)
+
+    [check] = checks
+    assert (check.name, check.status, check.code, check.message, check.hint) == ("login", "passed", None, None, None)
+    assert check.fields == ()
+    assert 15 < check.duration_ms < 1000
+
+
+def test_a_plain_function_uses_it_with_with(checks: list[Check]) -> None:
+    with make(checks).check("login"):
+        pass
+
+    assert checks[0].status == "passed"
+
+
+async def test_a_drivers_exception_becomes_a_code_of_the_types_table(checks: list[Check]) -> None:
+    with pytest.raises(CheckFailedError) as raised:
+        async with make(checks).check("login", fields=["/password"]):
+            raise KeyError("the server's own words")
+
+    [check] = checks
+    assert (check.status, check.code, check.fields) == ("failed", "auth_failed", ("/password",))
+    assert (check.message, check.hint) == (CODES["auth_failed"].title, CODES["auth_failed"].remedy)
+    assert raised.value.__cause__ is None
+    assert raised.value.__suppress_context__
+
+
+async def test_of_a_group_of_exceptions_the_first_counts(checks: list[Check]) -> None:
+    async def fail() -> None:
+        raise CheckFailedError("not_csv")
+
+    with pytest.raises(CheckFailedError):
+        async with make(checks).check("login"), asyncio.TaskGroup() as group:
+            group.create_task(fail())
+
+    assert checks[0].code == "not_csv"
+
+
+async def test_a_failure_says_its_own_code_message_hint_and_fields(checks: list[Check]) -> None:
+    with pytest.raises(CheckFailedError):
+        async with make(checks).check("login", fields=["/host"]):
+            raise CheckFailedError("my_own_code", "It is odd.", hint="Make it even.", fields=["/port", "/headers/X-A"])
+
+    [check] = checks
+    assert (check.code, check.message, check.hint) == ("my_own_code", "It is odd.", "Make it even.")
+    assert check.fields == ("/port", "/headers/X-A")
+
+
+async def test_a_warning_lets_the_check_pass(checks: list[Check]) -> None:
+    context = make(checks)
+    async with context.check("login", fields=["/tls_mode"]):
+        context.warn("tls_disabled")
+    async with context.check("more"):
+        context.warn("plugin_code", "Look.", hint="Here.")
+
+    assert [(check.status, check.code) for check in checks] == [("warning", "tls_disabled"), ("warning", "plugin_code")]
+    assert (checks[0].hint, checks[0].fields) == (CODES["tls_disabled"].remedy, ("/tls_mode",))
+    assert (checks[1].message, checks[1].hint) == ("Look.", "Here.")
+
+
+def test_a_warning_outside_a_check_is_a_mistake_of_the_author(checks: list[Check]) -> None:
+    with pytest.raises(RuntimeError, match="inside a check"):
+        make(checks).warn("tls_disabled")
+
+
+async def test_inner_checks_end_before_outer_ones(checks: list[Check]) -> None:
+    context = make(checks)
+    with pytest.raises(CheckFailedError):
+        async with context.check("outer"):
+            async with context.check("good"):
+                pass
+            async with context.check("bad"):
+                raise CheckFailedError("not_csv")
+
+    assert [(check.name, check.status) for check in checks] == [
+        ("good", "passed"),
+        ("bad", "failed"),
+        ("outer", "failed"),
+    ]
+
+
+def test_g_18_a_hundred_checks_are_enough(checks: list[Check]) -> None:
+    context = make(checks)
+    for number in range(MAX_CHECKS):
+        with context.check(f"check {number}"):
+            pass
+
+    with pytest.raises(RuntimeError, match="at most 100"):
+        context.check("one more")
+
+
+def test_the_time_that_remains_is_never_below_zero(checks: list[Check]) -> None:
+    assert 4 < make(checks).remaining <= 5
+    assert make(checks, seconds=-3).remaining == 0
+
+
+async def test_checks_that_run_end_when_the_time_is_over_and_only_once(checks: list[Check]) -> None:
+    context = make(checks)
+    async with context.check("outer"), context.check("inner"):
+        context.end("timeout", "deadline")
+
+    assert [(check.name, check.status, check.code) for check in checks] == [
+        ("inner", "timeout", "deadline"),
+        ("outer", "timeout", "deadline"),
+    ]
+
+
+async def test_connecting_records_its_steps(checks: list[Check]) -> None:
+    async with serve(silent) as server:
+        context = make(checks)
+        await context.connect("127.0.0.1", server.port)
+        context.close()
+
+    assert [(check.name, check.status) for check in checks] == [("resolve", "passed"), ("connect", "passed")]
+
+
+async def test_connecting_inside_a_check_belongs_to_that_check(checks: list[Check]) -> None:
+    async with serve(silent) as server:
+        context = make(checks)
+        async with context.check("login"):
+            await context.connect("127.0.0.1", server.port)
+        with pytest.raises(CheckFailedError):
+            async with context.check("more", fields=["/host"]):
+                await context.connect("169.254.169.254", 80)
+        context.close()
+
+    assert [(check.name, check.code) for check in checks] == [("login", None), ("more", "destination_rejected")]
+
+
+async def test_d_48_streams_are_closed_at_the_end_and_no_more_are_opened(checks: list[Check]) -> None:
+    async with serve(silent) as server:
+        context = make(checks)
+        stream = await context.connect("127.0.0.1", server.port)
+        context.close()
+        await asyncio.sleep(0.01)
+        assert stream._writer.transport.is_closing()
+        with pytest.raises(RuntimeError, match="over"):
+            await context.connect("127.0.0.1", server.port)
+        with pytest.raises(RuntimeError, match="over"):
+            context.check("login")
+    assert server.connections == 1
+
+
+def test_a_file_is_opened_through_the_guard(checks: list[Check], workspace: Path) -> None:
+    (workspace / "a.csv").write_text("a")
+    context = make(checks, workspace=workspace)
+
+    with context.open("a.csv") as file:
+        assert file.read() == b"a"
+    with pytest.raises(CheckFailedError):
+        context.open("../a.csv")
+    context._files.close()
+
+
+MODES = [("disable", "tls_disabled"), ("require", "tls_unverified"), ("verify-ca", "tls_unverified")]
+
+
+@pytest.mark.parametrize(("mode", "code"), [*MODES, ("verify-full", None)])
+def test_n_26_tls_that_is_not_safe_is_warned_about(checks: list[Check], mode: str, code: str | None) -> None:
+    context = make(checks)
+    config = Database(name="a", type="db", host="h", port=1, database="d", username="u", tls_mode=mode)
+
+    with context.check("tls"):
+        made = context.tls(config)
+
+    assert (made is None) == (mode == "disable")
+    assert checks[0].code == code
+
+
+async def test_blocking_work_runs_in_a_thread(checks: list[Check]) -> None:
+    assert await make(checks).in_thread(sum, [1, 2], start=3) == 6
+
+
+def spellings(secret: str) -> list[str]:
+    data = secret.encode()
+    return [
+        secret,
+        secret.upper(),
+        quote(secret, safe=""),
+        json.dumps(secret),
+        base64.b64encode(data).decode(),
+        base64.urlsafe_b64encode(data).decode(),
+        base64.b64encode(b"user:" + data).decode(),
+        data.hex(),
+        repr(secret),
+        secret[:5] + "\x00" + secret[5:],
+        secret[:5] + "\u200b" + secret[5:],
+    ]
+
+
+async def test_l_24_a_secret_in_any_spelling_is_taken_out_of_all_that_a_plugin_says(
+    checks: list[Check], canary: Canary
+) -> None:
+    secret = canary.secret()
+    context = make(checks, secret)
+    for spelt in spellings(secret):
+        with pytest.raises(CheckFailedError):
+            async with context.check(f"n {spelt}"):
+                context.detail(f"key {spelt}", f"value {spelt}")
+                context.detail("list", [spelt, f"x{spelt}y"])
+                fields = [f"/headers/{spelt}", f"/{spelt}", spelt]
+                raise CheckFailedError(spelt, f"message {spelt}", hint=f"hint {spelt}", fields=fields)
+        async with context.check("login"):
+            context.warn(spelt, f"a {spelt}", hint=f"b {spelt}")
+
+    assert all(check.code == "check_failed" for check in checks)
+    assert all(check.fields == () for check in checks)
+    shown = json.dumps([check.as_document() for check in checks] + [context.details], ensure_ascii=False)
+    assert "[redacted]" in shown
+    canary.saw(shown)
+    assert secret.lower() not in shown.lower()
+
+
+@pytest.mark.parametrize("code", ["Connection to db failed: no route", "", None, 7, "x" * 200, "Auth", "a__b", "a-b"])
+async def test_l_24_what_cannot_be_a_code_is_none(checks: list[Check], code: Any) -> None:
+    with pytest.raises(CheckFailedError):
+        async with make(checks).check("login"):
+            raise CheckFailedError(code)
+
+    assert checks[0].code == "check_failed"
+    assert checks[0].hint == CODES["check_failed"].remedy
+
+
+async def test_l_24_texts_are_bounded_and_have_no_control_characters(checks: list[Check]) -> None:
+    with pytest.raises(CheckFailedError):
+        async with make(checks).check("n\x1b[31m" + "n" * 500):
+            fields = [f"/headers/{number}" for number in range(100)]
+            raise CheckFailedError("own_code", "m\x00\u202e\n" * 900, hint="h\r\n" * 900, fields=fields)
+
+    [check] = checks
+    assert (len(check.name), len(check.message or ""), len(check.hint or ""), len(check.fields)) == (50, 200, 400, 20)
+    assert all(text.isprintable() for text in (check.name, check.message or "", check.hint or ""))
+
+
+async def test_names_that_everybody_knows_are_not_taken_for_secrets(checks: list[Check]) -> None:
+    """A password that is also the name of a field must not show itself by making that name disappear."""
+    context = make(checks, "password", "login", "resolve", "host")
+    with pytest.raises(CheckFailedError):
+        async with context.check("login", fields=["/password", "/host"]):
+            raise CheckFailedError("auth_failed")
+
+    assert (checks[0].name, checks[0].fields) == ("login", ("/password", "/host"))
+
+
+def test_g_18_details_are_bounded(checks: list[Check]) -> None:
+    context = make(checks)
+    for number in range(500):
+        context.detail(f"name {number} {'x' * 1000}", ["y" * 5000] * 5000)
+
+    assert len(context.details) <= 50
+    assert len(json.dumps(context.details)) < 64 * 1024
+
+
+FACTS = [("text", "text"), (7, 7), (2.5, 2.5), (True, True), (None, None), (["a", 1], ["a", "1"]), (float("nan"), None)]
+FACTS += [(float("inf"), None), (10**5000, None), (2**53, None), ({"a": 1}, None), (b"bytes", None), (object(), None)]
+
+
+@pytest.mark.parametrize(("value", "shown"), FACTS, ids=lambda value: str(type(value).__name__))
+def test_details_are_json_that_everybody_can_read(checks: list[Check], value: Any, shown: Any) -> None:
+    context = make(checks)
+
+    context.detail("fact", value)
+
+    assert context.details == {"fact": shown}
+    json.dumps(context.details, allow_nan=False)
+
+
+@given(st.text(min_size=8, max_size=40), st.text(max_size=40), st.text(max_size=40))
+def test_l_24_no_text_around_a_secret_lets_it_through(secret: str, before: str, after: str) -> None:
+    shown = Wording([secret]).check("login", "failed", "own_code", message=before + secret + after).message
+
+    assert shown is None or secret not in shown or secret in "[redacted]"

@@ -1,0 +1,267 @@
+"""Connecting to servers on a user's behalf."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import ssl
+import struct
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from support.certificates import make_certificates
+from support.rogue import saying, serve, silent
+from wellhead.errors import CheckFailedError
+from wellhead.guard import network
+from wellhead.guard.network import GuardedStream, dial, resolve
+from wellhead.guard.tls import client_context
+
+pytestmark = pytest.mark.anyio
+CERTIFICATES = make_certificates()
+
+
+@pytest.fixture(autouse=True)
+async def _no_descriptor_left() -> AsyncIterator[None]:
+    before = len(_descriptors())
+    yield
+    while _FILLERS:
+        _FILLERS.pop().close()
+    await asyncio.sleep(0.05)
+    assert len(_descriptors()) == before
+
+
+def _descriptors() -> list[str]:
+    return os.listdir("/proc/self/fd")  # noqa: PTH208  # names are all that is wanted
+
+
+def answers(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> list[Any]:
+    """Let every name resolve to these addresses; return the calls."""
+    calls: list[Any] = []
+
+    def getaddrinfo(host: str, port: int, **keywords: Any) -> list[Any]:
+        calls.append(host)
+        found = []
+        for address in addresses:
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            place = (address, port, 0, 0) if ":" in address else (address, port)
+            found.append((family, socket.SOCK_STREAM, 6, "", place))
+        return found
+
+    monkeypatch.setattr(network.socket, "getaddrinfo", getaddrinfo)
+    return calls
+
+
+async def code_of(host: str) -> str:
+    with pytest.raises(CheckFailedError) as raised:
+        await resolve(host, 80)
+    return raised.value.check_code
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["169.254.169.254", "0xa9fea9fe", "2852039166", "0251.0376.0251.0376", "169.254.43518", "fe80::1%lo", "fe80::1",
+     "::ffff:169.254.169.254", "metadata.google.internal", "METADATA.google.internal.", "metadata"],
+)  # fmt: skip
+async def test_n_05_metadata_services_are_refused_in_every_spelling(host: str) -> None:
+    assert await code_of(host) == "destination_rejected"
+
+
+@pytest.mark.parametrize("address", ["169.254.169.254", "fd00:ec2::254", "64:ff9b::a9fe:a9fe", "100.100.100.200"])
+async def test_n_07_one_bad_address_among_good_ones_refuses_all(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    for order in (("127.0.0.1", address), (address, "127.0.0.1"), ("127.0.0.1",) * 9 + (address,)):
+        answers(monkeypatch, *order)
+        assert await code_of("db.example.com") == "destination_rejected"
+
+
+async def test_n_08_a_name_is_resolved_once_and_what_was_judged_is_dialled(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serve(silent) as server:
+        calls = answers(monkeypatch, "127.0.0.1")
+        addresses = await resolve("rebinding.example.com", server.port)
+        answers(monkeypatch, "169.254.169.254")
+        stream = await dial(addresses, seconds=5)
+        stream.close()
+    assert calls == ["rebinding.example.com"]
+
+
+async def test_n_20_d_49_of_two_hundred_addresses_four_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch, *(f"127.0.0.{number}" for number in range(1, 201)))
+
+    assert len(await resolve("many.example.com", 80)) == 4
+
+
+async def test_n_20_an_address_that_does_not_answer_leaves_time_for_the_next() -> None:
+    with socket.socket() as deaf:
+        address = _deaf(deaf)
+        async with serve(silent) as server:
+            addresses = [(socket.AF_INET, address), (socket.AF_INET, ("127.0.0.1", server.port))]
+            started = time.monotonic()
+            stream = await dial(addresses, seconds=1.0)
+            stream.close()
+    assert 0.3 < time.monotonic() - started < 0.9
+
+
+async def test_n_20_the_next_address_is_tried_when_one_refuses() -> None:
+    async with serve(silent) as server:
+        addresses = [(socket.AF_INET, ("127.0.0.1", _unused_port())), (socket.AF_INET, ("127.0.0.1", server.port))]
+        stream = await dial(addresses, seconds=5)
+        stream.close()
+    assert server.connections == 1
+
+
+async def test_the_error_of_the_last_address_is_told() -> None:
+    with pytest.raises(ConnectionRefusedError):
+        await dial([(socket.AF_INET, ("127.0.0.1", _unused_port()))] * 2, seconds=5)
+
+
+async def test_d_49_the_errors_of_the_name_service_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(socket.gaierror) as raised:
+        await resolve("no-such-host.invalid", 80)
+    assert raised.value.errno in {socket.EAI_NONAME, socket.EAI_AGAIN}
+
+    def broken(*_arguments: Any, **_keywords: Any) -> list[Any]:
+        raise socket.gaierror(socket.EAI_AGAIN, "try again")
+
+    monkeypatch.setattr(network.socket, "getaddrinfo", broken)
+    with pytest.raises(socket.gaierror):
+        await resolve("db.example.com", 80)
+
+
+@pytest.mark.parametrize("host", ["a" * 64 + ".com", "a..b", "\u2028.com"])
+async def test_d_49_what_cannot_be_a_name_is_not_found(host: str) -> None:
+    with pytest.raises((CheckFailedError, socket.gaierror)) as raised:
+        await resolve(host, 80)
+    assert isinstance(raised.value, socket.gaierror) or raised.value.check_code == "host_not_found"
+
+
+async def test_n_19_a_name_service_that_never_answers_blocks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    import threading
+
+    release = threading.Event()
+    monkeypatch.setattr(network.socket, "getaddrinfo", lambda *_arguments, **_keywords: release.wait() and [])
+    waiting = [asyncio.create_task(resolve("tarpit.example.com", 80)) for _ in range(40)]
+    await asyncio.sleep(0.05)
+
+    assert await asyncio.wait_for(asyncio.to_thread(abs, -1), 2) == 1
+
+    release.set()
+    assert await asyncio.gather(*waiting) == [[]] * 40
+
+
+async def test_d_48_a_dial_that_is_cancelled_leaves_nothing() -> None:
+    with socket.socket() as deaf:
+        address = _deaf(deaf)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await dial([(socket.AF_INET, address)], seconds=60)
+
+
+async def opened(port: int) -> GuardedStream:
+    return await dial([(socket.AF_INET, ("127.0.0.1", port))], seconds=5)
+
+
+async def test_a_stream_reads_what_was_asked_for_and_writes() -> None:
+    async with serve(saying(b"hello")) as server:
+        stream = await opened(server.port)
+        await stream.write(b"x")
+        assert (await stream.read(2), await stream.read(3)) == (b"he", b"llo")
+        assert stream.tls_version is None
+        stream.close()
+    assert server.received == b"x"
+
+
+async def test_d_48_a_server_that_closes_early_is_told() -> None:
+    async def short(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"he")
+        writer.write_eof()
+        await silent(reader, writer)
+
+    async with serve(short) as server:
+        stream = await opened(server.port)
+        with pytest.raises(CheckFailedError) as raised:
+            await stream.read(5)
+        stream.close()
+    assert raised.value.check_code == "connection_lost"
+
+
+async def test_d_48_a_server_that_resets_is_told() -> None:
+    async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = writer.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    async with serve(reset) as server:
+        stream = await opened(server.port)
+        with pytest.raises((ConnectionResetError, CheckFailedError)):
+            await stream.read(5)
+        stream.close()
+
+
+async def test_tls_is_started_and_the_name_is_checked() -> None:
+    tls = client_context("verify-full", ca_certificate=CERTIFICATES.ca)
+    assert tls is not None
+    async with serve(silent, tls=CERTIFICATES.server, ask_first=False) as server:
+        stream = await opened(server.port)
+        await stream.start_tls(tls, server_hostname="localhost")
+        assert stream.tls_version == "TLSv1.3"
+        stream.close()
+        other = await opened(server.port)
+        with pytest.raises(ssl.SSLCertVerificationError):
+            await other.start_tls(tls, server_hostname="db.example.com")
+        other.close()
+
+
+async def test_what_was_received_before_tls_and_not_read_is_refused() -> None:
+    tls = client_context("require")
+    assert tls is not None
+    async with serve(saying(b"Sslipped in")) as server:
+        stream = await opened(server.port)
+        await stream.write(b"?")
+        assert await stream.read(1) == b"S"
+        with pytest.raises(CheckFailedError) as raised:
+            await stream.start_tls(tls, server_hostname="localhost")
+        with pytest.raises(CheckFailedError):
+            stream.hand_over(asyncio.Protocol())
+        stream.close()
+    assert raised.value.check_code == "protocol_error"
+
+
+async def test_a_connection_is_handed_over_to_a_protocol() -> None:
+    class Collecting(asyncio.Protocol):
+        got = b""
+
+        def data_received(self, data: bytes) -> None:
+            self.got += data
+
+    async with serve(saying(b"answer")) as server:
+        stream = await opened(server.port)
+        protocol = Collecting()
+        transport = stream.hand_over(protocol)
+        transport.write(b"question")
+        await asyncio.sleep(0.05)
+        stream.close()
+    assert protocol.got == b"answer"
+
+
+def _unused_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+_FILLERS: list[socket.socket] = []
+
+
+def _deaf(listening: socket.socket) -> tuple[str, int]:
+    """Let a socket listen whose queue is full, so that connections to it hang as at a firewall."""
+    listening.bind(("127.0.0.1", 0))
+    listening.listen(0)
+    address: tuple[str, int] = listening.getsockname()
+    for _ in range(3):
+        filler = socket.socket()
+        filler.setblocking(False)
+        filler.connect_ex(address)
+        _FILLERS.append(filler)
+    return address

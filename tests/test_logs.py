@@ -1,0 +1,61 @@
+"""Logs have facts and no texts of exceptions."""
+
+import json
+import logging
+
+import pytest
+import structlog
+
+from wellhead import logs
+
+
+def failing() -> None:
+    try:
+        raise KeyError("hunter2-first")
+    except KeyError as error:
+        raise ValueError("hunter2-second") from error
+
+
+@pytest.fixture(autouse=True)
+def _afterwards() -> object:
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = before[0], before[1]
+    structlog.reset_defaults()
+
+
+def test_L_13_of_an_exception_only_its_classes_and_places_are_told() -> None:
+    with pytest.raises(ValueError, match="hunter2") as caught:
+        failing()
+    first, second = logs.where(caught.value)
+    assert first.startswith("ValueError at test_logs.py:")
+    assert second.startswith("KeyError at test_logs.py:")
+    assert "hunter2" not in first + second
+
+
+def test_L_13_other_libraries_log_no_text_of_an_exception_either(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("debug")
+    try:
+        failing()
+    except ValueError:
+        logging.getLogger("asyncio").exception("a task failed")
+    written = capsys.readouterr().err
+    assert "a task failed" in written
+    assert "ValueError at test_logs.py" in written
+    assert "hunter2" not in written
+
+
+def test_a_program_reads_one_json_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("info")
+    structlog.get_logger("x").info("request", path="/a\x1b[31m\nb")
+    structlog.get_logger("x").debug("nothing")
+    line = json.loads(capsys.readouterr().err)
+    assert (line["event"], line["level"], line["path"]) == ("request", "info", "/a\x1b[31m\nb")
+
+
+@pytest.mark.parametrize("level", ["error", "warning"])
+def test_what_is_below_the_level_is_not_logged(level: str, capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(level)
+    structlog.get_logger("x").info("request")
+    assert not capsys.readouterr().err
