@@ -7,6 +7,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+
 from wellhead import open_workspace, testing
 from wellhead.errors import InputError
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from wellhead.assembly import Wellhead, assemble
 from wellhead.model.extension import DataSourceTypeExtension
@@ -25,7 +26,9 @@ def open_workspace(path: str | Path, *, types: Iterable[DataSourceTypeExtension]
     return Workspace(parts(path, types=types))
 
 
-def parts(path: str | Path, *, types: Iterable[DataSourceTypeExtension] | None = None, token: str | None = None) -> Wellhead:
+def parts(
+    path: str | Path, *, types: Iterable[DataSourceTypeExtension] | None = None, token: str | None = None
+) -> Wellhead:
     """Make all parts of a Wellhead for a test; arguments are those of `open_workspace`, and the API's token."""
     registry = DataSourceTypeRegistry()
     for extension in data_source_types() if types is None else types:
@@ -36,7 +39,7 @@ def parts(path: str | Path, *, types: Iterable[DataSourceTypeExtension] | None =
     return assemble(settings, registry=registry, plugins=None if types is None else ())
 
 
-def _defaults() -> dict[str, object]:
+def _defaults() -> dict[str, Any]:
     """Return the defaults of the settings, whatever the environment says."""
     fields = Settings.model_fields
     return {name: info.get_default(call_default_factory=True, validated_data={}) for name, info in fields.items()}
