@@ -148,7 +148,7 @@ def test_a_type_comes_and_goes_with_its_wheel_while_its_data_sources_stay(
     with installation.service() as service:
         before = schemas_of(service.client)
     installation.pip("install", "--exclude-newer", BEFORE, wheels["wellhead-postgres"])
-    assert installation.types() == ["csv", "postgres"]
+    assert installation.types() == ["csv", "json", "postgres"]
     with installation.service() as service:
         added = schemas_of(service.client) - before
         source = {"type": "postgres", "name": "orders", "host": "db.example.com", "database": "o", "username": "u"}
@@ -156,7 +156,7 @@ def test_a_type_comes_and_goes_with_its_wheel_while_its_data_sources_stay(
     assert {"PostgresCreate", "PostgresRead", "PostgresPatch"} <= added
     assert all(name.startswith("Postgres") for name in added)
     installation.pip("uninstall", "wellhead-postgres")
-    assert installation.types() == ["csv"]
+    assert installation.types() == ["csv", "json"]
     with installation.service() as service:
         assert schemas_of(service.client) == before
         listed = service.client.get(SOURCES).json()["items"]

@@ -577,6 +577,57 @@ _CHECK = _table(
             "Mend the header row, or set `has_header` to false.",
         ),
         "no_rows": ("The file has a header but no rows.", "It was just begun.", "Check that the file was written."),
+        "compression_mismatch": (
+            "The file is not compressed in the way that is set.",
+            "It is compressed and `compression` says that it is not, or the other way round.",
+            "Set `compression` to what the file was written with.",
+        ),
+        "archive_damaged": (
+            "The compressed file is damaged.",
+            "It was cut off while it was copied, or is still being written.",
+            "Copy the file anew; `gzip -t` tells whether it is whole.",
+        ),
+        "compression_ratio": (
+            "The file unpacks to far more than data usually does.",
+            "It says the same thing over and over, or was made to exhaust whoever unpacks it.",
+            "If you trust the file, unpack it and set `compression` to none.",
+        ),
+        "compression_nested": (
+            "There is another archive inside the compressed file.",
+            "It was compressed twice, or is an archive of several files, such as tar.",
+            "Unpack the inner archive first.",
+        ),
+        "file_not_json": (
+            "The file cannot be read as JSON.",
+            "It has a syntax error, was cut off, or is in another format.",
+            "Mend the place that is named; check the path and `format`.",
+        ),
+        "json_not_portable": (
+            "The file has JSON that many programs cannot read.",
+            "A number is too large, an escape stands for half a character, or it is nested too deep.",
+            "Write large numbers as texts, characters as UTF-8, and fewer levels.",
+        ),
+        "pointer_not_found": (
+            "There is no array of records at the place that is set.",
+            "The document has another structure, or a name in the pointer is misspelt.",
+            "Set `records_pointer` to the array, such as /items; leave it empty if the document is the array.",
+        ),
+        "file_not_read_whole": (
+            "The document is too large to be read as a whole for a check.",
+            "More than eight megabytes are not parsed; only its beginning was looked at.",
+            "Nothing needs to be done; for a full check, write the records as JSON Lines.",
+        ),
+        "records_not_objects": (
+            "Some records are not objects.",
+            "The array has lists or plain values, which have no names for their columns.",
+            "Check `records_pointer`.",
+        ),
+        "duplicate_keys": (
+            "An object in the file has the same key twice.",
+            "Programs disagree about which of the two counts.",
+            "Mend the program that writes the file.",
+        ),
+        "no_records": ("The file has no records.", "It was just begun.", "Check that the file was written."),
         "deadline": (
             "The time was over before this step ended.",
             "The target is slow or does not answer.",

@@ -17,7 +17,7 @@ from wellhead_files import CsvDataSource, wellhead_data_source_types
 
 pytestmark = pytest.mark.anyio
 
-[CSV] = wellhead_data_source_types()
+CSV, _ = wellhead_data_source_types()
 GOOD = "name,city\nAda,London\nZoë,Zürich\n"
 
 Run = Callable[..., Any]
