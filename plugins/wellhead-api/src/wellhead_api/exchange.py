@@ -75,7 +75,7 @@ async def read(response: aiohttp.ClientResponse, handler: CountingHandler, *, se
         content_type=content_type,
         is_compressed=is_compressed,
         is_too_large=handler.is_full,
-        body=body,
+        body=None if handler.is_full else body,
         seconds=seconds,
     )
 
