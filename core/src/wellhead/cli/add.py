@@ -3,35 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from wellhead.assembly import Wellhead
-from wellhead.cli import inputs
-from wellhead.cli.session import AsJson, ConfigFile, Workspace, opened, out, print_json, told
-from wellhead.errors import InputError, InputProblem, UnknownTypeError
+from wellhead.cli import inputs, questions
+from wellhead.cli.completion import type_names
+from wellhead.cli.options import Assignments, FromFile, SecretFiles, SecretVariables, Verify, given_fields
+from wellhead.cli.session import AsJson, ConfigFile, Workspace, opened, out, print_json, tell, told
+from wellhead.errors import InputError, InputProblem, NameTakenError, UnknownTypeError
 
 
 def add(  # noqa: PLR0917  # options of the command line, which come by name
-    kind: Annotated[str, typer.Argument(metavar="TYPE", help="The type: see 'wellhead types'.")],
+    kind: Annotated[
+        str, typer.Argument(metavar="TYPE", help="The type: see 'wellhead types'.", autocompletion=type_names)
+    ],
     name: Annotated[str | None, typer.Option(help="The data source's name.")] = None,
-    assignments: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a field; KEY.ENTRY for a map.")
-    ] = None,
-    secret_files: Annotated[
-        list[str] | None,
-        typer.Option("--secret-file", metavar="KEY=PATH", help="Read a secret from a file; - for stdin."),
-    ] = None,
-    secret_variables: Annotated[
-        list[str] | None, typer.Option("--secret-env", metavar="KEY=VAR", help="Read a secret from a variable.")
-    ] = None,
-    from_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Read fields from a JSON file; - for stdin.")
-    ] = None,
-    verify: Annotated[bool, typer.Option("--verify", help="Save it only if it validates.")] = False,
+    assignments: Assignments = None,
+    secret_files: SecretFiles = None,
+    secret_variables: SecretVariables = None,
+    from_file: FromFile = None,
+    verify: Verify = False,
     workspace: Workspace = None,
     config: ConfigFile = None,
     as_json: AsJson = False,
@@ -40,22 +35,36 @@ def add(  # noqa: PLR0917  # options of the command line, which come by name
     with told(as_json), opened(workspace, config) as wellhead:
         known = _known(wellhead, kind)
         parameters = known["parameters"]
-        document = inputs.merged(
-            inputs.read_file(from_file),
-            inputs.read_assignments(assignments or (), parameters),
-            inputs.read_secret_files(secret_files or ()),
-            inputs.read_secret_variables(secret_variables or ()),
-            {"name": name} if name is not None else {},
-        )
+        document = given_fields(parameters, from_file, assignments, secret_files, secret_variables)
+        if name is not None:
+            document["name"] = name
         if document.setdefault("type", kind) != kind:
             raise InputError([InputProblem("/type", "not_allowed", f"The command says {kind}, the file another type.")])
         if sys.stdin.isatty() and not as_json:
-            document = inputs.ask(document, parameters)
-        saved, _ = asyncio.run(wellhead.catalog.create(document, verify=verify))
+            saved = _talked(wellhead, document, parameters, verify=verify)
+        else:
+            saved, _ = asyncio.run(wellhead.catalog.create(document, verify=verify))
         if as_json:
             print_json(saved)
         else:
-            out.print(f"Added {saved['name']} ({saved['id']}). Check it: wellhead validate {saved['id']}", markup=False)
+            check = f"wellhead validate {shlex.quote(saved['name'])}"
+            out.print(f"Added {saved['name']} ({saved['id']}). Check it: {check}", markup=False)
+
+
+def _talked(
+    wellhead: Wellhead, document: dict[str, Any], parameters: inputs.Parameters, *, verify: bool
+) -> dict[str, Any]:
+    """Ask for what is missing, and again for what does not fit, until it is saved."""
+    answered = questions.ask(document, parameters)
+    while True:
+        try:
+            return asyncio.run(wellhead.catalog.create(answered, verify=verify))[0]
+        except (InputError, NameTakenError) as error:
+            pointers = [item.pointer for item in error.problems] if isinstance(error, InputError) else ["/name"]
+            if not questions.can_ask(parameters, pointers):
+                raise
+            tell(error)
+            answered = questions.ask_again(answered, parameters, pointers)
 
 
 def _known(wellhead: Wellhead, kind: str) -> dict[str, Any]:

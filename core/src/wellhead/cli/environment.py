@@ -9,6 +9,7 @@ from typing import Any
 
 from wellhead.model.secret import Secret
 from wellhead.model.source import DataSourceConfig
+from wellhead.settings import PREFIX, Settings
 
 _SERVER_MADE = {"id", "created_at", "updated_at", "revision"}
 
@@ -29,6 +30,12 @@ def environment_of(config: DataSourceConfig, names: Mapping[str, str]) -> dict[s
     }
     variables = {f"WELLHEAD_{re.sub('[^A-Z0-9]', '_', name.upper())}": text for name, text in fields.items()}
     return variables | {variable: fields[name] for variable, name in names.items() if name in fields}
+
+
+def without_settings(variables: Mapping[str, str]) -> dict[str, str]:
+    """Take Wellhead's own settings out of an environment: its token and keys are not for what it runs."""
+    own = {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
+    return {name: text for name, text in variables.items() if name.upper() not in own}
 
 
 def _text(value: Any) -> str:

@@ -1,15 +1,12 @@
-"""What a person gives to `add`: `--set`, `--secret-file`, `--secret-env`, `--from-file`, and answers to questions."""
+"""What a person gives to `add` and `edit`: `--set`, `--unset`, `--secret-file`, `--secret-env`, `--from-file`."""
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import typer
 
 from wellhead import strict_json
 from wellhead.errors import InputError, InputProblem, MalformedJSONError
@@ -35,7 +32,19 @@ def read_assignments(texts: Sequence[str], parameters: Parameters) -> dict[str, 
             hint = f"Use --secret-file {key}=PATH or --secret-env {key}=VARIABLE, or leave it out to be asked."
             raise _wrong(name, "Secrets are not taken from arguments, which other users can see.", hint)
         kind = "string" if inner else str(parameter.get("type", "string"))
-        _put(document, (name, *inner), _typed(name, value, kind))
+        _put(document, (name, *inner), typed(name, value, kind))
+    return document
+
+
+def read_removals(keys: Sequence[str]) -> dict[str, Any]:
+    """Read the keys of fields, or of entries of maps, that are to be taken away, as a merge patch.
+
+    Raises:
+        InputError: A map is named, and an entry of it.
+    """
+    document: dict[str, Any] = {}
+    for key in keys:
+        _put(document, tuple(key.split(".", 1)), None)
     return document
 
 
@@ -99,71 +108,12 @@ def merged(*documents: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def ask(document: dict[str, Any], parameters: Parameters) -> dict[str, Any]:
-    """Ask for what a type needs and was not given. Secrets are not shown while they are typed.
+def typed(name: str, text: str, kind: str) -> Any:
+    """Read a text as a value of a JSON type.
 
-    Args:
-        document: What was given.
-        parameters: The type's parameters.
-
-    Returns:
-        The document with the answers.
+    Raises:
+        InputError: It is none.
     """
-    answered = dict(document)
-    if "name" not in answered:
-        answered["name"] = typer.prompt("Name", err=True)
-    if "connection_string" in answered:
-        return answered
-    for parameter in _to_ask(answered, parameters):
-        name = parameter["name"]
-        if parameter["secret"]:
-            value = typer.prompt(_label(parameter), default="", hide_input=True, show_default=False, err=True)
-        else:
-            default = None if parameter["default"] is None else str(parameter["default"])
-            value = typer.prompt(_label(parameter), default=default, err=True)
-        if value != "":
-            answered[name] = _typed(name, value, parameter["type"])
-    if _is_loopback(answered.get("host")) and "tls_mode" not in answered:
-        text = "The server is on this machine. Connect without TLS (tls_mode=disable)?"
-        if typer.confirm(text, default=True, err=True):
-            answered["tls_mode"] = "disable"
-    return answered
-
-
-def _to_ask(answered: Mapping[str, Any], parameters: Parameters) -> Iterator[Mapping[str, Any]]:
-    """Go through the parameters to ask for; which these are can depend on answers before."""
-    deciding = {name for parameter in parameters for name in parameter.get("required_when") or ()}
-    defaults = {parameter["name"]: parameter["default"] for parameter in parameters}
-    for parameter in parameters:
-        values = {**defaults, **answered}
-        needed = _holds(parameter.get("required_when"), values)
-        optional_secret = parameter["name"] == "password" and parameter["secret"]
-        shown = parameter["visible_when"] is None or _holds(parameter["visible_when"], values)
-        wanted = parameter["required"] or needed or parameter["name"] in deciding or optional_secret
-        if wanted and shown and parameter["name"] not in answered and parameter["type"] != "object":
-            yield parameter
-
-
-def _holds(condition: Mapping[str, Sequence[Any]] | None, values: Mapping[str, Any]) -> bool:
-    return condition is not None and all(values.get(name) in allowed for name, allowed in condition.items())
-
-
-def _label(parameter: Mapping[str, Any]) -> str:
-    extra = "" if not parameter["enum"] else f" ({', '.join(str(value) for value in parameter['enum'])})"
-    optional = "" if parameter["required"] or parameter.get("required_when") else ", empty for none"
-    hidden = f" (not shown{optional})" if parameter["secret"] else ""
-    return f"{parameter['title']}{extra}{hidden}"
-
-
-def _is_loopback(host: Any) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _typed(name: str, text: str, kind: str) -> Any:
-    """Read a text as a value of a JSON type."""
     if kind == "string":
         return text
     if kind == "boolean":

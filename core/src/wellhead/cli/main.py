@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -10,6 +11,7 @@ import typer
 from wellhead.assembly import Wellhead
 from wellhead.catalog.types import INSTALL_HINT
 from wellhead.cli.add import add
+from wellhead.cli.edit import edit
 from wellhead.cli.run import run
 from wellhead.cli.session import (
     EXIT_SETTINGS,
@@ -30,7 +32,7 @@ app = typer.Typer(
     name="wellhead",
     help="Keeps the configurations of data sources, their secrets safe, and checks whether they work.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 
@@ -42,6 +44,21 @@ def main() -> None:
         raise SystemExit(EXIT_SETTINGS)
     write_whatever_the_encoding()
     app()
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        out.print(f"wellhead {version('wellhead')}", markup=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Keep the options that come before a command."""
 
 
 def serve(
@@ -88,6 +105,6 @@ def _announce(url: str, token: str, wellhead: Wellhead) -> None:
             out.print(f"Not used:    {report.distribution}: {report.reason} {report.remedy}", markup=False)
 
 
-for command in (serve, types, list_, show, add, validate, remove):
+for command in (serve, types, list_, show, add, edit, validate, remove):
     app.command(command.__name__.rstrip("_"))(command)
 app.command(context_settings={"ignore_unknown_options": True})(run)

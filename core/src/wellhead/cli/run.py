@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from wellhead.cli.environment import environment_of
+from wellhead.cli.environment import environment_of, without_settings
 from wellhead.cli.session import EXIT_NO, ConfigFile, Name, Workspace, err, opened, told
 
 
@@ -25,7 +25,7 @@ def run(
         variables = environment_of(revealed, wellhead.catalog.registry.describe(revealed.type).environment)
         wellhead.uses.add("run", stored.id, stored.name, stored.revision)
     try:
-        os.execvpe(command[0], command, {**os.environ, **variables})  # noqa: S606  # running it is what was asked for
+        os.execvpe(command[0], command, {**without_settings(os.environ), **variables})  # noqa: S606  # running it is what was asked for
     except ValueError:
         err.print("Error: a value has a NUL character, which no environment can hold.")
         raise typer.Exit(EXIT_NO) from None

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from wellhead import logs
 from wellhead.assembly import Wellhead, assemble
+from wellhead.cli.completion import source_names
 from wellhead.errors import InputError, SettingsError, ValidationFailedError, WellheadError
 from wellhead.problem_details import problem_of
 from wellhead.settings import load_settings
@@ -24,7 +25,7 @@ from wellhead.settings import load_settings
 T = TypeVar("T")
 EXIT_NO, EXIT_USAGE, EXIT_SETTINGS = 1, 2, 78
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The data source's name or id.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The data source's name or id.", autocompletion=source_names)]
 Workspace = Annotated[
     Path | None, typer.Option("--workspace", "-w", metavar="DIR", help="The workspace; this directory if left out.")
 ]
@@ -94,22 +95,27 @@ def told(as_json: bool = False) -> Iterator[None]:  # the option's value, passed
         if as_json:
             print_json(problem_of(error))
         else:
-            _tell(error)
-        raise typer.Exit(_exit_code(error)) from None
+            tell(error)
+        raise typer.Exit(exit_code(error)) from None
 
 
-def _exit_code(error: WellheadError) -> int:
+def exit_code(error: WellheadError) -> int:
+    """Return the exit code of an error."""
     if isinstance(error, SettingsError):
         return EXIT_SETTINGS
     return EXIT_USAGE if isinstance(error, InputError) else EXIT_NO
 
 
-def _tell(error: WellheadError) -> None:
+def tell(error: WellheadError) -> None:
+    """Print an error for a person, with all that is wrong."""
+    if isinstance(error, ValidationFailedError):
+        err.print("Error: it does not validate, so nothing was saved:")
+        for finding in error.result["errors"]:
+            hint = f" {finding['hint']}" if finding.get("hint") else ""
+            err.print(f"  {finding['check']}: {finding['message']}{hint}", markup=False)
+        return
     if not isinstance(error, InputError):
         err.print(f"Error: {error.message}", markup=False)
-        if isinstance(error, ValidationFailedError):
-            for finding in error.result["errors"]:
-                err.print(f"  {finding['check']}: {finding['message']}", markup=False)
         return
     err.print("Error: this does not fit, so nothing was done:")
     for problem in error.problems:

@@ -9,6 +9,7 @@ import typer
 
 from wellhead.assembly import Wellhead
 from wellhead.cli import views
+from wellhead.cli.completion import source_names
 from wellhead.cli.session import (
     EXIT_NO,
     EXIT_USAGE,
@@ -32,7 +33,9 @@ Timeout = Annotated[
 
 
 def validate(  # noqa: PLR0917  # options of the command line, which come by name
-    names: Annotated[list[str] | None, typer.Argument(metavar="NAME…", help="Names or ids.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME…", help="Names or ids.", autocompletion=source_names)
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Validate all data sources.")] = False,
     timeout: Timeout = None,
     workspace: Workspace = None,
