@@ -59,7 +59,9 @@ def test_generated_parts_are_current(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_python_blocks_run(page: Path, page_directory: Path) -> None:
-    docs.run_python(docs.blocks(page), page)
+    found = docs.blocks(page)
+    docs.write_files(found, page_directory)
+    docs.run_python(found, page)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
@@ -67,6 +69,7 @@ def test_commands_print_what_the_page_says(
     page: Path, page_directory: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     found, text = docs.commands(docs.blocks(page)), page.read_text(encoding="utf-8")
+    docs.write_files(docs.blocks(page), page_directory)
     home, instead = tmp_path / "home", {}
     home.mkdir()
     with ExitStack() as stack:

@@ -6,7 +6,9 @@
 - `sh`: each block is one script, which must succeed.
 - `json`, `toml`: must be well-formed.
 - A block below `<!-- not run: REASON -->` is not run.
+- A block below `<!-- file: PATH -->` is written to that file, in the page's directory, before anything runs.
 
+In a page, `pip install -q -e .` makes the folder known to Python as that would, without building or downloading.
 All shell commands of a page run in one bash, in the page's directory, with `wellhead` on the path. A page that says
 `<!-- with a service -->` gets one, for the address that `wellhead serve` has by default; one that says
 `<!-- with a PostgreSQL -->` gets that, for port 5432 of localhost, with `root.crt` and `password.txt`.
@@ -18,18 +20,21 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 DEFAULT_ADDRESS = "http://127.0.0.1:8000"
 UV_RUN = "PYTHONPATH=.uv python3 -m uv run "
+INSTALL = "pip install -q -e ."
 DEFAULT_PORT_OF_POSTGRES = "port=5432"
 WITH_A_SERVICE = "<!-- with a service -->"
 WITH_A_POSTGRES = "<!-- with a PostgreSQL -->"
 
 _FENCE = re.compile(
-    r"^(?P<skip><!-- not run: .+ -->\n+)?```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
+    r"^(?P<skip><!-- (?:not run: [^\n]+|file: (?P<file>\S+)) -->\n+)?```(?P<language>\w+)\n(?P<text>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
 )
 _SEPARATOR = "\x1e"
 
@@ -42,13 +47,15 @@ class Block:
         language: What the fence says.
         text: What is inside.
         line: The line of the fence, from 1.
-        is_run: False where the page says that it is not run.
+        is_run: False where the page says that it is not run, or that it is a file.
+        file: The file that it is, if it is one.
     """
 
     language: str
     text: str
     line: int
     is_run: bool
+    file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +78,38 @@ def blocks(page: Path) -> list[Block]:
     """Return the fenced blocks of a page."""
     text = page.read_text(encoding="utf-8")
     return [
-        Block(match["language"], match["text"], text.count("\n", 0, match.start()) + 1, match["skip"] is None)
+        Block(
+            match["language"],
+            match["text"],
+            text.count("\n", 0, match.start()) + 1,
+            match["skip"] is None,
+            match["file"],
+        )
         for match in _FENCE.finditer(text)
     ]
+
+
+def write_files(found: list[Block], directory: Path) -> None:
+    """Write the blocks that are files."""
+    for block in found:
+        if block.file is not None:
+            path = directory / block.file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(block.text, encoding="utf-8")
+
+
+def install(project: Path, site: Path) -> None:
+    """Make a project known to Python in a directory of packages: its modules, and its entry points."""
+    about = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    facts = site / f"{about['name'].replace('-', '_')}-{about['version']}.dist-info"
+    facts.mkdir(parents=True)
+    (facts / "METADATA").write_text(f"Metadata-Version: 2.4\nName: {about['name']}\nVersion: {about['version']}\n")
+    groups = about.get("entry-points", {}).items()
+    (facts / "entry_points.txt").write_text(
+        "".join(f"[{group}]\n" + "".join(f"{name} = {at}\n" for name, at in of.items()) for group, of in groups)
+    )
+    for module in (project / "src").iterdir():
+        (site / module.name).symlink_to(module)
 
 
 def run_python(found: list[Block], page: Path) -> None:
@@ -113,13 +149,16 @@ def run_commands(found: list[Command], directory: Path, home: Path, instead: dic
         What differs from what the page says; empty if all is well.
     """
     script = "\n".join(f"{command.text}\nprintf '{_SEPARATOR}%s{_SEPARATOR}' $?" for command in found)
-    for shown, run in {UV_RUN: "", **instead}.items():
+    site = home / "site"
+    own = {UV_RUN: "", INSTALL: f"{sys.executable} -P {__file__} {site}"}
+    for shown, run in {**own, **instead}.items():
         script = script.replace(shown, run)
     variables = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "HOME": str(home),
         "WELLHEAD_CONFIG_DIR": str(home / ".config" / "wellhead"),
+        "PYTHONPATH": str(site),
         "PYTHONUTF8": "1",
         "LC_ALL": "C.UTF-8",
     }
@@ -151,3 +190,7 @@ def _pattern(expected: str) -> str:
     lines = [line.rstrip() for line in expected.strip("\n").split("\n")]
     parts = [r"(?:.*\n)*?.*" if line == "…" else ".*?".join(map(re.escape, line.split("…"))) for line in lines]
     return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    install(Path.cwd(), Path(sys.argv[1]))
