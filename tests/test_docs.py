@@ -17,6 +17,7 @@ import pytest
 import typer
 
 from support import docs
+from support.mariadb import mariadb  # noqa: F401  # pytest finds fixtures by their names here
 from support.postgres import postgres, postgres_with_tls  # noqa: F401  # pytest finds fixtures by their names here
 from support.service import running_service
 from wellhead.api.operations import OPERATIONS
@@ -76,9 +77,13 @@ def test_commands_print_what_the_page_says(
         if docs.WITH_A_SERVICE in text:
             service = stack.enter_context(running_service(page_directory, home / ".config" / "wellhead"))
             instead[docs.DEFAULT_ADDRESS] = service.url
-        if docs.WITH_A_POSTGRES in text:
-            server = request.getfixturevalue("postgres_with_tls")
-            instead[docs.DEFAULT_PORT_OF_POSTGRES] = f"port={server.port}"
+        servers = {
+            docs.WITH_A_POSTGRES: ("postgres_with_tls", docs.DEFAULT_PORT_OF_POSTGRES),
+            docs.WITH_A_MARIADB: ("mariadb", docs.DEFAULT_PORT_OF_MARIADB),
+        }
+        for fixture, shown in (made for mark, made in servers.items() if mark in text):
+            server = request.getfixturevalue(fixture)
+            instead[shown] = f"port={server.port}"
             (page_directory / "root.crt").write_text(server.certificates.ca)
             (page_directory / "password.txt").write_text(server.password)
         differences = docs.run_commands(found, page_directory, home, instead)

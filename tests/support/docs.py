@@ -11,7 +11,8 @@
 In a page, `pip install -q -e .` makes the folder known to Python as that would, without building or downloading.
 All shell commands of a page run in one bash, in the page's directory, with `wellhead` on the path. A page that says
 `<!-- with a service -->` gets one, for the address that `wellhead serve` has by default; one that says
-`<!-- with a PostgreSQL -->` gets that, for port 5432 of localhost, with `root.crt` and `password.txt`.
+`<!-- with a PostgreSQL -->` gets that, for port 5432 of localhost, with `root.crt` and `password.txt`;
+`<!-- with a MariaDB -->` does the same for port 3306.
 """
 
 from __future__ import annotations
@@ -29,8 +30,10 @@ DEFAULT_ADDRESS = "http://127.0.0.1:8000"
 UV_RUN = "PYTHONPATH=.uv python3 -m uv run "
 INSTALL = "pip install -q -e ."
 DEFAULT_PORT_OF_POSTGRES = "port=5432"
+DEFAULT_PORT_OF_MARIADB = "port=3306"
 WITH_A_SERVICE = "<!-- with a service -->"
 WITH_A_POSTGRES = "<!-- with a PostgreSQL -->"
+WITH_A_MARIADB = "<!-- with a MariaDB -->"
 
 _FENCE = re.compile(
     r"^(?P<skip><!-- (?:not run: [^\n]+|file: (?P<file>\S+)) -->\n+)?```(?P<language>\w+)\n(?P<text>.*?)^```$",
