@@ -1,5 +1,6 @@
 """The pages for people."""
 
+import html
 import re
 
 import pytest
@@ -36,3 +37,10 @@ def test_the_problem_page_of_no_code_does_not_show_what_was_asked_for(api: TestC
     answer = api.get("/problems/<script>alert(1)")
     assert answer.status_code == 404
     assert "alert" not in answer.text
+
+
+def test_the_docs_show_values_as_json(api: TestClient) -> None:  # noqa: F811
+    page = html.unescape(api.get("/docs").text)
+    assert "string | null" in page
+    assert '"ready" | "broken"' in page
+    assert not re.search(r"\['|'\]|\bNone\b|\bTrue\b|\bFalse\b|<td>'", page)

@@ -165,3 +165,10 @@ def test_a_condition_that_names_the_revision_holds_it(values: tuple[str, ...]) -
 def test_every_other_condition_fails(value: str, stored: int | None) -> None:
     with pytest.raises(RevisionMismatchError):
         expected_revision(request(("if-match", value)), stored)
+
+
+@pytest.mark.parametrize(("value", "told"), [("3", True), ("abc", True), ('"2"', False)])
+def test_an_etag_without_quotation_marks_is_told(value: str, told: bool) -> None:
+    with pytest.raises(RevisionMismatchError) as caught:
+        expected_revision(request(("if-match", value)), 3)
+    assert ("in quotation marks" in caught.value.message) is told

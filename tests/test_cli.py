@@ -1,6 +1,7 @@
 """The command line, run as a command."""
 
 import json
+import re
 import stat
 import subprocess
 from pathlib import Path
@@ -380,6 +381,100 @@ def test_a_workspace_that_vanished_is_told(wellhead: CommandLine) -> None:
     assert "Traceback" not in done.stderr
     wellhead("list", "--workspace", "~no-such-user/x", code=78)
     wellhead("list", code=78, WELLHEAD_CONFIG_DIR="~no-such-user/x")
+
+
+def test_the_version_and_the_short_help_are_there(wellhead: CommandLine) -> None:
+    assert re.fullmatch(r"wellhead \d+\.\d+\.\d+\S*\n", wellhead("--version").out)
+    assert "--set" in wellhead("add", "-h").out
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"), [("wellhead add po", "postgres"), ("wellhead show S", "sales"), ("wellhead edit ", "sales")]
+)
+def test_a_shell_completes_types_and_names(
+    wellhead: CommandLine, csv: dict[str, Any], words: str, expected: str
+) -> None:
+    count = str(len(words.split(" ")) - 1)
+    run = wellhead(_WELLHEAD_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=count)
+    assert run.out.split() == [expected]
+
+
+def test_completing_is_quiet_about_errors(wellhead: CommandLine) -> None:
+    words = {"COMP_WORDS": "wellhead show x", "COMP_CWORD": "2"}
+    run = wellhead(_WELLHEAD_COMPLETE="complete_bash", WELLHEAD_PORT="x", **words)
+    assert run.out.strip() == run.err == ""
+
+
+def test_all_are_listed_unless_a_limit_is_given(wellhead: CommandLine) -> None:
+    with open_workspace(wellhead.workspace) as opened:
+        for number in range(205):
+            opened.add({"type": "csv", "name": f"s{number:03}", "path": "x.csv"})
+    page = wellhead("list", "--json").document
+    assert (len(page["items"]), page["next"], page["total"]) == (205, None, 205)
+    assert len(wellhead("list", "--limit", "203", "--json").document["items"]) == 203
+    assert "2 of 205" in wellhead("list", "--limit", "2").out
+
+
+def test_a_filter_that_matches_nothing_is_told_as_that(wellhead: CommandLine, csv: dict[str, Any]) -> None:
+    assert wellhead("list", "--type", "json").out == "No data source matches.\n"
+
+
+@pytest.mark.parametrize("option", [("--type", "A b"), ("--q", "ab"), ("--label", "a b"), ("--label", ":x")])
+def test_a_filter_of_bad_form_is_wrong_usage(wellhead: CommandLine, option: tuple[str, str]) -> None:
+    assert f"{option[0]}: Must be" in wellhead("list", *option, code=2).err
+
+
+def test_what_does_not_fit_is_asked_again(wellhead: CommandLine, csv: dict[str, Any]) -> None:
+    given = ("--set", "database=sales", "--set", "username=reader", "--set", "tls_mode=disable")
+    answers = [("Name: ", "sales"), ("Host: ", "no host"), ("none): ", ""), ("Host: ", "::1"), ("Name: ", "other")]
+    run = wellhead.talk("add", "postgres", *given, answers=answers)
+    assert run.code == 0, run.out
+    assert "host: " in run.out
+    assert wellhead("show", "other", "--json").document["host"] == "::1"
+
+
+def test_what_no_answer_mends_ends_the_command(wellhead: CommandLine) -> None:
+    answers = [("Name: ", "x"), ("Path: ", "x.csv")]
+    assert wellhead.talk("add", "csv", "--set", "pth=1", answers=answers).code == 2
+
+
+def test_the_next_command_is_one_that_a_shell_takes(wellhead: CommandLine) -> None:
+    assert "wellhead validate 'my sales'" in wellhead("add", "csv", "--name", "my sales", "--set", "path=x").out
+
+
+def test_a_refusal_to_save_names_the_check_and_what_to_do(wellhead: CommandLine) -> None:
+    run = wellhead("add", "csv", "--name", "x", "--set", "path=x.csv", "--verify", code=1)
+    assert "locate: " in run.err
+    assert "Check the path" in run.err
+    assert "'result'" not in run.err
+
+
+def test_a_command_gets_none_of_wellheads_own_settings(
+    wellhead: CommandLine, csv: dict[str, Any], tmp_path: Path
+) -> None:
+    settings = {"WELLHEAD_TOKEN": "hunter2-hunter2-hunter2", "WELLHEAD_KEY_FILE": str(tmp_path / "keys.json")}
+    run = wellhead("run", "sales", "--", "env", OTHER="kept", wellhead_token=settings["WELLHEAD_TOKEN"], **settings)
+    assert "hunter2" not in run.out
+    assert not {"WELLHEAD_TOKEN", "WELLHEAD_KEY_FILE", "WELLHEAD_CONFIG_DIR"} & _names(run.out)
+    assert {"OTHER", "WELLHEAD_PATH"} <= _names(run.out)
+
+
+def _names(text: str) -> set[str]:
+    return {line.partition("=")[0] for line in text.splitlines()}
+
+
+def test_removing_with_json_prints_nothing(wellhead: CommandLine, csv: dict[str, Any]) -> None:
+    assert wellhead("remove", "sales", "--yes", "--json").out == ""
+    assert wellhead("remove", "sales", "--yes", "--json", code=1).document["code"] == "not_found"
+
+
+def test_a_terminal_sees_how_many_passed_and_failed(wellhead: CommandLine, csv: dict[str, Any]) -> None:
+    wellhead("add", "csv", "--name", "gone", "--set", "path=gone.csv")
+    run = wellhead.talk("validate", "--all", answers=[], TERM="xterm", NO_COLOR="1")
+    assert "2/2" in run.out
+    assert "1 passed, 1 failed" in run.out
+    assert "1 failed, 1 passed" in run.out.splitlines()[-1]
+    assert "2/2" not in wellhead("validate", "--all", code=1).err
 
 
 def test_every_command_is_in_the_help(wellhead: CommandLine) -> None:

@@ -129,3 +129,29 @@ def test_every_setting_is_described(name: str) -> None:
     description = Settings.model_fields[name].description
     assert description
     assert description.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "rule"),
+    [
+        ("port", "x", "must be an integer from 0 to 65535"),
+        ("token", "short", "must be 16 to 512 visible ASCII characters, without spaces"),
+        ("log_level", "loud", "must be debug, info, warning or error"),
+        ("file_roots", "relative", "must be absolute paths, in a variable with commas between them"),
+        ("validation_timeout", "0", "must be a number of seconds, more than 0 and at most 3600"),
+    ],
+)
+def test_the_rule_is_told_in_plain_words(monkeypatch: pytest.MonkeyPatch, name: str, value: str, rule: str) -> None:
+    monkeypatch.setenv(f"WELLHEAD_{name.upper()}", value)
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert caught.value.message == f"Settings that do not fit. WELLHEAD_{name.upper()}: {rule}."
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_has_its_rule(tmp_path: Path, name: str) -> None:
+    path = file_with(tmp_path, f"{name} = [[1]]")
+    with pytest.raises(SettingsError, match=f"WELLHEAD_{name.upper()}: must be ") as caught:
+        load_settings(path)
+    is_path = Settings.model_fields[name].annotation in {Path, Path | None}
+    assert caught.value.message.endswith("must be a path.") == is_path

@@ -7,7 +7,7 @@ from jsonschema import Draft202012Validator
 
 import wellhead
 from support.types import MINIMAL, ApiSource, DatabaseSource, DeepSource, FileSource
-from wellhead.catalog.types import type_detail, type_items
+from wellhead.catalog.types import INSTALL_HINT, type_detail, type_items, type_list
 from wellhead.codes import CODES
 from wellhead.errors import UnknownTypeError
 from wellhead.model.extension import DataSourceType
@@ -88,3 +88,8 @@ def test_an_unknown_type_has_no_detail(registry: DataSourceTypeRegistry) -> None
 def test_one_item_cannot_change_the_next(registry: DataSourceTypeRegistry) -> None:
     type_items(registry, [])[0]["parameters"][0]["title"] = "changed"
     assert type_items(registry, [])[0]["parameters"][0]["title"] == "Host"
+
+
+def test_where_there_is_no_type_the_list_says_what_to_install(registry: DataSourceTypeRegistry) -> None:
+    assert type_list([]) == {"items": [], "hint": INSTALL_HINT}
+    assert type_list(type_items(registry, [])).keys() == {"items"}

@@ -56,18 +56,20 @@ class CommandLine:
         assert run.code == code, run
         return run
 
-    def talk(self, *arguments: str, answers: list[tuple[str, str]]) -> Run:
+    def talk(self, *arguments: str, answers: list[tuple[str, str]], **environment: str) -> Run:
         """Run a command on a terminal, and answer its questions.
 
         Args:
             *arguments: The command.
             answers: Parts of questions, each with what is typed then, in their order.
+            **environment: Variables for the command.
         """
         process, terminal = pty.fork()
         if process == 0:
             os.chdir(self.workspace)
             os.environ["TERM"] = "dumb"
             os.environ["COLUMNS"] = "200"
+            os.environ.update(environment)
             os.execv(COMMAND[0], [*COMMAND, *arguments])  # the command to test
         seen, since = "", 0
         for question, answer in answers:

@@ -192,8 +192,9 @@ class RevisionMismatchError(WellheadError):
 
     code = "revision_mismatch"
 
-    def __init__(self, *, stored: int) -> None:
-        super().__init__(f"The stored revision is {stored}. Read the data source again and repeat the change on that.")
+    def __init__(self, *, stored: int, more: str = "") -> None:
+        what = f"The stored revision is {stored}. Read the data source again and repeat the change on that."
+        super().__init__(f"{what}{more}")
         self.stored = stored
 
 

@@ -30,6 +30,21 @@ Words = Annotated[tuple[str, ...], NoDecode]
 Paths = Annotated[tuple[Path, ...], NoDecode]
 
 
+_RULES = {
+    "token": "must be 16 to 512 visible ASCII characters, without spaces",
+    "port": "must be an integer from 0 to 65535",
+    "log_level": "must be debug, info, warning or error",
+    "file_roots": "must be absolute paths, in a variable with commas between them",
+    "reference_dirs": "must be absolute paths, in a variable with commas between them",
+    "allowed_hosts": "must be host names, in a variable with commas between them",
+    "reference_env": "must be patterns of variables' names, in a variable with commas between them",
+    "validation_timeout": "must be a number of seconds, more than 0 and at most 3600",
+    "validation_timeout_max": "must be a number of seconds, more than 0 and at most 3600",
+    "host": "must be a text",
+}
+"""What a setting must be, in plain words; every other one is a path."""
+
+
 class Settings(BaseSettings):
     """All settings. A variable wins over the file; a list is written with commas in a variable."""
 
@@ -129,8 +144,9 @@ def load_settings(config_file: Path | None = None, **given: Any) -> Settings:
         defaults = {name: value for name, value in from_file.items() if name not in variables}
         return Settings(**{**defaults, **chosen})
     except ValidationError as error:
-        lines = [f"{PREFIX}{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors() if item["loc"]]
-        raise SettingsError("Settings that do not fit. " + "; ".join(lines)) from None
+        names = dict.fromkeys(str(item["loc"][0]).lower() for item in error.errors() if item["loc"])
+        lines = [f"{PREFIX}{name.upper()}: {_RULES.get(name, 'must be a path')}" for name in names]
+        raise SettingsError(f"Settings that do not fit. {'; '.join(lines)}.") from None
     except RuntimeError as error:
         raise SettingsError("A path of the settings begins with ~ and a user who has no home directory.") from error
 

@@ -20,6 +20,7 @@ from wellhead.api.requests import (
 )
 from wellhead.assembly import Wellhead
 from wellhead.catalog.catalog import Catalog, Finished
+from wellhead.catalog.types import type_list
 from wellhead.errors import InputError, InputProblem, WellheadError
 from wellhead.model.problems import unknown_key
 from wellhead.model.result import Check, ValidationResult
@@ -149,7 +150,7 @@ async def read_health(request: Request) -> Response:
 async def list_types(request: Request) -> Response:
     """List the types, installed or broken."""
     read_query(request, ())
-    return _json({"items": _catalog(request).types()})
+    return _json(type_list(_catalog(request).types()))
 
 
 async def read_type(request: Request) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import json
 from typing import Any
 
 from fastapi import Request, Response
@@ -72,12 +73,19 @@ def _schema(name: str, schema: dict[str, Any]) -> str:
 
 
 def _kind(schema: dict[str, Any]) -> str:
+    """Say what a schema allows, with values as JSON."""
     if "$ref" in schema:
         return str(schema["$ref"]).rpartition("/")[2]
     if "const" in schema or "enum" in schema:
-        return " | ".join(repr(value) for value in schema.get("enum", [schema.get("const")]))
+        values = schema["enum"] if "enum" in schema else [schema["const"]]
+        return " | ".join(json.dumps(value, ensure_ascii=False) for value in values)
     forms = schema.get("anyOf") or schema.get("oneOf")
-    return " | ".join(_kind(form) for form in forms) if forms else str(schema.get("type", "any"))
+    if forms:
+        return " | ".join(_kind(form) for form in forms)
+    kinds = schema.get("type", "any")
+    names = [kinds] if isinstance(kinds, str) else kinds
+    items = schema.get("items")
+    return " | ".join(f"array of {_kind(items)}" if name == "array" and items else name for name in names)
 
 
 def _text(text: str) -> str:

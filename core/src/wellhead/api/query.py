@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 from fastapi import Request
 
 from wellhead import clock
-from wellhead.catalog.listing import DEFAULT_LIMIT, MAX_LIMIT, SORT_FIELDS, ListQuery
+from wellhead.catalog.listing import DEFAULT_LIMIT, LABEL_FILTER, MAX_LIMIT, SORT_FIELDS, TEXT_FILTER, ListQuery
 from wellhead.errors import InputError, InputProblem, MalformedJSONError
 from wellhead.model.result import ValidationStatus
 from wellhead.model.source import TYPE_NAME
@@ -20,7 +20,6 @@ from wellhead.storage.stored import STATES
 
 MAX_QUERY_BYTES = 2048
 HEALTH = (*get_args(ValidationStatus), "none")
-_LABEL = re.compile(r"([A-Za-z0-9._/-]{1,63})(?::(.{0,200}))?", re.DOTALL)
 
 
 class _Misfit(Exception):  # noqa: N818  # it becomes a problem of the query
@@ -125,7 +124,7 @@ def _limit(text: str) -> int:
 
 
 def _label(text: str) -> tuple[str, str | None]:
-    match = _LABEL.fullmatch(text)
+    match = LABEL_FILTER.fullmatch(text)
     if match is None:
         raise _Misfit("Must be a key, or key:value.")
     return match[1], match[2]
@@ -150,7 +149,7 @@ LIST_PARAMETERS = (
     Parameter(
         "label",
         _label,
-        {**_STRING, "pattern": f"^{_LABEL.pattern}$"},
+        {**_STRING, "pattern": f"^{LABEL_FILTER.pattern}$"},
         "All of these labels: `key` or `key:value`.",
         True,
     ),
@@ -159,7 +158,7 @@ LIST_PARAMETERS = (
     ),
     Parameter(
         "q",
-        _matching(r".{3,200}", "3 to 200 characters"),
+        _matching(TEXT_FILTER.pattern, "3 to 200 characters"),
         {**_STRING, "minLength": 3, "maxLength": 200},
         "A part of the name or the description, in any case.",
     ),

@@ -75,7 +75,8 @@ def expected_revision(request: Request, stored: int | None) -> int | None:
         return None
     tags = [match for value in values for match in _ETAG.finditer(value)]
     if stored is None or not any(match[1] is None and match[2] == str(stored) for match in tags):
-        raise RevisionMismatchError(stored=stored or 0)
+        quoted = " If-Match had no ETag, which is written in quotation marks." if not tags else ""
+        raise RevisionMismatchError(stored=stored or 0, more=quoted)
     return stored
 
 

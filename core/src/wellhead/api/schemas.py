@@ -151,7 +151,7 @@ def _type_schemas() -> dict[str, Any]:
         "Parameter": _object(parameter, additionalProperties=True),
         "TypeDetail": {"allOf": [_reference("TypeItem"), _object(detail)]},
         "TypeItem": _object(item),
-        "TypeList": _object({"items": _list(_reference("TypeItem"))}),
+        "TypeList": _object({"items": _list(_reference("TypeItem")), "hint": TEXT}, ["items"]),
     }
 
 

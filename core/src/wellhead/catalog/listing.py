@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,6 +18,8 @@ from wellhead.storage.stored import StoredDataSource
 SORT_FIELDS = ("name", "type", "created_at", "updated_at")
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
+LABEL_FILTER = re.compile(r"([A-Za-z0-9._/-]{1,63})(?::(.{0,200}))?", re.DOTALL)
+TEXT_FILTER = re.compile(r".{3,200}", re.DOTALL)
 
 SortKey = tuple[str, bool]
 
@@ -35,7 +38,7 @@ class ListQuery:
         created: Not before the first instant and not after the second.
         updated: As `created`, for the last change.
         sort: Fields to sort by, each with True for descending; then by name and id.
-        limit: The most items of a page, 1 to 200.
+        limit: The most items of a page; the API allows 1 to 200.
         cursor: Where the page begins, from the page before; None for the first.
     """
 

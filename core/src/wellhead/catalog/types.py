@@ -20,6 +20,11 @@ def type_items(registry: DataSourceTypeRegistry, reports: Sequence[PluginReport]
     return sorted(items, key=lambda item: (item["name"], item["distribution"] or ""))
 
 
+def type_list(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the list of types as the API shows it; where there is none, with a hint."""
+    return {"items": list(items)} if items else {"items": [], "hint": INSTALL_HINT}
+
+
 def type_detail(registry: DataSourceTypeRegistry, type_name: str) -> dict[str, Any]:
     """Return the item of one type, with the JSON Schemas of its data sources, and examples.
 

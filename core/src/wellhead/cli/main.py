@@ -12,6 +12,7 @@ from wellhead.assembly import Wellhead
 from wellhead.catalog.types import INSTALL_HINT
 from wellhead.cli.add import add
 from wellhead.cli.edit import edit
+from wellhead.cli.listing import list_
 from wellhead.cli.run import run
 from wellhead.cli.session import (
     EXIT_SETTINGS,
@@ -25,7 +26,7 @@ from wellhead.cli.session import (
     told,
     write_whatever_the_encoding,
 )
-from wellhead.cli.sources import list_, remove, show, types
+from wellhead.cli.sources import remove, show, types
 from wellhead.cli.validate import validate
 
 app = typer.Typer(
@@ -43,7 +44,7 @@ def main() -> None:
         sys.stderr.write("Wellhead runs on Linux and macOS. On Windows, use it inside WSL.\n")
         raise SystemExit(EXIT_SETTINGS)
     write_whatever_the_encoding()
-    app()
+    app(prog_name="wellhead")
 
 
 def _print_version(wanted: bool) -> None:

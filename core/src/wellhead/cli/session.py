@@ -110,9 +110,10 @@ def tell(error: WellheadError) -> None:
     """Print an error for a person, with all that is wrong."""
     if isinstance(error, ValidationFailedError):
         err.print("Error: it does not validate, so nothing was saved:")
-        for finding in error.result["errors"]:
-            hint = f" {finding['hint']}" if finding.get("hint") else ""
-            err.print(f"  {finding['check']}: {finding['message']}{hint}", markup=False)
+        for check in error.result["checks"]:
+            if check["status"] in {"failed", "timeout"}:
+                text = " ".join(part for part in (check["message"], check["hint"]) if part)
+                err.print(f"  {check['name']}: {text}", markup=False)
         return
     if not isinstance(error, InputError):
         err.print(f"Error: {error.message}", markup=False)

@@ -1,4 +1,4 @@
-"""`wellhead types`, `list`, `show` and `remove`: what there is, and taking it away."""
+"""`wellhead types`, `show` and `remove`: what there is, and taking it away."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from wellhead.catalog.listing import MAX_LIMIT, SORT_FIELDS, ListQuery
+from wellhead.catalog.types import type_list
 from wellhead.cli import views
 from wellhead.cli.session import (
     EXIT_NO,
@@ -24,8 +24,6 @@ from wellhead.cli.session import (
     told,
     work,
 )
-from wellhead.errors import InputError, InputProblem
-from wellhead.storage.stored import STATES
 
 
 def types(workspace: Workspace = None, config: ConfigFile = None, as_json: AsJson = False) -> None:
@@ -33,54 +31,9 @@ def types(workspace: Workspace = None, config: ConfigFile = None, as_json: AsJso
     with told(as_json), opened(workspace, config) as wellhead:
         items = wellhead.catalog.types()
         if as_json:
-            print_json({"items": items})
+            print_json(type_list(items))
         else:
             views.show_types(items)
-
-
-def list_(  # noqa: PLR0917  # options of the command line, which come by name
-    workspace: Workspace = None,
-    config: ConfigFile = None,
-    kind: Annotated[list[str] | None, typer.Option("--type", help="Only these types.")] = None,
-    label: Annotated[list[str] | None, typer.Option(help="Only with all these labels: KEY or KEY:VALUE.")] = None,
-    state: Annotated[list[str] | None, typer.Option(help="Only these states.")] = None,
-    text: Annotated[str | None, typer.Option("--q", help="A part of the name or the description.")] = None,
-    sort: Annotated[str, typer.Option(help="Fields to sort by, '-' before one for descending.")] = "name",
-    limit: Annotated[int, typer.Option(min=1, max=MAX_LIMIT, help="The most to list.")] = MAX_LIMIT,
-    as_json: AsJson = False,
-) -> None:
-    """List data sources."""
-    with told(as_json):
-        query = ListQuery(
-            types=tuple(kind or ()),
-            labels=tuple(_label(item) for item in label or ()),
-            text=text,
-            states=_allowed("--state", tuple(state or ()), STATES),
-            sort=_sort(sort),
-            limit=limit,
-        )
-    page = work(workspace, config, as_json, lambda wellhead: wellhead.catalog.list(query))
-    if as_json:
-        print_json(page.as_document())
-    else:
-        views.show_list(page.items, page.total)
-
-
-def _label(text: str) -> tuple[str, str | None]:
-    key, separator, value = text.partition(":")
-    return key, value if separator else None
-
-
-def _sort(text: str) -> tuple[tuple[str, bool], ...]:
-    keys = tuple((part.removeprefix("-"), part.startswith("-")) for part in text.split(","))
-    _allowed("--sort", tuple(name for name, _ in keys), SORT_FIELDS)
-    return keys
-
-
-def _allowed(option: str, values: tuple[str, ...], allowed: tuple[str, ...]) -> tuple[str, ...]:
-    if not set(values) <= set(allowed):
-        raise InputError([InputProblem(option, "not_allowed", "There is no such value.", allowed=allowed)])
-    return values
 
 
 def show(name: Name, workspace: Workspace = None, config: ConfigFile = None, as_json: AsJson = False) -> None:
@@ -98,7 +51,7 @@ def remove(  # noqa: PLR0917  # options of the command line, which come by name
     force: Annotated[bool, typer.Option("--force", help="Remove it even if its record cannot be read.")] = False,
     workspace: Workspace = None,
     config: ConfigFile = None,
-    as_json: AsJson = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print nothing but errors, as the API answers.")] = False,
 ) -> None:
     """Remove a data source, with all that belongs to it."""
     with told(as_json), opened(workspace, config) as wellhead:

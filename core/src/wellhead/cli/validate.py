@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +11,7 @@ import typer
 from wellhead.assembly import Wellhead
 from wellhead.cli import views
 from wellhead.cli.completion import source_names
+from wellhead.cli.progress import Progress
 from wellhead.cli.session import (
     EXIT_NO,
     EXIT_USAGE,
@@ -26,6 +28,7 @@ from wellhead.model.result import Check, ValidationResult
 from wellhead.storage.stored import StoredDataSource
 
 _AT_ONCE = 8
+_GOOD = {"passed", "warning"}
 
 Timeout = Annotated[
     float | None, typer.Option("--timeout", metavar="S", min=0.001, help="Seconds for each validation.")
@@ -84,25 +87,32 @@ async def _validate_many(
     """Validate several data sources at once, a few at a time; those that cannot be read count as failed."""
     gate = asyncio.Semaphore(_AT_ONCE)
     totals: dict[str, int] = {}
-    rows: list[tuple[str, ValidationResult]] = []
+    results: list[tuple[StoredDataSource, ValidationResult | None]] = []
 
-    async def one(stored: StoredDataSource) -> None:
+    async def one(stored: StoredDataSource, progress: Progress) -> None:
         async with gate:
             result = await wellhead.catalog.validate(stored.id, timeout=seconds) if stored.config is not None else None
         status = result.status if result is not None else stored.state
         totals[status] = totals.get(status, 0) + 1
+        results.append((stored, result))
+        progress.add(passed=status in _GOOD)
         if as_json:
             document: dict[str, Any] = {"id": stored.id, "name": stored.name}
             print_json(document | {"result": result.as_document() if result is not None else None})
-        elif result is not None:
-            rows.append((stored.name or stored.id, result))
-        else:
-            name = tamed(stored.name or stored.id)
-            out.print(f"{name}: not validated, its state is {stored.state}", markup=False)
 
-    await asyncio.gather(*(one(stored) for stored in chosen))
+    with Progress(len(chosen), shown=not (as_json and sys.stdout.isatty())) as progress:
+        await asyncio.gather(*(one(stored, progress) for stored in chosen))
     if as_json:
         print_json({"totals": totals})
     else:
-        views.show_results(sorted(rows, key=lambda row: row[0]))
-    return totals.keys() <= {"passed", "warning"}
+        _show_many(results, totals)
+    return totals.keys() <= _GOOD
+
+
+def _show_many(results: list[tuple[StoredDataSource, ValidationResult | None]], totals: dict[str, int]) -> None:
+    """Print what came out, by name."""
+    named = sorted(((stored.name or stored.id, stored, result) for stored, result in results), key=lambda row: row[0])
+    for name, stored, result in named:
+        if result is None:
+            out.print(f"{tamed(name)}: not validated, its state is {stored.state}", markup=False)
+    views.show_results([(name, result) for name, _, result in named if result is not None], totals)

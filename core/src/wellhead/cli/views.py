@@ -43,10 +43,10 @@ def show_types(items: Sequence[Mapping[str, Any]]) -> None:
             out.print(f"\n{item['name']}: {item['reason']}\n  To mend it: {item['remedy']}", markup=False)
 
 
-def show_list(items: Sequence[Mapping[str, Any]], total: int) -> None:
+def show_list(items: Sequence[Mapping[str, Any]], total: int, *, filtered: bool = False) -> None:
     """Print a table of data sources."""
     if not items:
-        out.print("No data source. Make one: wellhead add TYPE" if total == 0 else "No data source on this page.")
+        out.print("No data source matches." if filtered else "No data source. Make one: wellhead add TYPE")
         return
     table = Table("Name", "Type", "State", "Health", "Changed", "Id", box=None, pad_edge=False)
     for item in items:
@@ -55,7 +55,7 @@ def show_list(items: Sequence[Mapping[str, Any]], total: int) -> None:
         table.add_row(name, kind, _status(item["state"]), _status(health), item["updated_at"] or _NOTHING, item["id"])
     out.print(table)
     if total > len(items):
-        out.print(f"{len(items)} of {total}. More: --limit, or narrow it down with --type, --label, --q.")
+        out.print(f"{len(items)} of {total}. More: without --limit.")
 
 
 def show_source(item: Mapping[str, Any]) -> None:
@@ -92,11 +92,15 @@ def show_result(name: str, result: ValidationResult) -> None:
         out.print(f"  {key.replace('_', ' ')}: {tamed(text)}", markup=False)
 
 
-def show_results(rows: Iterable[tuple[str, ValidationResult]]) -> None:
-    """Print a table of many validations."""
+def show_results(rows: Iterable[tuple[str, ValidationResult]], totals: Mapping[str, int]) -> None:
+    """Print a table of many validations, and how many ended how."""
+    if not totals:
+        out.print("No data source. Make one: wellhead add TYPE")
+        return
     table = Table("Name", "Status", "Check", "What to do", box=None, pad_edge=False)
     for name, result in rows:
         worst = next(iter((*result.errors, *result.warnings)), None)
         told = ("", "") if worst is None else (worst.name, f"{worst.message or ''} {worst.hint or ''}".strip())
         table.add_row(escape(tamed(name)), _status(result.status), *(escape(text) for text in told))
     out.print(table)
+    out.print(", ".join(f"{number} {escape(status)}" for status, number in sorted(totals.items())))

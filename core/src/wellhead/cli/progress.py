@@ -1,0 +1,46 @@
+"""A progress bar, on standard error and for a terminal only."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import Self
+
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+
+from wellhead.cli.session import err
+
+
+class Progress:
+    """How many data sources are done, and how many of them passed and failed."""
+
+    def __init__(self, total: int, *, shown: bool = True) -> None:
+        self._bar = Bar(
+            TextColumn("Validating"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("[green]{task.fields[passed]} passed[/], [red]{task.fields[failed]} failed[/]"),
+            TimeElapsedColumn(),
+            console=err,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+            disable=not (shown and sys.stderr.isatty()),
+        )
+        self._counts = {"passed": 0, "failed": 0}
+        self._task = self._bar.add_task("", total=total, passed=0, failed=0)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def add(self, *, passed: bool) -> None:
+        """Count one that is done."""
+        self._counts["passed" if passed else "failed"] += 1
+        self._bar.update(self._task, advance=1, passed=self._counts["passed"], failed=self._counts["failed"])
