@@ -389,7 +389,7 @@ def test_the_version_and_the_short_help_are_there(wellhead: CommandLine) -> None
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"), [("wellhead add po", "postgres"), ("wellhead show S", "sales"), ("wellhead edit ", "sales")]
+    ("words", "expected"), [("wellhead add po", "postgres"), ("wellhead show s", "sales"), ("wellhead edit ", "sales")]
 )
 def test_a_shell_completes_types_and_names(
     wellhead: CommandLine, csv: dict[str, Any], words: str, expected: str

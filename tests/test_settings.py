@@ -149,7 +149,8 @@ def test_the_rule_is_told_in_plain_words(monkeypatch: pytest.MonkeyPatch, name: 
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
-def test_every_setting_has_its_rule(tmp_path: Path, name: str) -> None:
+def test_every_setting_has_its_rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.delenv(f"WELLHEAD_{name.upper()}", raising=False)
     path = file_with(tmp_path, f"{name} = [[1]]")
     with pytest.raises(SettingsError, match=f"WELLHEAD_{name.upper()}: must be ") as caught:
         load_settings(path)
