@@ -7,6 +7,7 @@ tells of, and commit the pages with it: `uv run python docs/generate.py`. A test
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import sys
 import tomllib
@@ -18,6 +19,7 @@ from typing import Any, ClassVar
 import typer
 
 import wellhead
+from wellhead import testing
 from wellhead.api.operations import OPERATIONS, Operation
 from wellhead.api.query import LIST_PARAMETERS
 from wellhead.cli.main import app
@@ -27,6 +29,8 @@ from wellhead.model.parameters import parameters_of
 from wellhead.model.shape import shape_of
 from wellhead.model.source import RESERVED_FIELDS, DataSourceConfig
 from wellhead.plugins import hookspecs
+from wellhead.plugins.loader import load_plugins
+from wellhead.plugins.registry import DataSourceTypeRegistry
 from wellhead.settings import PREFIX, Settings
 
 DOCS = Path(__file__).parent
@@ -185,6 +189,50 @@ def _fields(family: type[DataSourceConfig]) -> str:
     return table(("Field", "JSON type", "", "Default", "Meaning"), rows)
 
 
+def types() -> str:
+    """List the parameters of every type of this repository."""
+    registry = DataSourceTypeRegistry()
+    load_plugins(registry)
+    found = (registry.describe(name) for name in registry.list_types())
+    return "\n\n".join(
+        f"## `{item.name}`\n\n{item.title}, from `{item.distribution}`.\n\n{_parameters(item.parameters)}"
+        for item in found
+        if (DOCS.parent / "plugins" / str(item.distribution)).is_dir()
+    )
+
+
+def _parameters(parameters: Iterable[dict[str, Any]]) -> str:
+    rows = []
+    for item in parameters:
+        marks = [mark for mark in ("required", "secret", "harmless") if item[mark]]
+        default = "" if item["default"] in (None, {}, "") else f"`{json.dumps(item['default'])}`"
+        said = [item["description"] or ""]
+        said += [f"One of {_values(item['enum'])}."] if item["enum"] and len(item["enum"]) > 1 else []
+        for key, word in (("visible_when", "Only with"), ("required_when", "Required with")):
+            if item[key] and not (key == "visible_when" and item["required_when"]):
+                said += [f"{word} {', '.join(f'`{name}` {_values(of)}' for name, of in item[key].items())}."]
+        rows.append((f"`{item['name']}`", item["type"], ", ".join(marks), default, " ".join(said)))
+    return table(("Field", "JSON type", "", "Default", "Meaning"), rows)
+
+
+def _values(values: Iterable[Any]) -> str:
+    return ", ".join(f"`{value}`" for value in values)
+
+
+def testing_names() -> str:
+    """Describe what tests are written with."""
+    parts = [
+        _described(testing.open_workspace, "open_workspace"),
+        _described(testing.running_service, "running_service"),
+        _members(testing.RunningService),
+        _described(testing.data_source_types, "data_source_types"),
+    ]
+    for model in (testing.AnsweringDataSource, testing.FailingDataSource, testing.SlowDataSource):
+        head = f"## Type `{model.model_fields['type'].default}`: `{model.__name__}`"
+        parts.append(f"{head}\n\n{_prose(model)}\n\n{_parameters(parameters_of(shape_of(model)))}")
+    return "\n\n".join(parts)
+
+
 def hooks() -> str:
     """Describe each hook."""
     found = (
@@ -273,6 +321,8 @@ PARTS: dict[str, Callable[..., str]] = {
     "base": base,
     "reserved": reserved,
     "families": families,
+    "types": types,
+    "testing": testing_names,
     "hooks": hooks,
     "interface": interface,
     "layers": layers,
