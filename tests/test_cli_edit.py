@@ -160,3 +160,15 @@ def test_an_editor_that_fails_saves_nothing(wellhead: CommandLine, command: str)
     assert run.code == 1
     assert "Traceback" not in run.out
     assert shown(wellhead, "sales")["revision"] == 1
+
+
+def test_a_command_that_is_ended_leaves_no_file(wellhead: CommandLine, editor: Any, tmp_path: Path) -> None:
+    lines = "import signal, time; os.kill(os.getppid(), signal.SIGTERM); time.sleep(10)"
+    assert wellhead.talk("edit", "sales", answers=[], **editor(lines)).code == 143
+    assert not Path((tmp_path / "seen").read_text().split()[1]).parent.exists()
+
+
+def test_a_value_of_another_type_is_a_change(wellhead: CommandLine, editor: Any) -> None:
+    run = wellhead.talk("edit", "sales", answers=[("again?", "n")], **editor("document['has_header'] = 1"))
+    assert run.code == 2
+    assert "has_header: " in run.out

@@ -87,7 +87,7 @@ def _edited(wellhead: Wellhead, stored: StoredDataSource, *, verify: bool) -> di
             open_editor(path)
             try:
                 document = strict_json.parse_object(path.read_bytes())
-                if document == current:
+                if json.dumps(document, sort_keys=True) == json.dumps(current, sort_keys=True):  # where 1 is not true
                     return current
                 change = wellhead.catalog.replace(stored.id, document, expected=stored.revision, verify=verify)
                 return asyncio.run(change)[0]

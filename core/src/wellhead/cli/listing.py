@@ -10,6 +10,7 @@ import typer
 
 from wellhead.catalog.listing import LABEL_FILTER, SORT_FIELDS, TEXT_FILTER, ListQuery
 from wellhead.cli import views
+from wellhead.cli.completion import type_names
 from wellhead.cli.session import AsJson, ConfigFile, Workspace, print_json, told, work
 from wellhead.errors import InputError, InputProblem
 from wellhead.model.source import TYPE_NAME
@@ -21,7 +22,9 @@ _TYPE = re.compile(TYPE_NAME)
 def list_(  # noqa: PLR0917  # options of the command line, which come by name
     workspace: Workspace = None,
     config: ConfigFile = None,
-    kind: Annotated[list[str] | None, typer.Option("--type", help="Only these types.")] = None,
+    kind: Annotated[
+        list[str] | None, typer.Option("--type", help="Only these types.", autocompletion=type_names)
+    ] = None,
     label: Annotated[list[str] | None, typer.Option(help="Only with all these labels: KEY or KEY:VALUE.")] = None,
     state: Annotated[list[str] | None, typer.Option(help="Only these states.")] = None,
     text: Annotated[str | None, typer.Option("--q", help="A part of the name or the description.")] = None,
