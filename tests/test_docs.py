@@ -104,6 +104,16 @@ def test_the_runner_notices_another_output_and_a_failing_command(tmp_path: Path)
     assert [text.splitlines()[1] for text in differences] == ["printed:", "ended with 1:"]
 
 
+def test_a_block_that_is_not_run_hides_no_other(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    kinds = ("not run: slow", "file: src/a.py", "not run: slow")
+    page.write_text("".join(f"<!-- {kind} -->\n```sh\nfalse\n```\n\n```sh\ntrue\n```\n\n" for kind in kinds))
+    found = docs.blocks(page)
+    assert [command.text for command in docs.commands(found)] == ["true\n"] * 3
+    docs.write_files(found, tmp_path)
+    assert (tmp_path / "src" / "a.py").read_text() == "false\n"
+
+
 def test_every_hook_has_a_heading_that_is_its_signature() -> None:
     text = (REFERENCE / "plugins.md").read_text(encoding="utf-8")
     hooks = [item for name, item in vars(hookspecs).items() if name.startswith("wellhead_")]
