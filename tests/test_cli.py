@@ -1,6 +1,7 @@
 """The command line, run as a command."""
 
 import json
+import os
 import stat
 import subprocess
 from pathlib import Path
