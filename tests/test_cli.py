@@ -1,6 +1,7 @@
 """The command line, run as a command."""
 
 import json
+import os
 import re
 import stat
 import subprocess
@@ -376,7 +377,11 @@ def test_variables_that_do_not_fit_are_named(wellhead: CommandLine, variables: d
 
 def test_a_workspace_that_vanished_is_told(wellhead: CommandLine) -> None:
     command = f"mkdir gone && cd gone && rmdir ../gone && exec {COMMAND[0]} -m wellhead list"
-    done = subprocess.run(["sh", "-c", command], cwd=wellhead.workspace, capture_output=True, text=True, check=False)
+    # Python itself cannot start in such a place with a relative path in PYTHONPATH, such as the README's.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=wellhead.workspace, env=environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 78
     assert "Traceback" not in done.stderr
     wellhead("list", "--workspace", "~no-such-user/x", code=78)
