@@ -16,6 +16,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from support.uv import uv_command
+
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "examples" / "wellhead-sqlite"
 
@@ -24,9 +26,9 @@ pytestmark = pytest.mark.slow
 
 def uv(*arguments: str | Path) -> None:
     """Run uv: the one that runs the tests, or the one that is installed."""
-    known = os.environ.get("UV") or shutil.which("uv")
-    command = [known] if known else [sys.executable, "-m", "uv"]
-    done = subprocess.run([*command, *arguments], cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(
+        [*uv_command(), *arguments], cwd=ROOT, capture_output=True, text=True, check=False, timeout=300
+    )
     assert done.returncode == 0, done.stderr
 
 

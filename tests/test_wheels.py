@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -19,6 +16,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from support.service import SOURCES, running_service
+from support.uv import uv_command
 
 ROOT = Path(__file__).parents[1]
 BEFORE = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["uv"]["exclude-newer"]
@@ -27,16 +25,9 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def uv(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """The command that runs uv: the one that runs the tests, or one that is installed now."""
-    if found := os.environ.get("UV") or shutil.which("uv"):
-        return [found]
-    if importlib.util.find_spec("uv") is not None:
-        return [sys.executable, "-m", "uv"]
-    target = tmp_path_factory.mktemp("uv")
-    base = Path(sys.base_prefix, "bin", "python3")
-    subprocess.run([base, "-m", "pip", "install", "-q", "--target", target, "uv"], check=True)
-    return [str(target / "bin" / "uv")]
+def uv() -> list[str]:
+    """The command that runs uv."""
+    return [*uv_command()]
 
 
 @pytest.fixture(scope="module")
