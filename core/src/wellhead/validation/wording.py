@@ -51,13 +51,13 @@ class Wording:
         if status == "passed":
             return Check(self.word(name), status, duration_ms=seconds * 1000)
         code = self._code(code)
-        entry = CODES.get(code)
+        entry = CODES.get(code, CODES["check_failed"])  # for a code of the plugin's own that came without a text
         return Check(
             name=self.word(name),
             status=status,
             code=code,
-            message=self._clean(str(message)) if message else entry.title if entry else None,
-            hint=self._clean(str(hint), limit=400) if hint else entry.remedy if entry else None,
+            message=self._clean(str(message)) if message else entry.title,
+            hint=self._clean(str(hint), limit=400) if hint else entry.remedy,
             fields=tuple(pointer for pointer in fields[:_MAX_FIELDS] if self._is_pointer(pointer)),
             duration_ms=seconds * 1000,
         )
