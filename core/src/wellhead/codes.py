@@ -639,7 +639,11 @@ _CHECK = _table(
             "Check that the file has the format that is set.",
         ),
         "not_reached": ("The step was not tried.", "An earlier step failed.", "Mend the earlier step first."),
-        "check_failed": ("The check failed.", "The plugin gives no reason with this code.", "See the plugin's documentation."),
+        "check_failed": (
+            "The check failed.",
+            "The plugin gives no reason with this code.",
+            "See the plugin's documentation.",
+        ),
         "plugin_error": (
             "The plugin failed.",
             "A defect of the plugin.",
