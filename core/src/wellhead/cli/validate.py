@@ -47,7 +47,9 @@ def validate(  # noqa: PLR0917  # options of the command line, which come by nam
 ) -> None:
     """Find out whether data sources work. Exits with 1 if one does not."""
     if bool(names) == everything:
-        err.print("Error: name at least one data source, or use --all.")
+        err.print(
+            "Error: name data sources or use --all, not both." if names else "Error: name a data source, or use --all."
+        )
         raise typer.Exit(EXIT_USAGE)
 
     async def job(wellhead: Wellhead) -> bool:

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from wellhead.codes import CODES
 from wellhead.errors import InputProblem
+from wellhead.model.conditions import When
 from wellhead.model.pointer import to_pointer
 from wellhead.model.shape import Fields, Shape, flat
 from wellhead.model.source import SERVER_FIELDS
@@ -120,6 +121,13 @@ _GENERIC = frozenset(
 """Codes whose messages say all; those of the others are followed by the catalogue's remedy."""
 
 
+def _condition(when: When | None) -> str:
+    """Write a condition in words: `auth_type 'basic'`."""
+    return " and ".join(
+        f"{name} {' or '.join(repr(value) for value in allowed)}" for name, allowed in (when or {}).items()
+    )
+
+
 def _explain(  # noqa: PLR0911  # a table of kinds
     kind: str, context: Mapping[str, Any], path: tuple[str, ...], shape: Shape
 ) -> tuple[str, str, tuple[Any, ...] | None]:
@@ -134,6 +142,8 @@ def _explain(  # noqa: PLR0911  # a table of kinds
         return "not_allowed", "The value is not one of those allowed.", tuple(tags) or None
     if kind in {"literal_error", "enum"}:
         return "not_allowed", "The value is not one of those allowed.", _allowed(path, shape)
+    if kind == "not_applicable" and path[-1:] and path[-1] in shape.model.conditions:
+        return kind, f"The field goes only with {_condition(shape.model.conditions[path[-1]].visible_when)}.", None
     if kind in CODES:  # raised by core's own field types, which use the codes of the catalogue
         return kind, CODES[kind].title, None
     wanted = next((wanted for prefix, wanted in _WRONG_TYPE.items() if kind.startswith(prefix)), None)
