@@ -131,7 +131,7 @@ async def test_inner_checks_end_before_outer_ones(checks: list[Check]) -> None:
     ]
 
 
-def test_g_18_a_hundred_checks_are_enough(checks: list[Check]) -> None:
+def test_G_18_a_hundred_checks_are_enough(checks: list[Check]) -> None:
     context = make(checks)
     for number in range(MAX_CHECKS):
         with context.check(f"check {number}"):
@@ -179,7 +179,7 @@ async def test_connecting_inside_a_check_belongs_to_that_check(checks: list[Chec
     assert [(check.name, check.code) for check in checks] == [("login", None), ("more", "destination_rejected")]
 
 
-async def test_d_48_streams_are_closed_at_the_end_and_no_more_are_opened(checks: list[Check]) -> None:
+async def test_D_48_streams_are_closed_at_the_end_and_no_more_are_opened(checks: list[Check]) -> None:
     async with serve(silent) as server:
         context = make(checks)
         stream = await context.connect("127.0.0.1", server.port)
@@ -208,7 +208,7 @@ MODES = [("disable", "tls_disabled"), ("require", "tls_unverified"), ("verify-ca
 
 
 @pytest.mark.parametrize(("mode", "code"), [*MODES, ("verify-full", None)])
-def test_n_26_tls_that_is_not_safe_is_warned_about(checks: list[Check], mode: str, code: str | None) -> None:
+def test_N_26_tls_that_is_not_safe_is_warned_about(checks: list[Check], mode: str, code: str | None) -> None:
     context = make(checks)
     config = Database(name="a", type="db", host="h", port=1, database="d", username="u", tls_mode=mode)
 
@@ -240,7 +240,7 @@ def spellings(secret: str) -> list[str]:
     ]
 
 
-async def test_l_24_a_secret_in_any_spelling_is_taken_out_of_all_that_a_plugin_says(
+async def test_L_24_a_secret_in_any_spelling_is_taken_out_of_all_that_a_plugin_says(
     checks: list[Check], canary: Canary
 ) -> None:
     secret = canary.secret()
@@ -264,7 +264,7 @@ async def test_l_24_a_secret_in_any_spelling_is_taken_out_of_all_that_a_plugin_s
 
 
 @pytest.mark.parametrize("code", ["Connection to db failed: no route", "", None, 7, "x" * 200, "Auth", "a__b", "a-b"])
-async def test_l_24_what_cannot_be_a_code_is_none(checks: list[Check], code: Any) -> None:
+async def test_L_24_what_cannot_be_a_code_is_none(checks: list[Check], code: Any) -> None:
     with pytest.raises(CheckFailedError):
         async with make(checks).check("login"):
             raise CheckFailedError(code)
@@ -273,7 +273,7 @@ async def test_l_24_what_cannot_be_a_code_is_none(checks: list[Check], code: Any
     assert checks[0].hint == CODES["check_failed"].remedy
 
 
-async def test_l_24_texts_are_bounded_and_have_no_control_characters(checks: list[Check]) -> None:
+async def test_L_24_texts_are_bounded_and_have_no_control_characters(checks: list[Check]) -> None:
     with pytest.raises(CheckFailedError):
         async with make(checks).check("n\x1b[31m" + "n" * 500):
             fields = [f"/headers/{number}" for number in range(100)]
@@ -294,7 +294,7 @@ async def test_names_that_everybody_knows_are_not_taken_for_secrets(checks: list
     assert (checks[0].name, checks[0].fields) == ("login", ("/password", "/host"))
 
 
-def test_g_18_details_are_bounded(checks: list[Check]) -> None:
+def test_G_18_details_are_bounded(checks: list[Check]) -> None:
     context = make(checks)
     for number in range(500):
         context.detail(f"name {number} {'x' * 1000}", ["y" * 5000] * 5000)
@@ -318,7 +318,7 @@ def test_details_are_json_that_everybody_can_read(checks: list[Check], value: An
 
 
 @given(st.text(min_size=8, max_size=40), st.text(max_size=40), st.text(max_size=40))
-def test_l_24_no_text_around_a_secret_lets_it_through(secret: str, before: str, after: str) -> None:
+def test_L_24_no_text_around_a_secret_lets_it_through(secret: str, before: str, after: str) -> None:
     shown = Wording([secret]).check("login", "failed", "own_code", message=before + secret + after).message
 
     assert shown is None or secret not in shown or secret in "[redacted]"

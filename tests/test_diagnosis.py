@@ -81,7 +81,7 @@ def test_the_types_own_table_counts_before_what_is_known_in_general() -> None:
     assert diagnose(ConnectionRefusedError(), {"OSError": "server_starting"}) == "server_starting"
 
 
-def test_l_11_the_text_of_an_exception_is_never_looked_at() -> None:
+def test_L_11_the_text_of_an_exception_is_never_looked_at() -> None:
     class TellingError(Exception):
         def __str__(self) -> str:
             raise AssertionError("looked at")

@@ -11,7 +11,7 @@ METADATA += ["192.0.0.192", "168.63.129.16", "fe80::a9fe:a9fe", "fe80::1%lo", "f
 
 
 @pytest.mark.parametrize("address", METADATA)
-def test_n_05_metadata_services_and_link_local_addresses_are_refused(address: str) -> None:
+def test_N_05_metadata_services_and_link_local_addresses_are_refused(address: str) -> None:
     assert is_refused(address)
 
 
@@ -32,7 +32,7 @@ def test_n_05_metadata_services_and_link_local_addresses_are_refused(address: st
         "64:ff9b::168.63.129.16",
     ],
 )
-def test_n_04_a_refused_address_inside_another_is_refused(address: str) -> None:
+def test_N_04_a_refused_address_inside_another_is_refused(address: str) -> None:
     assert is_refused(address)
 
 
@@ -55,7 +55,7 @@ def test_local_mode_dials_everything_else(address: str) -> None:
 
 
 @given(st.integers(0, 2**16 - 1))
-def test_n_04_every_link_local_address_is_refused_in_every_wrapping(low: int) -> None:
+def test_N_04_every_link_local_address_is_refused_in_every_wrapping(low: int) -> None:
     inner = f"169.254.{low >> 8}.{low & 255}"
 
     wrapped = ("{}", "::ffff:{}", "::{}", "64:ff9b::{}", "::ffff:0:{}", "2001:db8::5efe:{}")

@@ -75,23 +75,23 @@ UNWANTED = [
 
 
 @pytest.mark.parametrize("path", UNWANTED)
-def test_f_01_f_18_whatever_is_not_a_file_below_a_root_gives_one_answer(guard: FileGuard, path: str) -> None:
+def test_F_01_f_18_whatever_is_not_a_file_below_a_root_gives_one_answer(guard: FileGuard, path: str) -> None:
     assert refused(guard, path) == "file_unavailable"
 
 
 @pytest.mark.parametrize("path", ["in/side.csv\0.png", "\0", "in/\ud800", "in/side.csv\n"])
-def test_f_08_a_path_that_no_file_can_have_gives_the_same_answer(guard: FileGuard, path: str) -> None:
+def test_F_08_a_path_that_no_file_can_have_gives_the_same_answer(guard: FileGuard, path: str) -> None:
     assert refused(guard, path) == "file_unavailable"
 
 
-def test_f_01_the_root_itself_and_its_neighbours_are_refused(guard: FileGuard, root: Path, tmp_path: Path) -> None:
+def test_F_01_the_root_itself_and_its_neighbours_are_refused(guard: FileGuard, root: Path, tmp_path: Path) -> None:
     (tmp_path / "root-other.csv").write_text("no")
 
     for path in (str(root), f"{root}/", f"{root}-other.csv", f"{root}/../outside.csv", f"/{root}/shared.csv"):
         assert refused(guard, path) == "file_unavailable"
 
 
-def test_f_02_links_are_not_followed_wherever_they_lead(guard: FileGuard, workspace: Path) -> None:
+def test_F_02_links_are_not_followed_wherever_they_lead(guard: FileGuard, workspace: Path) -> None:
     (workspace / "link.csv").symlink_to(workspace.parent / "outside.csv")
     (workspace / "inner.csv").symlink_to(workspace / "in" / "side.csv")
     (workspace / "there").symlink_to(workspace.parent)
@@ -102,7 +102,7 @@ def test_f_02_links_are_not_followed_wherever_they_lead(guard: FileGuard, worksp
         assert refused(guard, path) == "file_unavailable"
 
 
-def test_f_03_a_file_that_is_swapped_for_a_link_never_leads_out(guard: FileGuard, workspace: Path) -> None:
+def test_F_03_a_file_that_is_swapped_for_a_link_never_leads_out(guard: FileGuard, workspace: Path) -> None:
     place, spare, link = workspace / "swap.csv", workspace / "spare.csv", workspace / "link.csv"
     over = threading.Event()
 
@@ -129,7 +129,7 @@ def test_f_03_a_file_that_is_swapped_for_a_link_never_leads_out(guard: FileGuard
     assert seen == {b"inside", b"file_unavailable"}
 
 
-def test_f_03_a_directory_that_is_swapped_for_a_link_never_leads_out(guard: FileGuard, workspace: Path) -> None:
+def test_F_03_a_directory_that_is_swapped_for_a_link_never_leads_out(guard: FileGuard, workspace: Path) -> None:
     (workspace.parent / "elsewhere").mkdir()
     (workspace.parent / "elsewhere" / "side.csv").write_text("outside")
     place, aside, link = workspace / "in", workspace / "aside", workspace / "link"
@@ -159,7 +159,7 @@ def test_f_03_a_directory_that_is_swapped_for_a_link_never_leads_out(guard: File
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-def test_f_04_a_hard_link_to_somebody_elses_file_is_refused(guard: FileGuard, workspace: Path) -> None:
+def test_F_04_a_hard_link_to_somebody_elses_file_is_refused(guard: FileGuard, workspace: Path) -> None:
     other = workspace.parent / "outside.csv"
     os.link(other, workspace / "hard.csv")
     assert read(guard, "hard.csv") == b"outside"
@@ -169,7 +169,7 @@ def test_f_04_a_hard_link_to_somebody_elses_file_is_refused(guard: FileGuard, wo
     assert refused(guard, "hard.csv") == "file_unavailable"
 
 
-def test_f_05_f_06_what_is_no_ordinary_file_is_refused_at_once(guard: FileGuard, workspace: Path) -> None:
+def test_F_05_f_06_what_is_no_ordinary_file_is_refused_at_once(guard: FileGuard, workspace: Path) -> None:
     os.mkfifo(workspace / "fifo")
     (workspace / "directory").mkdir()
     inside = os.open(workspace, os.O_RDONLY)
@@ -184,7 +184,7 @@ def test_f_05_f_06_what_is_no_ordinary_file_is_refused_at_once(guard: FileGuard,
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make devices")
-def test_f_06_devices_are_refused(guard: FileGuard, workspace: Path) -> None:
+def test_F_06_devices_are_refused(guard: FileGuard, workspace: Path) -> None:
     try:
         os.mknod(workspace / "zero", stat.S_IFCHR | 0o666, os.makedev(1, 5))
     except PermissionError:
@@ -193,7 +193,7 @@ def test_f_06_devices_are_refused(guard: FileGuard, workspace: Path) -> None:
     assert refused(guard, "zero") == "file_unavailable"
 
 
-def test_f_07_files_of_the_kernel_are_refused_even_below_a_root(workspace: Path) -> None:
+def test_F_07_files_of_the_kernel_are_refused_even_below_a_root(workspace: Path) -> None:
     guard = FileGuard(workspace, [Path("/")])
     try:
         for path in ("/proc/self/environ", "/proc/version", "/sys/kernel/uevent_seqnum", "/proc/1/maps"):
@@ -203,7 +203,7 @@ def test_f_07_files_of_the_kernel_are_refused_even_below_a_root(workspace: Path)
         guard.close()
 
 
-def test_f_07_what_is_mounted_below_the_kernels_directories_is_refused_too(workspace: Path) -> None:
+def test_F_07_what_is_mounted_below_the_kernels_directories_is_refused_too(workspace: Path) -> None:
     inner = next((path for path in Path("/sys/fs/cgroup").rglob("cgroup.procs") if path.is_file()), None)
     if inner is None:
         pytest.skip("no cgroup file system is mounted")
@@ -214,7 +214,7 @@ def test_f_07_what_is_mounted_below_the_kernels_directories_is_refused_too(works
         guard.close()
 
 
-def test_f_09_hidden_files_and_the_store_are_refused(guard: FileGuard, workspace: Path) -> None:
+def test_F_09_hidden_files_and_the_store_are_refused(guard: FileGuard, workspace: Path) -> None:
     (workspace / ".datasources").mkdir()
     (workspace / ".datasources" / "x.json").write_text("{}")
     (workspace / ".env").write_text("KEY=1")
@@ -224,7 +224,7 @@ def test_f_09_hidden_files_and_the_store_are_refused(guard: FileGuard, workspace
         assert refused(guard, path) == "file_unavailable"
 
 
-def test_f_09_forbidden_files_are_refused_by_whatever_path_they_are_reached(workspace: Path, root: Path) -> None:
+def test_F_09_forbidden_files_are_refused_by_whatever_path_they_are_reached(workspace: Path, root: Path) -> None:
     keys = root / "keys.json"
     keys.write_text("key")
     (root / "store").mkdir()
@@ -243,7 +243,7 @@ def test_f_09_forbidden_files_are_refused_by_whatever_path_they_are_reached(work
         guard.close()
 
 
-def test_f_10_what_counts_is_what_was_read_not_what_the_file_says(workspace: Path) -> None:
+def test_F_10_what_counts_is_what_was_read_not_what_the_file_says(workspace: Path) -> None:
     (workspace / "large.csv").write_bytes(b"x" * 3000)
     guard = FileGuard(workspace, max_bytes=1000)
     try:
@@ -254,7 +254,7 @@ def test_f_10_what_counts_is_what_was_read_not_what_the_file_says(workspace: Pat
         guard.close()
 
 
-def test_f_10_a_file_that_grows_while_it_is_read_ends(workspace: Path) -> None:
+def test_F_10_a_file_that_grows_while_it_is_read_ends(workspace: Path) -> None:
     place = workspace / "growing.csv"
     place.write_bytes(b"x" * 100)
     guard = FileGuard(workspace, max_bytes=200_000)
@@ -270,7 +270,7 @@ def test_f_10_a_file_that_grows_while_it_is_read_ends(workspace: Path) -> None:
     assert total <= 200_000
 
 
-def test_f_19_a_root_that_is_replaced_by_a_link_stays_what_it_was(guard: FileGuard, root: Path, tmp_path: Path) -> None:
+def test_F_19_a_root_that_is_replaced_by_a_link_stays_what_it_was(guard: FileGuard, root: Path, tmp_path: Path) -> None:
     (tmp_path / "evil").mkdir()
     (tmp_path / "evil" / "shared.csv").write_text("evil")
     root.rename(tmp_path / "moved")

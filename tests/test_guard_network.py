@@ -66,18 +66,18 @@ async def code_of(host: str) -> str:
     ["169.254.169.254", "0xa9fea9fe", "2852039166", "0251.0376.0251.0376", "169.254.43518", "fe80::1%lo", "fe80::1",
      "::ffff:169.254.169.254", "metadata.google.internal", "METADATA.google.internal.", "metadata"],
 )  # fmt: skip
-async def test_n_05_metadata_services_are_refused_in_every_spelling(host: str) -> None:
+async def test_N_05_metadata_services_are_refused_in_every_spelling(host: str) -> None:
     assert await code_of(host) == "destination_rejected"
 
 
 @pytest.mark.parametrize("address", ["169.254.169.254", "fd00:ec2::254", "64:ff9b::a9fe:a9fe", "100.100.100.200"])
-async def test_n_07_one_bad_address_among_good_ones_refuses_all(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+async def test_N_07_one_bad_address_among_good_ones_refuses_all(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     for order in (("127.0.0.1", address), (address, "127.0.0.1"), ("127.0.0.1",) * 9 + (address,)):
         answers(monkeypatch, *order)
         assert await code_of("db.example.com") == "destination_rejected"
 
 
-async def test_n_08_a_name_is_resolved_once_and_what_was_judged_is_dialled(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_N_08_a_name_is_resolved_once_and_what_was_judged_is_dialled(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serve(silent) as server:
         calls = answers(monkeypatch, "127.0.0.1")
         addresses = await resolve("rebinding.example.com", server.port)
@@ -87,13 +87,13 @@ async def test_n_08_a_name_is_resolved_once_and_what_was_judged_is_dialled(monke
     assert calls == ["rebinding.example.com"]
 
 
-async def test_n_20_d_49_of_two_hundred_addresses_four_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_N_20_d_49_of_two_hundred_addresses_four_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     answers(monkeypatch, *(f"127.0.0.{number}" for number in range(1, 201)))
 
     assert len(await resolve("many.example.com", 80)) == 4
 
 
-async def test_n_20_an_address_that_does_not_answer_leaves_time_for_the_next() -> None:
+async def test_N_20_an_address_that_does_not_answer_leaves_time_for_the_next() -> None:
     with socket.socket() as deaf:
         address = _deaf(deaf)
         async with serve(silent) as server:
@@ -104,7 +104,7 @@ async def test_n_20_an_address_that_does_not_answer_leaves_time_for_the_next() -
     assert 0.3 < time.monotonic() - started < 0.9
 
 
-async def test_n_20_the_next_address_is_tried_when_one_refuses() -> None:
+async def test_N_20_the_next_address_is_tried_when_one_refuses() -> None:
     async with serve(silent) as server:
         addresses = [(socket.AF_INET, ("127.0.0.1", _unused_port())), (socket.AF_INET, ("127.0.0.1", server.port))]
         stream = await dial(addresses, seconds=5)
@@ -117,7 +117,7 @@ async def test_the_error_of_the_last_address_is_told() -> None:
         await dial([(socket.AF_INET, ("127.0.0.1", _unused_port()))] * 2, seconds=5)
 
 
-async def test_d_49_the_errors_of_the_name_service_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_D_49_the_errors_of_the_name_service_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(socket.gaierror) as raised:
         await resolve("no-such-host.invalid", 80)
     assert raised.value.errno in {socket.EAI_NONAME, socket.EAI_AGAIN}
@@ -131,13 +131,13 @@ async def test_d_49_the_errors_of_the_name_service_are_told(monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("host", ["a" * 64 + ".com", "a..b", "\u2028.com"])
-async def test_d_49_what_cannot_be_a_name_is_not_found(host: str) -> None:
+async def test_D_49_what_cannot_be_a_name_is_not_found(host: str) -> None:
     with pytest.raises((CheckFailedError, socket.gaierror)) as raised:
         await resolve(host, 80)
     assert isinstance(raised.value, socket.gaierror) or raised.value.check_code == "host_not_found"
 
 
-async def test_n_19_a_name_service_that_never_answers_blocks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_N_19_a_name_service_that_never_answers_blocks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     import threading
 
     release = threading.Event()
@@ -151,7 +151,7 @@ async def test_n_19_a_name_service_that_never_answers_blocks_nothing(monkeypatch
     assert await asyncio.gather(*waiting) == [[]] * 40
 
 
-async def test_d_48_a_dial_that_is_cancelled_leaves_nothing() -> None:
+async def test_D_48_a_dial_that_is_cancelled_leaves_nothing() -> None:
     with socket.socket() as deaf:
         address = _deaf(deaf)
         with pytest.raises(TimeoutError):
@@ -173,7 +173,7 @@ async def test_a_stream_reads_what_was_asked_for_and_writes() -> None:
     assert server.received == b"x"
 
 
-async def test_d_48_a_server_that_closes_early_is_told() -> None:
+async def test_D_48_a_server_that_closes_early_is_told() -> None:
     async def short(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"he")
         writer.write_eof()
@@ -187,7 +187,7 @@ async def test_d_48_a_server_that_closes_early_is_told() -> None:
     assert raised.value.check_code == "connection_lost"
 
 
-async def test_d_48_a_server_that_resets_is_told() -> None:
+async def test_D_48_a_server_that_resets_is_told() -> None:
     async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = writer.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

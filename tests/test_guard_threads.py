@@ -24,7 +24,7 @@ async def test_a_function_that_raises_stop_iteration_does_not_hang() -> None:
         await asyncio.wait_for(in_thread(next, iter(())), 5)
 
 
-async def test_g_07_a_function_that_wants_to_exit_raises_that_here() -> None:
+async def test_G_07_a_function_that_wants_to_exit_raises_that_here() -> None:
     with pytest.raises(SystemExit):
         try:
             await in_thread(sys.exit, 3)
@@ -32,7 +32,7 @@ async def test_g_07_a_function_that_wants_to_exit_raises_that_here() -> None:
             raise SystemExit(error.code) from None
 
 
-async def test_n_19_many_blocked_calls_do_not_keep_another_from_running() -> None:
+async def test_N_19_many_blocked_calls_do_not_keep_another_from_running() -> None:
     release = threading.Event()
     blocked = [asyncio.create_task(in_thread(release.wait)) for _ in range(50)]
     await asyncio.sleep(0)

@@ -24,7 +24,7 @@ def test_disable_makes_no_context() -> None:
         ("verify-full", True, ssl.CERT_REQUIRED),
     ],
 )
-def test_n_28_each_mode_checks_what_it_says_and_speaks_nothing_old(
+def test_N_28_each_mode_checks_what_it_says_and_speaks_nothing_old(
     mode: str, checks_name: bool, verify: ssl.VerifyMode
 ) -> None:
     context = client_context(mode)  # type: ignore[arg-type]
@@ -41,7 +41,7 @@ def test_a_ca_certificate_replaces_those_of_the_system() -> None:
     assert len(context.get_ca_certs()) == 1
 
 
-def test_n_27_the_keys_of_sessions_are_not_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_N_27_the_keys_of_sessions_are_not_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
 
     context = client_context("verify-full")

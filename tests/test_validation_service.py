@@ -207,7 +207,7 @@ ODD += [ValueError("secret words"), MemoryError(), RecursionError(), StopIterati
 
 @pytest.mark.parametrize("error", ODD, ids=repr)
 @pytest.mark.parametrize("in_a_thread", [False, True])
-async def test_g_07_whatever_a_plugin_raises_is_its_own_failure(
+async def test_G_07_whatever_a_plugin_raises_is_its_own_failure(
     files: FileGuard, error: BaseException, in_a_thread: bool
 ) -> None:
     async def raises(config: Thing, context: wellhead.ValidationContext) -> None:
@@ -228,7 +228,7 @@ async def test_g_07_whatever_a_plugin_raises_is_its_own_failure(
 
 
 @pytest.mark.parametrize("error", ODD[:5], ids=repr)
-async def test_g_07_the_check_in_which_a_plugin_wants_to_exit_has_failed(
+async def test_G_07_the_check_in_which_a_plugin_wants_to_exit_has_failed(
     files: FileGuard, error: BaseException
 ) -> None:
     class Exits(Steps):
@@ -253,7 +253,7 @@ class NeedsArguments(wellhead.Validator[Thing]):
 
 
 @pytest.mark.parametrize("validator", [NeedsArguments, lambda: None, int, "text".join], ids=range(4))
-async def test_g_07_a_validator_that_cannot_be_called_is_the_plugins_failure(files: FileGuard, validator: Any) -> None:
+async def test_G_07_a_validator_that_cannot_be_called_is_the_plugins_failure(files: FileGuard, validator: Any) -> None:
     assert (await run(files, validator)).status == "error"
 
 
@@ -304,7 +304,7 @@ async def blocking_inside(config: Thing, context: wellhead.ValidationContext) ->
 
 
 @pytest.mark.parametrize("validator", [slow, stubborn, blocking, blocking_inside])
-async def test_g_08_d_48_the_deadline_holds_and_what_ended_before_it_is_kept(files: FileGuard, validator: Any) -> None:
+async def test_G_08_d_48_the_deadline_holds_and_what_ended_before_it_is_kept(files: FileGuard, validator: Any) -> None:
     started = time.monotonic()
 
     result = await run(files, validator, timeout=0.3)
@@ -383,7 +383,7 @@ async def test_who_stops_listening_stops_the_validator(files: FileGuard) -> None
     assert ended.is_set()
 
 
-async def test_d_48_the_connections_of_a_validator_are_closed_when_it_is_cut_off(files: FileGuard) -> None:
+async def test_D_48_the_connections_of_a_validator_are_closed_when_it_is_cut_off(files: FileGuard) -> None:
     async def waits(config: Thing, context: wellhead.ValidationContext) -> None:
         stream = await context.connect(config.host, config.port)
         async with context.check("read"):
@@ -427,7 +427,7 @@ class Logs(wellhead.Validator[Thing]):
             raise wellhead.CheckFailedError("auth_failed", f"wrong: {said}", hint=f"not {said}")
 
 
-async def test_l_10_l_11_l_24_secrets_at_any_depth_are_taken_out(files: FileGuard, canary: Canary) -> None:
+async def test_L_10_l_11_l_24_secrets_at_any_depth_are_taken_out(files: FileGuard, canary: Canary) -> None:
     one, two = canary.secret(), canary.secret()
 
     result = await run(files, Logs, Thing(name="a", password=one, tokens={"x": two}))
@@ -438,7 +438,7 @@ async def test_l_10_l_11_l_24_secrets_at_any_depth_are_taken_out(files: FileGuar
     canary.saw(repr(result))
 
 
-async def test_l_11_an_exception_that_carries_a_secret_is_not_shown_nor_logged(
+async def test_L_11_an_exception_that_carries_a_secret_is_not_shown_nor_logged(
     files: FileGuard, canary: Canary
 ) -> None:
     async def encodes(config: Thing, context: wellhead.ValidationContext) -> None:
@@ -495,7 +495,7 @@ async def test_stored_secrets_are_opened_in_the_first_check(files: FileGuard, ca
 
 
 @pytest.mark.parametrize("error", [SecretUnavailableError("The key is gone."), RecordCorruptError("damaged")], ids=repr)
-async def test_c_09_a_secret_that_cannot_be_opened_fails_the_first_check(files: FileGuard, error: Exception) -> None:
+async def test_C_09_a_secret_that_cannot_be_opened_fails_the_first_check(files: FileGuard, error: Exception) -> None:
     async def unlock() -> Thing:
         raise error
 

@@ -143,7 +143,7 @@ async def test_https_tells_the_tls_version_and_when_the_certificate_expires(cert
         ("other_name", "certificate_name_mismatch"),
     ],
 )
-async def test_h_12_a_bad_certificate_is_refused_and_nothing_is_sent(
+async def test_H_12_a_bad_certificate_is_refused_and_nothing_is_sent(
     which: str, code: str, certificates: Certificates
 ) -> None:
     async with site(tls=getattr(certificates, which)) as api:
@@ -154,7 +154,7 @@ async def test_h_12_a_bad_certificate_is_refused_and_nothing_is_sent(
 
 
 @pytest.mark.parametrize("name", ["verify_ssl", "verify", "tls_mode", "insecure"])
-def test_h_12_there_is_no_field_that_turns_verification_off(name: str) -> None:
+def test_H_12_there_is_no_field_that_turns_verification_off(name: str) -> None:
     assert refused(**{name: False}) == {(name, "extra_forbidden")}
 
 
@@ -326,7 +326,7 @@ async def test_the_health_path_is_put_behind_the_address(url: str, health_path: 
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-async def test_h_10_the_request_has_the_method_that_is_set_and_no_body(method: str) -> None:
+async def test_H_10_the_request_has_the_method_that_is_set_and_no_body(method: str) -> None:
     async with site() as api:
         result = await run(api.url, method=method, expected_json=True)
 
@@ -335,12 +335,12 @@ async def test_h_10_the_request_has_the_method_that_is_set_and_no_body(method: s
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "get", "TRACE"])
-def test_h_10_other_methods_are_refused(method: str) -> None:
+def test_H_10_other_methods_are_refused(method: str) -> None:
     assert refused(method=method) == {("method", "literal_error")}
 
 
 @pytest.mark.parametrize("body", ["", "{", "<html></html>", "[" * 100_000, "\ud800", "NaN!", "{} {}"])
-async def test_h_09_a_body_that_is_not_the_json_it_promises_fails(body: str) -> None:
+async def test_H_09_a_body_that_is_not_the_json_it_promises_fails(body: str) -> None:
     answer = web.Response(body=body.encode("utf-8", "surrogatepass"), **JSON)
     async with site(answer) as api:
         await expect(api.url, "response", "not_json", ("/url", "/health_path"))
@@ -354,7 +354,7 @@ async def test_json_of_every_shape_passes(body: str, content_type: str) -> None:
 
 
 @pytest.mark.parametrize("content_type", ["application/xml", "application/x-yaml", "application/x-python-pickle"])
-async def test_h_09_no_other_format_is_parsed(content_type: str) -> None:
+async def test_H_09_no_other_format_is_parsed(content_type: str) -> None:
     bomb = b'<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><a>&b;</a>'
     async with site(web.Response(body=bomb, content_type=content_type)) as api:
         assert (await run(api.url)).status == "passed"
@@ -381,7 +381,7 @@ async def test_a_large_answer_of_another_kind_is_not_read() -> None:
         assert (await run(api.url)).status == "passed"
 
 
-def test_h_01_line_breaks_and_nul_in_headers_are_refused() -> None:
+def test_H_01_line_breaks_and_nul_in_headers_are_refused() -> None:
     for value in ("a\r\nX-Evil: 1", "a\nb", "a\0b", " a", "a ", ""):
         assert refused(headers={"X-A": value}), value
         assert refused(secret_headers={"X-A": value}), value
@@ -391,7 +391,7 @@ def test_h_01_line_breaks_and_nul_in_headers_are_refused() -> None:
 
 
 @pytest.mark.parametrize("name", ["", " X-A", "X A", "X-A:", "X(A)", "X-Ä", "X" * 101])
-def test_h_02_a_header_name_is_a_token(name: str) -> None:
+def test_H_02_a_header_name_is_a_token(name: str) -> None:
     for fields in ({"headers": {name: "a"}}, {"secret_headers": {name: "a"}}):
         assert {kind for _, kind in refused(**fields)} == {"header_name"}
     assert refused(auth_type="api_key", api_key="abcd", api_key_header=name)
@@ -400,7 +400,7 @@ def test_h_02_a_header_name_is_a_token(name: str) -> None:
 @pytest.mark.parametrize(
     "name", ["Content-Length", "transfer-encoding", "Host", "CONNECTION", "Accept-Encoding", "Upgrade", "Expect", "TE"]
 )
-def test_h_03_headers_that_steer_the_connection_are_refused(name: str) -> None:
+def test_H_03_headers_that_steer_the_connection_are_refused(name: str) -> None:
     for fields in ({"headers": {name: "1"}}, {"secret_headers": {name: "1"}}):
         assert {kind for _, kind in refused(**fields)} == {"header_name"}
     assert refused(auth_type="api_key", api_key="abcd", api_key_header=name) == {("api_key_header", "header_name")}
@@ -424,24 +424,24 @@ def test_h_03_headers_that_steer_the_connection_are_refused(name: str) -> None:
         "https://api.example.com/?api_key=abcdefgh",
     ],
 )
-def test_h_08_an_ambiguous_address_is_refused(url: str) -> None:
+def test_H_08_an_ambiguous_address_is_refused(url: str) -> None:
     assert {pointer for pointer, _ in refused(url=url)} == {"url"}
     oauth = {"auth_type": "oauth2_client_credentials", "client_id": "c", "client_secret": "abcd"}
     assert {pointer for pointer, _ in refused(token_url=url, **oauth)} == {"token_url"}
 
 
 @pytest.mark.parametrize("value", ["é", "\udc80", "\x7f", "日本"])
-def test_h_11_header_values_are_visible_ascii(value: str) -> None:
+def test_H_11_header_values_are_visible_ascii(value: str) -> None:
     assert refused(headers={"X-A": value})
     assert refused(secret_headers={"X-A": value})
 
 
 @pytest.mark.parametrize("name", ["proxy", "http_proxy", "proxies"])
-def test_h_13_there_is_no_proxy_field(name: str) -> None:
+def test_H_13_there_is_no_proxy_field(name: str) -> None:
     assert refused(**{name: "http://127.0.0.1:1"}) == {(name, "extra_forbidden")}
 
 
-async def test_h_13_n_13_nothing_of_the_environment_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_H_13_n_13_nothing_of_the_environment_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login somebody password letmein\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     async with site() as proxy, site() as api:
@@ -548,7 +548,7 @@ async def test_a_token_that_the_api_refuses_points_to_the_scope() -> None:
 
 
 @pytest.mark.parametrize("host", ["169.254.169.254", "[::ffff:169.254.169.254]", "metadata.google.internal"])
-async def test_n_05_the_token_server_is_judged_like_any_other_destination(host: str, canary: Canary) -> None:
+async def test_N_05_the_token_server_is_judged_like_any_other_destination(host: str, canary: Canary) -> None:
     async with site() as api:
         fields = oauth(f"http://{host}/token", canary.secret())
         await expect(api.url, "token", "destination_rejected", ("/token_url",), **fields)
@@ -571,7 +571,7 @@ async def test_an_api_that_hangs_up_while_the_token_is_fetched_is_not_waited_for
         await expect(f"http://127.0.0.1:{api.port}", "request", "connection_lost", ("/url",), **fields)
 
 
-async def test_h_04_a_redirect_is_neither_followed_nor_shown(canary: Canary) -> None:
+async def test_H_04_a_redirect_is_neither_followed_nor_shown(canary: Canary) -> None:
     secret = canary.plain_secret()
     async with site() as other:
         places = [f"{other.url}/{secret}", "http://169.254.169.254/latest", "//127.0.0.1/", "/here", "javascript:1"]
@@ -589,7 +589,7 @@ async def test_h_04_a_redirect_is_neither_followed_nor_shown(canary: Canary) -> 
     assert other.requests == []
 
 
-async def test_h_05_a_cookie_that_a_server_sets_goes_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_H_05_a_cookie_that_a_server_sets_goes_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(aiohttp.CookieJar, "update_cookies_from_headers")  # the jar that would keep it is not in use
     monkeypatch.delattr(aiohttp.CookieJar, "update_cookies")
     answer = granting("abcdefgh")
@@ -600,7 +600,7 @@ async def test_h_05_a_cookie_that_a_server_sets_goes_nowhere(monkeypatch: pytest
     assert "cookie" not in api.headers
 
 
-async def test_n_18_a_server_that_repeats_the_secret_does_not_get_it_into_the_result(canary: Canary) -> None:
+async def test_N_18_a_server_that_repeats_the_secret_does_not_get_it_into_the_result(canary: Canary) -> None:
     secret, token = canary.plain_secret(), canary.plain_secret()
     for leak in (secret, token, secret.lower(), token.upper()):
         page = [

@@ -70,7 +70,7 @@ ENDLESS = {
 
 
 @pytest.mark.parametrize(("script", "end"), ENDLESS.values(), ids=ENDLESS)
-async def test_h_07_what_has_no_end_is_ended(script: Script, end: tuple[str, str, str]) -> None:
+async def test_H_07_what_has_no_end_is_ended(script: Script, end: tuple[str, str, str]) -> None:
     started = time.monotonic()
     assert await end_of(script) == end
     assert time.monotonic() - started < 3
@@ -88,7 +88,7 @@ async def test_h_07_what_has_no_end_is_ended(script: Script, end: tuple[str, str
     ],
     ids=["silence", "status line", "header", "body", "1xx"],
 )
-async def test_h_07_a_drip_ends_at_the_deadline(script: Script, tls: bool) -> None:
+async def test_H_07_a_drip_ends_at_the_deadline(script: Script, tls: bool) -> None:
     certificates = make_certificates()
     async with serve(script, tls=certificates.server if tls else None, ask_first=False) as rogue:
         started = time.monotonic()
@@ -101,7 +101,7 @@ async def test_h_07_a_drip_ends_at_the_deadline(script: Script, tls: bool) -> No
     assert took < 1.2
 
 
-async def test_h_06_compressed_bodies_are_not_inflated() -> None:
+async def test_H_06_compressed_bodies_are_not_inflated() -> None:
     bomb = gzip.compress(bytes(300 << 20))
     head = JSON + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(bomb)
     started = time.monotonic()
@@ -111,12 +111,12 @@ async def test_h_06_compressed_bodies_are_not_inflated() -> None:
 
 
 @pytest.mark.parametrize("encoding", [b"gzip", b"deflate", b"br", b"zstd", b"GZIP, gzip", b"banner"])
-async def test_h_06_no_encoding_is_looked_into(encoding: bytes) -> None:
+async def test_H_06_no_encoding_is_looked_into(encoding: bytes) -> None:
     answer = JSON + b"Content-Encoding: " + encoding + b"\r\nContent-Length: 6\r\n\r\nbanner"
     assert await end_of(saying(answer)) == ("response", "warning", "response_compressed")
 
 
-async def test_h_06_bytes_are_counted_not_believed() -> None:
+async def test_H_06_bytes_are_counted_not_believed() -> None:
     lie = JSON + b"Content-Length: 2\r\nContent-Length: 99999999\r\n\r\n{}"
     short = JSON + b"Content-Length: 99999999999\r\n\r\n{}"
     full = JSON + b"Content-Length: %d\r\n\r\n" % (2 * MAX_BYTES) + b" " * (2 * MAX_BYTES)
@@ -148,7 +148,7 @@ GARBAGE = {
 
 
 @pytest.mark.parametrize("answer", GARBAGE.values(), ids=GARBAGE)
-async def test_n_18_garbage_gives_a_listed_code_and_nothing_of_it_is_passed_on(answer: bytes, canary: Canary) -> None:
+async def test_N_18_garbage_gives_a_listed_code_and_nothing_of_it_is_passed_on(answer: bytes, canary: Canary) -> None:
     async with serve(saying(answer)) as rogue:
         result = await run(rogue.port, seconds=0.4, auth_type="basic", username="u", password=canary.secret())
 
@@ -204,7 +204,7 @@ async def test_a_server_that_does_not_end_tls_is_not_waited_for() -> None:
     assert result.duration_ms < 2000
 
 
-async def test_n_11_a_redirect_to_another_server_with_the_login_is_not_followed(canary: Canary) -> None:
+async def test_N_11_a_redirect_to_another_server_with_the_login_is_not_followed(canary: Canary) -> None:
     secret = canary.plain_secret()
     async with serve(silent) as other:
         place = f"http://user:{secret}@127.0.0.1:{other.port}/"
@@ -226,7 +226,7 @@ def address(rogue: Rogue) -> str:
 EMPTY = OK + b"Content-Length: 0\r\n\r\n"
 
 
-async def test_h_04_upstream_follows_redirects_and_forwards_keys() -> None:
+async def test_H_04_upstream_follows_redirects_and_forwards_keys() -> None:
     async with serve(saying(EMPTY)) as other:
         found = f"HTTP/1.1 302 Found\r\nLocation: {address(other)}\r\nContent-Length: 0\r\n\r\n"
         async with serve(saying(found.encode())) as rogue, aiohttp.ClientSession() as session:
@@ -236,7 +236,7 @@ async def test_h_04_upstream_follows_redirects_and_forwards_keys() -> None:
     assert b"X-API-Key: secret" in other.received
 
 
-async def test_h_03_upstream_sends_connection_headers_as_given() -> None:
+async def test_H_03_upstream_sends_connection_headers_as_given() -> None:
     async with serve(saying(EMPTY)) as rogue, aiohttp.ClientSession() as session:
         headers = {"Host": "evil.example.com", "Content-Length": "99", "X A: b": "c"}
         assert (await session.get(address(rogue), headers=headers)).status == 200
@@ -245,7 +245,7 @@ async def test_h_03_upstream_sends_connection_headers_as_given() -> None:
         assert line in rogue.received
 
 
-async def test_h_06_upstream_asks_for_compression_and_inflates_without_end() -> None:
+async def test_H_06_upstream_asks_for_compression_and_inflates_without_end() -> None:
     bomb = gzip.compress(bytes(32 << 20))
     head = JSON + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(bomb)
     async with serve(saying(head + bomb)) as rogue, aiohttp.ClientSession() as session:
@@ -255,7 +255,7 @@ async def test_h_06_upstream_asks_for_compression_and_inflates_without_end() -> 
     assert b"Accept-Encoding: gzip" in rogue.received
 
 
-async def test_h_05_upstream_takes_cookies_to_other_ports() -> None:
+async def test_H_05_upstream_takes_cookies_to_other_ports() -> None:
     setting = OK + b"Set-Cookie: a=b\r\nContent-Length: 0\r\n\r\n"
     async with serve(saying(setting)) as rogue, serve(saying(EMPTY)) as other:
         session = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
@@ -266,7 +266,7 @@ async def test_h_05_upstream_takes_cookies_to_other_ports() -> None:
     assert b"Cookie: a=b" in other.received
 
 
-async def test_h_13_upstream_obeys_the_environment_only_if_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_H_13_upstream_obeys_the_environment_only_if_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serve(saying(EMPTY)) as proxy, serve(saying(EMPTY)) as rogue:
         monkeypatch.setenv("http_proxy", address(proxy))
         for trust_env, connections in ((False, 0), (True, 1)):
@@ -275,7 +275,7 @@ async def test_h_13_upstream_obeys_the_environment_only_if_told_to(monkeypatch: 
             assert proxy.connections == connections
 
 
-async def test_h_07_upstream_reads_interim_answers_without_end() -> None:
+async def test_H_07_upstream_reads_interim_answers_without_end() -> None:
     many = b"HTTP/1.1 103 Early Hints\r\n\r\n" * (2 * MAX_BYTES // 28)
     async with serve(saying(many + EMPTY)) as rogue, aiohttp.ClientSession() as session:
         assert (await session.get(address(rogue))).status == 200

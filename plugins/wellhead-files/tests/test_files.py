@@ -71,14 +71,14 @@ async def test_a_good_file_passes_every_check(run: Run) -> None:
         ("mac_roman", "macintosh"),
     ],
 )
-async def test_f_14_a_file_in_the_encoding_that_is_declared(run: Run, bytes_of: str, encoding: str) -> None:
+async def test_F_14_a_file_in_the_encoding_that_is_declared(run: Run, bytes_of: str, encoding: str) -> None:
     result = await run(GOOD.encode(bytes_of), encoding=encoding)
 
     assert result.status == "passed"
     assert result.details["columns"] == ["name", "city"]
 
 
-async def test_f_14_an_encoding_that_is_declared_wrong_is_named_with_a_hint(run: Run) -> None:
+async def test_F_14_an_encoding_that_is_declared_wrong_is_named_with_a_hint(run: Run) -> None:
     await expect(run, GOOD.encode("windows-1252"), "read", "encoding_mismatch")
     await expect(run, GOOD.encode("utf-16"), "read", "encoding_mismatch", "set 'encoding' to utf-16")
     await expect(run, GOOD.encode("utf-32"), "read", "encoding_mismatch", "set 'encoding' to utf-32")
@@ -88,7 +88,7 @@ async def test_f_14_an_encoding_that_is_declared_wrong_is_named_with_a_hint(run:
     await expect(run, "“quoted”\n", "read", "encoding_mismatch", "set 'encoding' to utf-8", encoding="windows-1252")
 
 
-async def test_f_14_half_a_character_at_the_end_and_lone_surrogates_are_refused(run: Run) -> None:
+async def test_F_14_half_a_character_at_the_end_and_lone_surrogates_are_refused(run: Run) -> None:
     await expect(run, b"name\nZo\xc3", "read", "encoding_mismatch")
     await expect(run, b"name\n\xed\xa0\x80\n", "read", "encoding_mismatch")
     await expect(run, b"\xff\xfen\0\n\0\0\xd8", "read", "encoding_mismatch", encoding="utf-16")
@@ -100,11 +100,11 @@ async def test_a_character_at_the_end_of_the_head_may_be_cut(run: Run) -> None:
         assert (await run(rows)).status == "passed"
 
 
-async def test_f_14_utf_16_without_a_mark_reads_as_text_with_nul(run: Run) -> None:
+async def test_F_14_utf_16_without_a_mark_reads_as_text_with_nul(run: Run) -> None:
     await expect(run, "name,city\n".encode("utf-16-le"), "parse", "not_csv", "utf-16")
 
 
-async def test_f_13_binary_files_are_no_csv(run: Run) -> None:
+async def test_F_13_binary_files_are_no_csv(run: Run) -> None:
     await expect(run, b"PK\x03\x04\0\0\0\0\n", "parse", "not_csv", "it is binary")
     await expect(run, b"a,b\n1,\0\n", "parse", "not_csv", "NUL")
     await expect(run, os.urandom(4096), "read", "encoding_mismatch")
@@ -118,24 +118,24 @@ async def test_an_empty_file_is_named(run: Run, content: bytes) -> None:
     assert last(result).fields == ("/path",)
 
 
-async def test_f_13_a_quote_that_is_never_closed(run: Run) -> None:
+async def test_F_13_a_quote_that_is_never_closed(run: Run) -> None:
     await expect(run, 'a,b\n1,"2\n3,4\n', "parse", "not_csv", "Line 3 is damaged")
     await expect(run, 'a,b\n1,"2"x\n', "parse", "not_csv", "Line 2 is damaged")
 
 
-async def test_f_13_a_quote_that_is_never_closed_in_a_large_file(run: Run) -> None:
+async def test_F_13_a_quote_that_is_never_closed_in_a_large_file(run: Run) -> None:
     await expect(run, 'a,b\n1,"2\n' + "3,4\n" * 500_000, "parse", "not_csv", "never closed")
 
 
-async def test_f_13_a_field_above_the_limit_of_the_parser(run: Run) -> None:
+async def test_F_13_a_field_above_the_limit_of_the_parser(run: Run) -> None:
     await expect(run, "a,b\n1," + "x" * 200_000 + "\n", "parse", "not_csv", "Line 2 is damaged")
 
 
-async def test_f_13_one_huge_line_is_not_read_to_its_end(run: Run) -> None:
+async def test_F_13_one_huge_line_is_not_read_to_its_end(run: Run) -> None:
     await expect(run, "x," * 2_000_000, "read", "file_too_large")
 
 
-async def test_f_13_fifty_thousand_columns_stay_bounded(run: Run) -> None:
+async def test_F_13_fifty_thousand_columns_stay_bounded(run: Run) -> None:
     line = ",".join(f"c{number}" for number in range(50_000)) + "\n"
 
     result = await run(line, has_header=False)
@@ -202,7 +202,7 @@ def test_a_line_break_is_no_delimiter() -> None:
                 CsvDataSource(name="a", path="a.csv", **{field: value})
 
 
-async def test_f_10_a_sparse_file_of_100_megabytes_takes_no_longer(run: Run, workspace: Path) -> None:
+async def test_F_10_a_sparse_file_of_100_megabytes_takes_no_longer(run: Run, workspace: Path) -> None:
     with (workspace / "data.csv").open("wb") as file:
         file.write(b"a,b\n" + b"1,2\n" * 400_000)
         file.truncate(100 << 20)
@@ -214,7 +214,7 @@ async def test_f_10_a_sparse_file_of_100_megabytes_takes_no_longer(run: Run, wor
     assert time.monotonic() - started < 1
 
 
-async def test_f_10_a_sparse_file_of_zeros_is_no_csv(run: Run, workspace: Path) -> None:
+async def test_F_10_a_sparse_file_of_zeros_is_no_csv(run: Run, workspace: Path) -> None:
     with (workspace / "data.csv").open("wb") as file:
         file.truncate(100 << 20)
 
@@ -249,7 +249,7 @@ KINDS = ["missing", "link", "fifo", "directory", "linked directory", "absolute",
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_f_18_whatever_is_no_file_of_the_workspace_gives_the_same_answer(
+async def test_F_18_whatever_is_no_file_of_the_workspace_gives_the_same_answer(
     run: Run, workspace: Path, kind: str
 ) -> None:
     path = _made(workspace, kind)
@@ -268,6 +268,6 @@ async def test_f_18_whatever_is_no_file_of_the_workspace_gives_the_same_answer(
     "path", ["../outside.csv", "a/../../b", ".datasources/x.json", ".hidden.csv", "~/x", "a//b", "a/", "http://x/y", "s3://b/k",
              "file:///etc/passwd", "\\\\host\\share", "a\0b", ""]
 )  # fmt: skip
-def test_f_01_f_09_f_17_such_paths_are_refused_before_anything_is_opened(path: str) -> None:
+def test_F_01_f_09_f_17_such_paths_are_refused_before_anything_is_opened(path: str) -> None:
     with pytest.raises(ValueError, match="1 validation error"):
         CsvDataSource(name="a", path=path)

@@ -116,7 +116,7 @@ def found(result: ValidationResult) -> tuple[str, str | None]:
     return last(result).name, last(result).code
 
 
-async def test_m_01_a_server_without_tls_gets_no_login() -> None:
+async def test_M_01_a_server_without_tls_gets_no_login() -> None:
     for mode in (VERIFIED, UNVERIFIED, {"tls_mode": "verify-ca", "ca_certificate": CERTIFICATES.ca}):
         result, rogue = await meet(greeted(packet(2, OK), capabilities=CAPABILITIES & ~TLS), **mode)
 
@@ -125,7 +125,7 @@ async def test_m_01_a_server_without_tls_gets_no_login() -> None:
         assert not rogue.received
 
 
-async def test_m_01_aiomysql_itself_goes_on_without_tls() -> None:
+async def test_M_01_aiomysql_itself_goes_on_without_tls() -> None:
     context = server_context(CERTIFICATES.server)
     async with serve(greeted(packet(2, OK), capabilities=CAPABILITIES & ~TLS)) as rogue:
         with pytest.raises((aiomysql.MySQLError, asyncio.TimeoutError)):
@@ -135,7 +135,7 @@ async def test_m_01_aiomysql_itself_goes_on_without_tls() -> None:
     assert b"u\0" in rogue.received
 
 
-async def test_m_01_what_is_slipped_in_before_tls_is_refused() -> None:
+async def test_M_01_what_is_slipped_in_before_tls_is_refused() -> None:
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(greeting() + packet(2, OK))
         await silent(reader, writer)
@@ -145,7 +145,7 @@ async def test_m_01_what_is_slipped_in_before_tls_is_refused() -> None:
     assert found(result) == ("tls", "protocol_error")
 
 
-async def test_m_01_a_server_that_does_not_start_tls() -> None:
+async def test_M_01_a_server_that_does_not_start_tls() -> None:
     result, _ = await meet(greeted(b"what?"), **VERIFIED)
 
     assert found(result) == ("tls", "tls_failed")
@@ -153,7 +153,7 @@ async def test_m_01_a_server_that_does_not_start_tls() -> None:
 
 @pytest.mark.parametrize("plugin", [b"mysql_clear_password", b"sha256_password"])
 @pytest.mark.parametrize("mode", [PLAIN, UNVERIFIED])
-async def test_m_02_no_password_in_clear_text_without_tls_that_was_checked(plugin: bytes, mode: dict[str, Any]) -> None:
+async def test_M_02_no_password_in_clear_text_without_tls_that_was_checked(plugin: bytes, mode: dict[str, Any]) -> None:
     number = 2 if mode == PLAIN else 3
     script = (greeted if mode == PLAIN else greeted_with_tls)(switch(number, plugin))
 
@@ -164,14 +164,14 @@ async def test_m_02_no_password_in_clear_text_without_tls_that_was_checked(plugi
 
 
 @pytest.mark.parametrize("plugin", [b"mysql_clear_password", b"sha256_password", b"dialog", b"", b"\xff\xfe"])
-async def test_m_02_no_password_in_clear_text_to_a_greeting_that_asks_for_it(plugin: bytes) -> None:
+async def test_M_02_no_password_in_clear_text_to_a_greeting_that_asks_for_it(plugin: bytes) -> None:
     result, rogue = await meet(greeted(failure(2, 1045), plugin=plugin), **PLAIN)
 
     assert found(result) == ("authenticate", "auth_failed")
     assert b"mysql_native_password" in rogue.received
 
 
-async def test_m_02_aiomysql_itself_sends_the_password_to_such_a_greeting() -> None:
+async def test_M_02_aiomysql_itself_sends_the_password_to_such_a_greeting() -> None:
     async with serve(greeted(packet(2, OK), plugin=b"mysql_clear_password")) as rogue:
         with pytest.raises((aiomysql.MySQLError, asyncio.TimeoutError)):
             async with asyncio.timeout(0.5):
@@ -181,7 +181,7 @@ async def test_m_02_aiomysql_itself_sends_the_password_to_such_a_greeting() -> N
 
 
 @pytest.mark.parametrize("plugin", [b"mysql_clear_password", b"sha256_password"])
-async def test_m_02_inside_tls_that_was_checked_the_password_is_sent(plugin: bytes) -> None:
+async def test_M_02_inside_tls_that_was_checked_the_password_is_sent(plugin: bytes) -> None:
     result, rogue = await meet(greeted_with_tls(switch(3, plugin), failure(5, 1045)), **VERIFIED)
 
     assert found(result) == ("authenticate", "auth_failed")
@@ -189,13 +189,13 @@ async def test_m_02_inside_tls_that_was_checked_the_password_is_sent(plugin: byt
 
 
 @pytest.mark.parametrize("plugin", [b"dialog", b"auth_gssapi_client", b"client_ed25519", b"mysql_old_password", b""])
-async def test_m_02_other_ways_of_logging_in_are_not_supported(plugin: bytes) -> None:
+async def test_M_02_other_ways_of_logging_in_are_not_supported(plugin: bytes) -> None:
     result, _ = await meet(greeted_with_tls(switch(3, plugin)), **VERIFIED)
 
     assert found(result) == ("authenticate", "auth_method_unsupported")
 
 
-async def test_m_02_a_switch_after_a_switch_is_refused() -> None:
+async def test_M_02_a_switch_after_a_switch_is_refused() -> None:
     parts = switch(2, b"mysql_native_password"), switch(4, b"mysql_clear_password")
 
     result, _ = await meet(greeted(*parts), **PLAIN)
@@ -203,7 +203,7 @@ async def test_m_02_a_switch_after_a_switch_is_refused() -> None:
     assert found(result) == ("authenticate", "protocol_error")
 
 
-async def test_m_02_the_oldest_kind_of_switch_gets_no_answer() -> None:
+async def test_M_02_the_oldest_kind_of_switch_gets_no_answer() -> None:
     result, _ = await meet(greeted(packet(2, b"\xfe")), **PLAIN)
 
     assert found(result) == ("authenticate", "protocol_error")
@@ -228,7 +228,7 @@ def greeted_by_rogue_key(reader: asyncio.StreamReader, writer: asyncio.StreamWri
     return rogue_key(reader, writer)
 
 
-async def test_m_03_no_key_of_the_server_is_asked_for_or_used() -> None:
+async def test_M_03_no_key_of_the_server_is_asked_for_or_used() -> None:
     result, rogue = await meet(greeted_by_rogue_key, **PLAIN)
 
     assert found(result) == ("authenticate", "cleartext_password_refused")
@@ -237,7 +237,7 @@ async def test_m_03_no_key_of_the_server_is_asked_for_or_used() -> None:
     assert not any(bytes(rogue.received).endswith(request) for request in KEY_REQUESTS)
 
 
-async def test_m_03_nor_inside_tls_that_was_not_checked() -> None:
+async def test_M_03_nor_inside_tls_that_was_not_checked() -> None:
     script = greeted_with_tls(
         packet(3, b"\x01\x04"), packet(5, b"\x01" + public_key()), plugin=b"caching_sha2_password"
     )
@@ -247,7 +247,7 @@ async def test_m_03_nor_inside_tls_that_was_not_checked() -> None:
     assert found(result) == ("authenticate", "cleartext_password_refused")
 
 
-async def test_m_03_nor_after_a_switch() -> None:
+async def test_M_03_nor_after_a_switch() -> None:
     parts = switch(2, b"caching_sha2_password"), packet(4, b"\x01\x04"), packet(6, b"\x01" + public_key())
 
     result, _ = await meet(greeted(*parts), **PLAIN)
@@ -255,14 +255,14 @@ async def test_m_03_nor_after_a_switch() -> None:
     assert found(result) == ("authenticate", "cleartext_password_refused")
 
 
-async def test_m_03_nor_a_key_that_comes_unasked() -> None:
+async def test_M_03_nor_a_key_that_comes_unasked() -> None:
     for parts in ([packet(2, b"\x01" + public_key())], [switch(2, b"caching_sha2_password"), packet(4, b"\x01-----")]):
         result, _ = await meet(greeted(*parts, plugin=b"caching_sha2_password"), **PLAIN)
 
         assert found(result) == ("authenticate", "protocol_error")
 
 
-async def test_m_03_aiomysql_itself_encrypts_the_password_with_the_key() -> None:
+async def test_M_03_aiomysql_itself_encrypts_the_password_with_the_key() -> None:
     async with serve(greeted_by_rogue_key) as rogue:
         with pytest.raises((aiomysql.MySQLError, asyncio.TimeoutError)):
             async with asyncio.timeout(1):
@@ -272,7 +272,7 @@ async def test_m_03_aiomysql_itself_encrypts_the_password_with_the_key() -> None
     assert rogue.received[-256 - 4 :][:3] == (256).to_bytes(3, "little")
 
 
-async def test_m_04_aiomysql_itself_drops_a_key_that_it_is_given() -> None:
+async def test_M_04_aiomysql_itself_drops_a_key_that_it_is_given() -> None:
     connecting = aiomysql.connect(host="h", server_public_key=b"a key")
     keywords = inspect.getcoroutinelocals(connecting._coro)["kwargs"]
     connecting._coro.close()
@@ -281,7 +281,7 @@ async def test_m_04_aiomysql_itself_drops_a_key_that_it_is_given() -> None:
     assert "server_public_key" not in keywords
 
 
-async def test_m_04_m_05_the_connection_is_made_directly_and_reads_no_files() -> None:
+async def test_M_04_m_05_the_connection_is_made_directly_and_reads_no_files() -> None:
     connection = GuardedConnection(None, a_config(1))  # type: ignore[arg-type]
 
     assert connection.server_public_key is None
@@ -293,14 +293,14 @@ async def test_m_04_m_05_the_connection_is_made_directly_and_reads_no_files() ->
 
 
 @pytest.mark.parametrize("path", [b"/etc/passwd", b"/proc/self/environ"])
-async def test_m_05_a_request_for_a_file_is_refused(path: bytes) -> None:
+async def test_M_05_a_request_for_a_file_is_refused(path: bytes) -> None:
     result, rogue = await meet(greeted(packet(2, OK), packet(1, b"\xfb" + path)), **PLAIN)
 
     assert found(result) == ("authenticate", "protocol_error")
     assert b"root:" not in rogue.received
 
 
-async def test_m_09_a_server_that_says_nothing_is_told_before_the_time_is_over() -> None:
+async def test_M_09_a_server_that_says_nothing_is_told_before_the_time_is_over() -> None:
     result, rogue = await meet(silent, seconds=1, **VERIFIED)
 
     assert found(result) == ("tls", "connection_timeout")
@@ -308,7 +308,7 @@ async def test_m_09_a_server_that_says_nothing_is_told_before_the_time_is_over()
     assert not rogue.received
 
 
-async def test_m_09_a_server_that_stops_in_the_middle() -> None:
+async def test_M_09_a_server_that_stops_in_the_middle() -> None:
     for script in (greeted(), greeted(packet(2, OK)[:5])):
         result, _ = await meet(script, seconds=0.5, **PLAIN)
 
@@ -316,7 +316,7 @@ async def test_m_09_a_server_that_stops_in_the_middle() -> None:
         assert found(result) == ("authenticate", "deadline")
 
 
-async def test_m_09_a_server_that_drips() -> None:
+async def test_M_09_a_server_that_drips() -> None:
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for byte in greeting() * 100:
             writer.write(bytes([byte]))
@@ -340,7 +340,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("kind", OTHERS)
-async def test_m_10_a_server_of_another_kind(kind: str) -> None:
+async def test_M_10_a_server_of_another_kind(kind: str) -> None:
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(OTHERS[kind])
         await silent(reader, writer)
@@ -351,7 +351,7 @@ async def test_m_10_a_server_of_another_kind(kind: str) -> None:
     assert "the host and the port belong to a server of this type" in (last(result).hint or "")
 
 
-async def test_m_10_a_server_that_closes_at_once() -> None:
+async def test_M_10_a_server_that_closes_at_once() -> None:
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()
 
@@ -361,7 +361,7 @@ async def test_m_10_a_server_that_closes_at_once() -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-async def test_m_10_m_12_damaged_greetings_and_answers_get_a_code_and_no_password(seed: int) -> None:
+async def test_M_10_m_12_damaged_greetings_and_answers_get_a_code_and_no_password(seed: int) -> None:
     source = random.Random(seed)
     for _ in range(75):
         parts = [damaged(source, part) for part in (greeting(), packet(2, OK), packet(1, OK))]
@@ -392,7 +392,7 @@ def damaged(source: random.Random, data: bytes) -> bytes:
     return bytes(changed)
 
 
-async def test_m_10_a_server_that_says_yes_to_nothing_is_not_believed() -> None:
+async def test_M_10_a_server_that_says_yes_to_nothing_is_not_believed() -> None:
     for answer in (b"\1\3", b"\2", b"", b"\0"):
         result, _ = await meet(greeted(packet(2, answer)), seconds=2, **PLAIN)
 
@@ -425,7 +425,7 @@ async def test_a_mysql_that_needs_tls_says_so() -> None:
     assert found(result) == ("authenticate", "tls_required")
 
 
-async def test_m_11_aiomysql_itself_would_send_the_number_of_the_process() -> None:
+async def test_M_11_aiomysql_itself_would_send_the_number_of_the_process() -> None:
     assert "_pid" in aiomysql.Connection(user="u")._connect_attrs
     assert aiomysql.Connection()._user == aiomysql.connection.DEFAULT_USER
 
@@ -435,7 +435,7 @@ async def test_m_11_aiomysql_itself_would_send_the_number_of_the_process() -> No
     assert b"program_name\x08wellhead" in rogue.received
 
 
-async def test_m_12_packets_without_end_are_cut_off_before_the_login() -> None:
+async def test_M_12_packets_without_end_are_cut_off_before_the_login() -> None:
     sent = 0
 
     async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -455,7 +455,7 @@ async def test_m_12_packets_without_end_are_cut_off_before_the_login() -> None:
 
 
 @pytest.mark.parametrize("size", [MAX_LOGIN_BYTES, 0xFFFFFE])
-async def test_m_12_a_greeting_has_a_limit(size: int) -> None:
+async def test_M_12_a_greeting_has_a_limit(size: int) -> None:
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(packet(0, b"\x0a8.0.36\0" + bytes(size - 8)))
         await silent(reader, writer)
@@ -465,7 +465,7 @@ async def test_m_12_a_greeting_has_a_limit(size: int) -> None:
     assert found(result) == ("tls", "protocol_error")
 
 
-async def test_m_12_rows_without_end_are_cut_off() -> None:
+async def test_M_12_rows_without_end_are_cut_off() -> None:
     sent = 0
 
     async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -497,7 +497,7 @@ async def greeted_until_query(reader: asyncio.StreamReader, writer: asyncio.Stre
 
 
 @pytest.mark.parametrize("version", [b"8.0.36", b"what", b"", "\uff15.\uff17".encode(), b"8.0.36<script>"])
-async def test_m_10_only_the_digits_of_a_version_are_passed_on(version: bytes) -> None:
+async def test_M_10_only_the_digits_of_a_version_are_passed_on(version: bytes) -> None:
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await greeted_until_query(reader, writer)
         writer.write(packet(4, bytes([len(version)]) + version) + packet(5, b"\xfe\0\0\2\0"))
@@ -509,7 +509,7 @@ async def test_m_10_only_the_digits_of_a_version_are_passed_on(version: bytes) -
     assert "script" not in str(result.as_document())
 
 
-async def test_m_12_aiomysql_itself_reads_on_without_end() -> None:
+async def test_M_12_aiomysql_itself_reads_on_without_end() -> None:
     class Endless:
         read = 0
 
@@ -593,7 +593,7 @@ LET_IN = b"\x01\x03"
     ],
     ids=["in the greeting", "after a switch"],
 )
-async def test_m_03_m_08_mysql_8_logs_in_without_tls_where_the_password_is_cached(
+async def test_M_03_m_08_mysql_8_logs_in_without_tls_where_the_password_is_cached(
     first: bytes, parts: list[bytes]
 ) -> None:
     result, rogue = await meet(greeted(*parts, plugin=first), seconds=1, **PLAIN)
@@ -602,7 +602,7 @@ async def test_m_03_m_08_mysql_8_logs_in_without_tls_where_the_password_is_cache
     assert found(result) == ("query", "deadline")  # it is let in, and then hears nothing more
 
 
-async def test_m_03_mysql_8_gets_the_password_inside_tls_that_was_checked() -> None:
+async def test_M_03_mysql_8_gets_the_password_inside_tls_that_was_checked() -> None:
     script = greeted_with_tls(packet(3, b"\x01\x04"), packet(5, OK), plugin=b"caching_sha2_password")
 
     result, rogue = await meet(script, seconds=1, **VERIFIED)
@@ -620,7 +620,7 @@ async def test_aiomysql_itself_takes_the_end_mark_for_a_part_of_the_salt() -> No
     assert scramble("x", SALT) not in rogue.received
 
 
-async def test_m_08_aiomysql_itself_knows_latin_passwords_only() -> None:
+async def test_M_08_aiomysql_itself_knows_latin_passwords_only() -> None:
     async with serve(greeted(packet(2, OK))) as rogue:
         with pytest.raises(UnicodeEncodeError):
             await aiomysql.connect(host="127.0.0.1", port=rogue.port, user="u", password="пароль")

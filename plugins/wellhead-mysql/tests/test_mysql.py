@@ -108,7 +108,7 @@ async def test_the_mariadb_of_this_machine_is_validated(mariadb_of_this_machine:
     assert last(wrong).code == "auth_failed"
 
 
-async def test_m_01_a_real_server_without_tls_gets_no_login(mariadb_of_this_machine: MariaDB) -> None:
+async def test_M_01_a_real_server_without_tls_gets_no_login(mariadb_of_this_machine: MariaDB) -> None:
     server = mariadb_of_this_machine
     if server.run("SHOW VARIABLES LIKE 'have_ssl'") == [("have_ssl", "YES")]:
         pytest.skip("the MariaDB on port 3306 offers TLS; a rogue server without it is tested in any case")
@@ -253,7 +253,7 @@ PASSWORDS = [
 
 
 @pytest.mark.parametrize("password", PASSWORDS)
-async def test_m_08_any_password_logs_in(mariadb: MariaDB, password: str) -> None:
+async def test_M_08_any_password_logs_in(mariadb: MariaDB, password: str) -> None:
     with mariadb.a_user(password) as name:
         assert (await run(mariadb, **_login(name, password), **PLAIN)).success
         await expect(mariadb, "authenticate", "auth_failed", LOGIN, **_login(name, password + "x"))
@@ -323,7 +323,7 @@ async def test_the_check_cannot_write_and_limits_its_time(mariadb: MariaDB, monk
     assert seen[2] == 1792  # ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION
 
 
-async def test_m_11_the_server_learns_nothing_of_this_machine(mariadb: MariaDB) -> None:
+async def test_M_11_the_server_learns_nothing_of_this_machine(mariadb: MariaDB) -> None:
     from wellhead_mysql.login import GuardedConnection
 
     seen: list[Any] = []
@@ -338,7 +338,7 @@ async def test_m_11_the_server_learns_nothing_of_this_machine(mariadb: MariaDB) 
     assert seen == [("reader", {"program_name": "wellhead"})]
 
 
-async def test_m_07_nothing_of_the_surroundings_comes_in(
+async def test_M_07_nothing_of_the_surroundings_comes_in(
     mariadb: MariaDB, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / ".my.cnf").write_text(f"[client]\nuser=free\npassword={mariadb.password}\nsocket=/nowhere\nport=1\n")
@@ -353,7 +353,7 @@ async def test_m_07_nothing_of_the_surroundings_comes_in(
 
 
 @pytest.mark.parametrize("host", ["/var/run/mysqld/mysqld.sock", "@abstract", "a,b"])
-def test_m_07_a_host_is_no_unix_socket(host: str) -> None:
+def test_M_07_a_host_is_no_unix_socket(host: str) -> None:
     with pytest.raises(ValueError, match="host_syntax"):
         MysqlDataSource(name="a", host=host, database="d", username="u")
 
@@ -362,19 +362,19 @@ def test_m_07_a_host_is_no_unix_socket(host: str) -> None:
     "name",
     ["sql_mode", "init_command", "read_default_file", "unix_socket", "local_infile", "client_flag", "auth_plugin"],
 )
-def test_m_06_m_07_what_would_reach_the_driver_is_no_field(name: str) -> None:
+def test_M_06_m_07_what_would_reach_the_driver_is_no_field(name: str) -> None:
     assert name not in MysqlDataSource.model_fields
     with pytest.raises(ValueError, match="extra_forbidden"):
         MysqlDataSource(name="a", host="h", database="d", username="u", **{name: "x"})
 
 
-def test_m_11_a_user_is_required() -> None:
+def test_M_11_a_user_is_required() -> None:
     with pytest.raises(ValueError, match="username"):
         MysqlDataSource(name="a", host="h", database="d")  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize("field", ["database", "username"])
-def test_m_06_control_characters_do_not_reach_the_login(field: str) -> None:
+def test_M_06_control_characters_do_not_reach_the_login(field: str) -> None:
     with pytest.raises(ValueError, match="control_character"):
         MysqlDataSource(**({"name": "a", "host": "h", "database": "d", "username": "u"} | {field: "shop\0evil"}))
 
@@ -429,7 +429,7 @@ def test_a_connection_string_that_falls_back_to_clear_text_is_refused_with_a_hin
 @pytest.mark.parametrize(
     "query", ["init_command=x", "sql_mode=x", "unix_socket=/x", "read_default_file=/x", "local_infile=1"]
 )
-def test_m_06_m_07_a_connection_string_knows_no_other_option(query: str) -> None:
+def test_M_06_m_07_a_connection_string_knows_no_other_option(query: str) -> None:
     with pytest.raises(ConnectionStringError) as caught:
         MysqlDataSource.expand_input({"connection_string": f"mysql://u@h/d?{query}"})
 

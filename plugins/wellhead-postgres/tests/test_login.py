@@ -114,7 +114,7 @@ GARBAGE = {
 
 
 @pytest.mark.parametrize("answer", GARBAGE.values(), ids=GARBAGE)
-async def test_n_18_p_09_garbage_gives_a_listed_code_and_nothing_of_it_is_passed_on(
+async def test_N_18_p_09_garbage_gives_a_listed_code_and_nothing_of_it_is_passed_on(
     answer: bytes, canary: Canary, descriptors: None
 ) -> None:
     async with serve(saying(answer)) as rogue:
@@ -126,7 +126,7 @@ async def test_n_18_p_09_garbage_gives_a_listed_code_and_nothing_of_it_is_passed
     canary.saw(bytes(rogue.received))
 
 
-async def test_p_07_the_password_is_not_sent_in_clear_text(canary: Canary) -> None:
+async def test_P_07_the_password_is_not_sent_in_clear_text(canary: Canary) -> None:
     async with serve(saying(CLEAR, LOGGED_IN)) as rogue:
         result = await run(rogue, password=canary.secret())
 
@@ -135,7 +135,7 @@ async def test_p_07_the_password_is_not_sent_in_clear_text(canary: Canary) -> No
 
 
 @pytest.mark.parametrize("mode", ["require", "verify-ca", "verify-full"])
-async def test_p_07_a_rogue_with_a_strangers_certificate_gets_no_password(
+async def test_P_07_a_rogue_with_a_strangers_certificate_gets_no_password(
     mode: str, canary: Canary, certificates: Certificates
 ) -> None:
     async with serve(saying(CLEAR, LOGGED_IN), tls=certificates.untrusted) as rogue:
@@ -184,7 +184,7 @@ def _source(member: Any) -> str:
         return ""
 
 
-async def test_n_08_a_query_that_is_cut_off_by_the_deadline_dials_nothing_anew() -> None:
+async def test_N_08_a_query_that_is_cut_off_by_the_deadline_dials_nothing_anew() -> None:
     async with serve(saying(LOGGED_IN)) as rogue:
         result = await run(rogue, seconds=0.3)
         await asyncio.sleep(0.3)
@@ -211,7 +211,7 @@ def scram(*, rounds: int, times: int = 1, end: bytes = b"") -> Script:
     return script
 
 
-async def test_d_48_a_server_cannot_make_us_compute_for_minutes() -> None:
+async def test_D_48_a_server_cannot_make_us_compute_for_minutes() -> None:
     started = time.monotonic()
 
     assert await end_of(scram(rounds=2_000_000_000)) == ("authenticate", "failed", "protocol_error")
@@ -231,7 +231,7 @@ async def test_other_ways_of_logging_in_are_not_supported(method: int) -> None:
     assert await end_of(saying(request(method))) == ("authenticate", "failed", "auth_method_unsupported")
 
 
-async def test_p_08_an_endless_message_is_cut_off() -> None:
+async def test_P_08_an_endless_message_is_cut_off() -> None:
     async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(4096)
         writer.write(b"E" + struct.pack("!I", 2**31 - 1))
@@ -242,14 +242,14 @@ async def test_p_08_an_endless_message_is_cut_off() -> None:
     assert await end_of(endless, seconds=5) == ("authenticate", "failed", "protocol_error")
 
 
-async def test_p_08_an_endless_row_of_messages_is_cut_off() -> None:
+async def test_P_08_an_endless_row_of_messages_is_cut_off() -> None:
     notice = message(b"N", b"SNOTICE\0C00000\0Mhello\0\0")
     many = notice * (MAX_LOGIN_BYTES // len(notice) + 1)
 
     assert await end_of(saying(many), seconds=5) == ("authenticate", "failed", "protocol_error")
 
 
-async def test_p_08_an_endless_answer_to_a_query_is_cut_off() -> None:
+async def test_P_08_an_endless_answer_to_a_query_is_cut_off() -> None:
     async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(4096)
         writer.write(LOGGED_IN)
@@ -301,7 +301,7 @@ async def test_a_server_that_answers_well_passes_every_check() -> None:
 
 @pytest.mark.parametrize("text", [b"banner of the server", b"9" * 5000, b"NaN", b"\xff\xfe", b""])
 @pytest.mark.parametrize("column", ["version", "recovery", "relations", "readable"])
-async def test_n_18_what_a_query_returns_is_made_sure_of(column: str, text: bytes) -> None:
+async def test_N_18_what_a_query_returns_is_made_sure_of(column: str, text: bytes) -> None:
     async with serve(answering(**{column: text})) as rogue:
         result = await run(rogue)
 
@@ -310,7 +310,7 @@ async def test_n_18_what_a_query_returns_is_made_sure_of(column: str, text: byte
     assert all(check.code in CODES for check in result.checks if check.code)
 
 
-async def test_n_08_a_query_that_is_cancelled_dials_nothing_anew() -> None:
+async def test_N_08_a_query_that_is_cancelled_dials_nothing_anew() -> None:
     async with serve(saying(LOGGED_IN)) as rogue:
         stream = await dial([(socket.AF_INET, ("127.0.0.1", rogue.port))], seconds=5)
         config = PostgresDataSource(name="a", host="127.0.0.1", port=rogue.port, database="d", username="u")
@@ -334,7 +334,7 @@ async def test_the_certificate_must_be_for_the_host_that_is_configured(certifica
     assert ("tls", "passed", None) in outcomes(by_name)
 
 
-async def test_d_48_a_server_that_says_nothing_is_cut_off_by_the_deadline(descriptors: None) -> None:
+async def test_D_48_a_server_that_says_nothing_is_cut_off_by_the_deadline(descriptors: None) -> None:
     started = time.monotonic()
 
     assert await end_of(silent, seconds=0.3) == ("authenticate", "timeout", "deadline")
@@ -342,7 +342,7 @@ async def test_d_48_a_server_that_says_nothing_is_cut_off_by_the_deadline(descri
     assert time.monotonic() - started < 1.5
 
 
-async def test_d_48_a_server_that_drips_is_cut_off_by_the_deadline(descriptors: None) -> None:
+async def test_D_48_a_server_that_drips_is_cut_off_by_the_deadline(descriptors: None) -> None:
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
             writer.write(b"N")
@@ -351,7 +351,7 @@ async def test_d_48_a_server_that_drips_is_cut_off_by_the_deadline(descriptors: 
     assert (await end_of(drip, seconds=0.4))[1:] == ("timeout", "deadline")
 
 
-async def test_d_48_a_tls_handshake_that_stalls(descriptors: None) -> None:
+async def test_D_48_a_tls_handshake_that_stalls(descriptors: None) -> None:
     name = await end_of(saying(b"S"), seconds=0.3, tls_mode="verify-full")
 
     assert name == ("tls", "timeout", "deadline")
@@ -360,7 +360,7 @@ async def test_d_48_a_tls_handshake_that_stalls(descriptors: None) -> None:
 @pytest.mark.parametrize(
     "parts", [[], [b"S"], [b"S", b""], [b"S", b"\x16\x03\x03"], [b"S", b"\x15\x03\x03\0\x02\x02\x28"]]
 )
-async def test_d_48_a_connection_that_ends_in_the_middle_of_the_handshake(
+async def test_D_48_a_connection_that_ends_in_the_middle_of_the_handshake(
     parts: list[bytes], descriptors: None
 ) -> None:
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -376,7 +376,7 @@ async def test_d_48_a_connection_that_ends_in_the_middle_of_the_handshake(
 
 
 @pytest.mark.parametrize("before", [b"", OK, request(10, b"SCRAM-SHA-256\0\0"), b"R\0"])
-async def test_d_48_a_connection_that_ends_in_the_middle_of_the_login(before: bytes) -> None:
+async def test_D_48_a_connection_that_ends_in_the_middle_of_the_login(before: bytes) -> None:
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(4096)
         writer.write(before)
@@ -469,7 +469,7 @@ def _mutated(seed: int) -> list[bytes]:
 
 
 @pytest.mark.parametrize("batch", range(10))
-async def test_p_09_mutated_conversations_give_only_listed_codes(
+async def test_P_09_mutated_conversations_give_only_listed_codes(
     batch: int, canary: Canary, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def one(seed: int) -> None:

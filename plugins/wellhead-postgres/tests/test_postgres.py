@@ -87,7 +87,7 @@ async def test_the_address_of_the_server_may_be_an_ip_address(postgres_with_tls:
     assert (await run(postgres_with_tls, host="127.0.0.1")).status == "passed"
 
 
-async def test_n_26_without_tls_it_works_with_a_warning(postgres: Postgres) -> None:
+async def test_N_26_without_tls_it_works_with_a_warning(postgres: Postgres) -> None:
     result = await run(postgres, **plain())
 
     assert (result.status, result.success) == ("warning", True)
@@ -96,7 +96,7 @@ async def test_n_26_without_tls_it_works_with_a_warning(postgres: Postgres) -> N
 
 
 @pytest.mark.parametrize("mode", ["require", "verify-ca"])
-async def test_n_26_weaker_tls_works_with_a_warning(postgres_with_tls: Postgres, mode: str) -> None:
+async def test_N_26_weaker_tls_works_with_a_warning(postgres_with_tls: Postgres, mode: str) -> None:
     without_ca = {"ca_certificate": None} if mode == "require" else {}
 
     result = await run(postgres_with_tls, tls_mode=mode, **without_ca)
@@ -105,7 +105,7 @@ async def test_n_26_weaker_tls_works_with_a_warning(postgres_with_tls: Postgres,
     assert [check.code for check in result.warnings] == ["tls_unverified"]
 
 
-def test_n_26_the_certificate_and_the_name_are_checked_unless_said_otherwise() -> None:
+def test_N_26_the_certificate_and_the_name_are_checked_unless_said_otherwise() -> None:
     config = PostgresDataSource(name="a", host="h", database="d", username="u")
 
     assert config.tls_mode == "verify-full"
@@ -171,7 +171,7 @@ async def test_a_host_that_does_not_exist(postgres: Postgres) -> None:
 
 
 @pytest.mark.parametrize("host", ["169.254.169.254", "metadata.google.internal", "fe80::1", "::ffff:169.254.169.254"])
-async def test_n_05_metadata_services_are_never_dialled(postgres: Postgres, host: str) -> None:
+async def test_N_05_metadata_services_are_never_dialled(postgres: Postgres, host: str) -> None:
     await expect(postgres, "resolve", "destination_rejected", ("/host",), host=host)
 
 
@@ -280,11 +280,11 @@ async def test_a_client_key_that_does_not_belong_to_the_certificate(postgres: Po
     )
 
 
-async def test_p_07_a_password_in_clear_text_is_refused_without_tls(postgres: Postgres) -> None:
+async def test_P_07_a_password_in_clear_text_is_refused_without_tls(postgres: Postgres) -> None:
     await expect(postgres, "authenticate", "cleartext_password_refused", LOGIN, **plain(username="clear_user"))
 
 
-async def test_p_07_a_password_in_clear_text_is_refused_where_the_certificate_is_not_checked(
+async def test_P_07_a_password_in_clear_text_is_refused_where_the_certificate_is_not_checked(
     postgres_with_tls: Postgres,
 ) -> None:
     changes = {"username": "clear_user", "tls_mode": "require", "ca_certificate": None}
@@ -292,7 +292,7 @@ async def test_p_07_a_password_in_clear_text_is_refused_where_the_certificate_is
     await expect(postgres_with_tls, "authenticate", "cleartext_password_refused", LOGIN, **changes)
 
 
-async def test_p_07_a_password_in_clear_text_is_sent_where_the_certificate_is_checked(
+async def test_P_07_a_password_in_clear_text_is_sent_where_the_certificate_is_checked(
     postgres_with_tls: Postgres,
 ) -> None:
     assert (await run(postgres_with_tls, username="clear_user")).status == "passed"
@@ -369,7 +369,7 @@ async def test_md5_takes_passwords_beyond_ascii(postgres: Postgres) -> None:
         postgres.run(f"SET password_encryption = 'md5'; ALTER ROLE md5_user PASSWORD '{postgres.password}'")
 
 
-async def test_p_05_p_06_n_27_nothing_of_the_surroundings_comes_in(
+async def test_P_05_p_06_n_27_nothing_of_the_surroundings_comes_in(
     postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = tmp_path / "home"
@@ -397,7 +397,7 @@ async def test_p_05_p_06_n_27_nothing_of_the_surroundings_comes_in(
     assert not keys.exists()
 
 
-async def test_p_10_the_check_cannot_write(postgres: Postgres) -> None:
+async def test_P_10_the_check_cannot_write(postgres: Postgres) -> None:
     from wellhead_postgres import READ_ONLY, login
 
     seen = {}
@@ -421,20 +421,20 @@ async def test_p_10_the_check_cannot_write(postgres: Postgres) -> None:
     assert seen["read_only_replica"] is False
 
 
-async def test_p_01_control_characters_do_not_reach_the_startup_message() -> None:
+async def test_P_01_control_characters_do_not_reach_the_startup_message() -> None:
     for field in ("host", "database", "username", "application_name"):
         values = {"host": "h", "database": "d", "username": "u", field: "postgres\0user\0evil"}
         with pytest.raises(ValueError, match=r"control_character|host_syntax"):
             PostgresDataSource(name="a", **values)
 
 
-def test_n_10_a_host_is_no_unix_socket() -> None:
+def test_N_10_a_host_is_no_unix_socket() -> None:
     for host in ("/var/run/postgresql", "@abstract", ".s.PGSQL.5432", "a,b"):
         with pytest.raises(ValueError, match="host_syntax"):
             PostgresDataSource(name="a", host=host, database="d", username="u")
 
 
-async def test_l_10_no_check_holds_a_password_or_a_text_of_the_server(postgres: Postgres, canary: Canary) -> None:
+async def test_L_10_no_check_holds_a_password_or_a_text_of_the_server(postgres: Postgres, canary: Canary) -> None:
     password = canary.secret()
 
     for username in ("reader", "clear_user", "rejected", "md5_user", "ghost"):
