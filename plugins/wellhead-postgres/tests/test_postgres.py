@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 import wellhead
 from support.canary import Canary
@@ -342,6 +343,7 @@ async def test_an_empty_database_is_no_reason_for_a_warning(postgres: Postgres) 
 
 
 PASSWORDS = [
+    "p@ss:w/rd#?%40",
     "pässwörd",
     "пароль🎉",
     "e\u0301 is not \u00e9",
@@ -355,10 +357,17 @@ PASSWORDS = [
 
 
 @pytest.mark.parametrize("password", PASSWORDS)
-async def test_any_password_logs_in(postgres: Postgres, password: str) -> None:
+async def test_P_03_any_password_logs_in(postgres: Postgres, password: str) -> None:
     username = postgres.make_user(password)
 
     assert (await run(postgres, username=username, password=password)).success
+
+
+@pytest.mark.parametrize("name", ["server_settings", "options", "role", "search_path", "session_preload_libraries"])
+def test_P_04_no_setting_of_the_session_can_be_configured(name: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        PostgresDataSource.model_validate({"name": "n", "host": "h", "database": "d", "username": "u", name: "x"})
+    assert [(item["type"], item["loc"]) for item in refused.value.errors()] == [("extra_forbidden", (name,))]
 
 
 async def test_md5_takes_passwords_beyond_ascii(postgres: Postgres) -> None:
@@ -369,7 +378,7 @@ async def test_md5_takes_passwords_beyond_ascii(postgres: Postgres) -> None:
         postgres.run(f"SET password_encryption = 'md5'; ALTER ROLE md5_user PASSWORD '{postgres.password}'")
 
 
-async def test_P_05_p_06_n_27_nothing_of_the_surroundings_comes_in(
+async def test_P_05_and_P_06_and_N_27_nothing_of_the_surroundings_comes_in(
     postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = tmp_path / "home"
