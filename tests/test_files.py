@@ -19,6 +19,7 @@ import pytest
 
 from support.faults import limited, mounted, read_only
 from support.probe import NO_ID, Probe, ProbeSource, names_in, open_descriptors, probe_of
+from support.programs import missing_service
 from support.workers import SPAWN, hold_lock, increment, started, stop, take_name, together, write_until_killed
 from wellhead.errors import (
     DataSourceNotFoundError,
@@ -36,6 +37,13 @@ from wellhead.storage.records import Record, decode
 pytestmark = pytest.mark.anyio
 WHEN = "2026-11-23T08:15:00.120Z"
 RESULT = {"status": "passed", "checked_at": WHEN, "revision": 1, "duration_ms": 1.5}
+
+
+@pytest.fixture
+def strace() -> None:
+    """Say loudly where strace, which injects errors and kills at system calls, is not installed."""
+    if shutil.which("strace") is None:
+        missing_service("strace is not installed: no fault was injected.")
 
 
 def record(name: str = "warehouse", **changes: Any) -> Record:
@@ -457,7 +465,7 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.skipif(shutil.which("strace") is None, reason="strace, which injects the errors, is not installed")
+@pytest.mark.usefixtures("strace")
 @pytest.mark.parametrize(
     ("fault", "error", "kept"),
     [
@@ -652,7 +660,7 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.skipif(shutil.which("strace") is None, reason="strace, which kills at system calls, is not installed")
+@pytest.mark.usefixtures("strace")
 @pytest.mark.parametrize(
     "at",
     [

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from support.canary import Canary
+from support.programs import missing_service
 from support.service import running_service
 
 CLIENT = Path(__file__).parent / "typescript"
@@ -23,10 +24,7 @@ pytestmark = pytest.mark.slow
 def project(tmp_path: Path) -> Path:
     """A directory with the client and its tools, which are installed once for each state of package.json."""
     if shutil.which("node") is None or shutil.which("npm") is None:
-        reason = "Node.js and npm are not there: no TypeScript client was compiled."
-        if os.environ.get("WELLHEAD_REQUIRE_SERVICES") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        missing_service("Node.js and npm are not there: no TypeScript client was compiled.")
     tools = CACHE / hashlib.sha256((CLIENT / "package.json").read_bytes()).hexdigest()[:16]
     if not (tools / "node_modules" / ".package-lock.json").exists():
         tools.mkdir(parents=True, exist_ok=True)

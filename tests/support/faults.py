@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
+from support.programs import missing_service
 
 
 @contextmanager
@@ -17,7 +17,7 @@ def mounted(directory: Path, *options: str) -> Iterator[Path]:
     """Mount a file system in memory; skip the test where that is not allowed."""
     done = subprocess.run(["mount", "-t", "tmpfs", *options, "tmpfs", str(directory)], capture_output=True, check=False)
     if done.returncode:
-        pytest.skip(f"this user may not mount a file system: {done.stderr.decode().strip()}")
+        missing_service(f"this user may not mount a file system: {done.stderr.decode().strip()}")
     try:
         yield directory
     finally:
@@ -50,4 +50,4 @@ def give_away(path: Path) -> None:
     try:
         os.chown(path, 12345, 12345)
     except PermissionError:
-        pytest.skip("this user may not give a file away")
+        missing_service("this user may not give a file away")
