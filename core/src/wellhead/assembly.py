@@ -14,6 +14,7 @@ from wellhead.catalog.catalog import Catalog
 from wellhead.errors import SettingsError
 from wellhead.guard.files import FileGuard
 from wellhead.plugins.loader import load_plugins
+from wellhead.plugins.origin import origin_of
 from wellhead.plugins.registry import DataSourceTypeRegistry
 from wellhead.secrets.keyring import FileKeys
 from wellhead.secrets.references import References
@@ -23,6 +24,7 @@ from wellhead.storage.files import FileRecordStore
 from wellhead.storage.records import MAX_RECORD_BYTES, DamagedRecordError, NewerRecordError, decode
 from wellhead.storage.service import ConfigurationStorageService
 from wellhead.storage.workspace_id import WORKSPACE_FILE
+from wellhead.validation.pool import WorkerPool
 from wellhead.validation.service import DataSourceValidationService
 
 
@@ -45,6 +47,7 @@ class Wellhead:
     uses: UseLog
     store: FileRecordStore
     files: FileGuard
+    pool: WorkerPool
 
     async def check(self) -> None:
         """Look whether the store and the key ring can be used.
@@ -58,7 +61,8 @@ class Wellhead:
             self.keys.ring()
 
     def close(self) -> None:
-        """Give back what is held open."""
+        """Give back what is held open, and end what runs in other processes."""
+        self.pool.close()
         self.files.close()
         self.store.close()
 
@@ -98,8 +102,22 @@ def assemble(
         forbidden=forbidden,
     )
     storage = ConfigurationStorageService(store, keys, registry.find)
+    pool = WorkerPool(
+        files,
+        rules={
+            "egress": _egress(settings).as_document(),
+            "hidden": [str(path) for path in forbidden],
+            "memory": settings.validation_memory << 20,
+        },
+        workers=settings.validation_workers,
+        waiting=settings.validation_queue,
+    )
     validation = DataSourceValidationService(
-        registry.describe, files=files, references=references, timeout=settings.validation_timeout
+        registry.describe,
+        locate=lambda type_name: origin_of(registry.describe(type_name)),
+        pool=pool,
+        references=references,
+        timeout=settings.validation_timeout,
     )
     return Wellhead(
         settings=settings,
@@ -109,6 +127,7 @@ def assemble(
         uses=UseLog(settings.config_dir / "uses.jsonl", workspace),
         store=store,
         files=files,
+        pool=pool,
     )
 
 

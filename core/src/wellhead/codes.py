@@ -334,6 +334,11 @@ _SERVICE = _table(
             "It was moved or deleted while the service ran.",
             "Put it back; nothing is made anew in its place.",
         ),
+        "validation_busy": (
+            "Too many validations run and wait already.",
+            "Many were asked for at once, or many targets do not answer.",
+            "Try again in a few seconds; WELLHEAD_VALIDATION_WORKERS sets how many run at once.",
+        ),
         "insufficient_storage": (
             "The disk is full.",
             "No space, inodes or quota are left.",
@@ -648,6 +653,26 @@ _CHECK = _table(
             "The plugin failed.",
             "A defect of the plugin.",
             "Report it to the plugin's author, with the versions from `wellhead types`.",
+        ),
+        "plugin_crashed": (
+            "The process that ran the plugin has ended.",
+            "The plugin or its driver crashed, wanted to exit, or took more memory or processor time than it may.",
+            "Report it to the plugin's author, with the versions from `wellhead types`.",
+        ),
+        "plugin_blocked": (
+            "The plugin held up the process that it shared with other validations.",
+            "The plugin, or its driver, blocks the event loop.",
+            "Validate the data source by itself, and report it to the plugin's author.",
+        ),
+        "operation_forbidden": (
+            "The plugin tried what a validation may not do.",
+            "It started a process, opened or wrote a file by itself, or spoke something else than TCP.",
+            "Report it to the plugin's author: files and connections come from the validation's context.",
+        ),
+        "worker_unavailable": (
+            "No process could be started for the validation.",
+            "The machine is out of memory or processes, or the process that starts them was killed.",
+            "Try again; look at the service's log.",
         ),
     },
 )
