@@ -547,13 +547,13 @@ _CHECK = _table(
         ),
         "file_unavailable": (
             "There is no file that can be read at this path.",
-            "It is missing, outside the allowed directories, behind a link, or not an ordinary file.",
-            "Check the path: it is relative to the workspace, and links are not followed.",
+            "It is missing, outside the allowed directories, hidden, a link, no ordinary file, or may not be read.",
+            "Use a path relative to the workspace, or absolute below `WELLHEAD_FILE_ROOTS`; links are not followed.",
         ),
         "file_unreadable": (
             "The file cannot be read.",
-            "The disk reported an error.",
-            "Check the disk, and that the file can be read by the user who runs Wellhead.",
+            "The disk or the file server reported an error, or the service has too many files open.",
+            "Check the disk or the mount, and try again.",
         ),
         "file_empty": ("The file is empty.", "It has no content yet.", "Check that the file was written."),
         "encoding_mismatch": (
