@@ -82,6 +82,16 @@ class Settings(BaseSettings):
         (), description="Patterns of variables that secrets may refer to, such as `PG_*`; never `WELLHEAD_*`."
     )
     reference_dirs: Paths = Field((), description="Directories below which secrets may refer to files.")
+    egress_allow: Words = Field(
+        (),
+        description="Destinations that may be dialled although they are not public, such as `10.0.0.0/8` or "
+        "`db.internal:5432`; of use only to a service for several users.",
+    )
+    egress_deny: Words = Field(
+        (),
+        description="Destinations that are never dialled, such as `10.0.0.0/8` or `*.corp.example:5432`, whatever "
+        "allows them.",
+    )
     validation_timeout: float = Field(10.0, gt=0, le=3600, description="Seconds that a validation may take.")
     validation_timeout_max: float = Field(
         60.0, gt=0, le=3600, description="The most seconds that a request may give to a validation."

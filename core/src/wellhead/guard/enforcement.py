@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Protocol
@@ -47,8 +47,8 @@ _WRITES_NOTHING = sys.platform == "linux"  # elsewhere core hands a client's cer
 class Destinations(Protocol):
     """Says which addresses may be dialled."""
 
-    def permits(self, address: str, port: int, *, names: Sequence[str] = ()) -> bool:
-        """Tell whether an address may be dialled; `names` were resolved to it."""
+    def permits(self, address: str, port: int, *, names: Iterable[str] = ()) -> bool:
+        """Tell whether an address may be dialled, to which `names` were resolved; never what is no address."""
         ...
 
 
@@ -56,8 +56,17 @@ class Refusals:
     """What was refused to one validation, and which names it has resolved."""
 
     def __init__(self) -> None:
-        self.code: str | None = None
+        self._code: str | None = None
         self._names: dict[str, set[str]] = {}
+
+    def add(self, code: str) -> None:
+        """Remember that something was refused."""
+        self._code = code
+
+    def take(self) -> str | None:
+        """Return the code of what was refused since this was asked last."""
+        code, self._code = self._code, None
+        return code
 
     def resolved(self, name: str, address: str) -> None:
         """Remember that a name was resolved to an address."""
@@ -113,10 +122,7 @@ class _Hook:
         host, port = str(address[0]), address[1]
         current = refusals.get()
         names = current.names_of(host) if current is not None else ()
-        try:
-            return self._destinations.permits(host, int(port), names=names)
-        except ValueError:  # not an address: a name, which nobody has resolved and judged
-            return False
+        return isinstance(port, int) and self._destinations.permits(host, port, names=names)
 
     def _may_send(self, _socket: object, address: object) -> bool:
         return address is None
@@ -133,7 +139,7 @@ class _Hook:
     def _refuse(code: str) -> None:
         current = refusals.get()
         if current is not None:
-            current.code = code
+            current.add(code)
         raise RefusedError("a validation may not do this")
 
 

@@ -72,6 +72,11 @@ class FileGuard:
             self._roots = {root: _held(root, opened) for root in roots}
             self._opened = opened.pop_all()
 
+    @property
+    def max_bytes(self) -> int:
+        """The most bytes that may be read of one file."""
+        return self._max_bytes
+
     def close(self) -> None:
         """Give the descriptors of the roots back."""
         self._opened.close()

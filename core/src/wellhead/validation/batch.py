@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from wellhead.errors import TypeRefusedError
+from wellhead.guard.files import FileGuard
 from wellhead.model.clear import in_clear
 from wellhead.model.result import ValidationResult
 from wellhead.model.source import DataSourceConfig
@@ -62,6 +63,7 @@ class Batch:
         jobs: Iterable[Job],
         *,
         pool: WorkerPool,
+        files: FileGuard,
         describe: Callable[[str], KnownType],
         locate: Callable[[str], Mapping[str, Any]],
         references: References,
@@ -69,6 +71,7 @@ class Batch:
         defect: Callable[[str], Callable[[list[str]], None]],
     ) -> None:
         self._pool = pool
+        self._files = files
         self._describe = describe
         self._locate = locate
         self._references = references
@@ -160,7 +163,7 @@ class Batch:
         if known.validator is None:
             return None, None
         try:
-            return await self._pool.start(self._locate(known.name), seconds=_LIFE_SECONDS), None
+            return await self._pool.start(self._locate(known.name), self._files, seconds=_LIFE_SECONDS), None
         except TypeRefusedError:
             return None, "plugin_error"
         except WorkerFailedError as error:

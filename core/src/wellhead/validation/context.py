@@ -10,6 +10,8 @@ from types import TracebackType
 from typing import Any, BinaryIO, Literal, ParamSpec, Protocol, TypeVar
 
 from wellhead.errors import CheckFailedError
+from wellhead.guard.egress import EgressPolicy
+from wellhead.guard.enforcement import Refusals, refusals
 from wellhead.guard.network import GuardedStream, dial, resolve
 from wellhead.guard.threads import in_thread
 from wellhead.guard.tls import client_context, verifying_context
@@ -47,6 +49,7 @@ class RunContext:
         self,
         *,
         files: Opener,
+        policy: EgressPolicy,
         wording: Wording,
         errors: Mapping[str, str],
         deadline: float,
@@ -54,11 +57,13 @@ class RunContext:
         begin: Callable[[str, tuple[str, ...]], None] = _nobody,
         fact: Callable[[str, Any], None] = _nobody,
         dial: Callable[[], None] = _nobody,
+        defect: Callable[[list[str]], None] | None = None,
     ) -> None:
         """Record the checks of one run.
 
         Args:
             files: Opens files.
+            policy: What may be dialled.
             wording: Makes texts of the plugin fit to be shown.
             errors: What exceptions of the driver mean, by the names of their classes.
             deadline: When the run ends, on the clock of `time.monotonic`.
@@ -68,12 +73,14 @@ class RunContext:
             dial: Is told before a connection is made.
         """
         self._files = files
+        self._policy = policy
         self._wording = wording
         self._errors = errors
         self._deadline = deadline
         self._emit = emit
         self._begin = begin
         self._fact = fact
+        self._refusals = refusals.get() or Refusals()
         self._dial = dial
         self._started = 0
         self._over = False
@@ -122,7 +129,9 @@ class RunContext:
         self._dial()
         step = self._part_of_a_check if self._running else self.check
         async with step("resolve", fields=fields[:1]):
-            addresses = await resolve(host, port)
+            addresses = await resolve(host, port, self._policy)
+            for _, address in addresses:
+                self._refusals.resolved(host, address[0])
         async with step("connect", fields=fields):
             stream = await dial(addresses, seconds=self.remaining)
             self._keep(stream)
@@ -218,6 +227,8 @@ class _Step:
 
     def _failure(self, error: Exception) -> CheckFailedError:
         """Return what to report; of several errors at once, the first."""
+        if (refused := self._context._refusals.take()) is not None:  # whatever the driver made of it
+            return CheckFailedError(refused)
         cause: BaseException = error
         while isinstance(cause, BaseExceptionGroup):
             cause = cause.exceptions[0]

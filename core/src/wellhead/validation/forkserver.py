@@ -7,6 +7,7 @@ fork is safe; it never runs a validator itself.
 from __future__ import annotations
 
 import gc
+import json
 import os
 import select
 import signal
@@ -148,14 +149,14 @@ class ForkServer:
         self._workers[pid] = number
         self._tell({"forked": number})
 
-    def _known(self, recipe: Message) -> KnownType:
+    def _known(self, origin: Message) -> KnownType:
         """Load a type, and what its author wants loaded before, once."""
-        name = recipe["name"]
-        if name not in self._types:
-            self._types[name] = self._load(recipe)
+        key = json.dumps(origin, sort_keys=True)
+        if key not in self._types:
+            self._types[key] = self._load(origin)
             gc.collect()
             gc.freeze()
-        return self._types[name]
+        return self._types[key]
 
     def _become_worker(
         self, parent: int, known: KnownType, sockets: tuple[socket.socket, socket.socket], seconds: float

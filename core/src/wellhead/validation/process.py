@@ -43,6 +43,15 @@ class ServerProcess:
         self._gone: dict[int, asyncio.Event] = {}
         loop.add_reader(control, self._listen)
 
+    def move_to(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Be heard on another event loop; whoever waited on the one before has gone with it."""
+        if not self.loop.is_closed():
+            self.loop.remove_reader(self._control)
+        self._forks.clear()
+        self._gone.clear()
+        self.loop = loop
+        loop.add_reader(self._control, self._listen)
+
     @classmethod
     async def start(cls, rules: Message) -> Self:
         """Start the process.

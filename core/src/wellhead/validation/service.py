@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from wellhead.errors import TypeRefusedError
+from wellhead.guard.files import FileGuard
 from wellhead.model.clear import in_clear
 from wellhead.model.families import APIDataSource, DatabaseDataSource, FileDataSource
 from wellhead.model.result import Check, ValidationResult
@@ -38,6 +39,7 @@ class DataSourceValidationService:
         *,
         locate: Callable[[str], Mapping[str, Any]],
         pool: WorkerPool,
+        files: FileGuard,
         references: References,
         timeout: float = 10.0,
     ) -> None:
@@ -47,12 +49,14 @@ class DataSourceValidationService:
             describe: Returns what is known of a type, or raises `UnknownTypeError`.
             locate: Says where a type comes from, or raises `TypeRefusedError`.
             pool: Starts the processes.
+            files: Opens files for them.
             references: Looks references up.
             timeout: Seconds that a validation may take, if it does not say otherwise.
         """
         self._describe = describe
         self._locate = locate
         self._pool = pool
+        self._files = files
         self._references = references
         self._timeout = timeout
         self._log = structlog.get_logger("wellhead.validation")
@@ -140,6 +144,7 @@ class DataSourceValidationService:
         return Batch(
             jobs,
             pool=self._pool,
+            files=self._files,
             describe=self._describe,
             locate=self._locate,
             references=self._references,
@@ -168,7 +173,7 @@ class DataSourceValidationService:
         try:
             await ticket.turn()
             if run.known.validator is not None:
-                worker = await self._pool.start(self._locate(run.known.name), seconds=seconds)
+                worker = await self._pool.start(self._locate(run.known.name), self._files, seconds=seconds)
             run.begin()
             async with asyncio.timeout(seconds):
                 if not await unlock_secrets(run, unlock, self._references):

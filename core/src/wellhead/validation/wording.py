@@ -57,8 +57,8 @@ class Wording:
             name=self.word(name),
             status=status,
             code=code,
-            message=self._clean(str(message)) if message else entry.title,
-            hint=self._clean(str(hint), limit=400) if hint else entry.remedy,
+            message=self._clean(str(message)) if message and message != entry.title else entry.title,
+            hint=self._clean(str(hint), limit=400) if hint and hint != entry.remedy else entry.remedy,
             fields=tuple(pointer for pointer in fields[:_MAX_FIELDS] if self._is_pointer(pointer)),
             duration_ms=seconds * 1000,
         )
