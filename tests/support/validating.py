@@ -6,21 +6,31 @@ from pathlib import Path
 from typing import Any
 
 from wellhead import DataSourceConfig, DataSourceType, DataSourceTypeRegistry, DataSourceValidationService
+from wellhead.guard.egress import EgressPolicy
 from wellhead.guard.files import FileGuard
 from wellhead.model.result import Check, ValidationResult
 from wellhead.plugins.registry import describe
 from wellhead.secrets.references import References
 
+LOCAL = EgressPolicy((), (), public_only=False)
+"""The policy of a service of one user, without rules."""
+
 
 def service_for(
-    *types: DataSourceType, files: FileGuard, references: References | None = None, timeout: float = 10.0
+    *types: DataSourceType,
+    files: FileGuard,
+    policy: EgressPolicy = LOCAL,
+    references: References | None = None,
+    timeout: float = 10.0,
 ) -> DataSourceValidationService:
     """Make a service that knows some types."""
     registry = DataSourceTypeRegistry()
     for one in types:
         registry.add(describe(one))
     references = references or References(environment={})
-    return DataSourceValidationService(registry.describe, files=files, references=references, timeout=timeout)
+    return DataSourceValidationService(
+        registry.describe, files=files, policy=policy, references=references, timeout=timeout
+    )
 
 
 async def validate(

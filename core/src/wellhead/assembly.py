@@ -12,6 +12,7 @@ from wellhead.access.token import LocalToken
 from wellhead.access.uses import UseLog
 from wellhead.catalog.catalog import Catalog
 from wellhead.errors import SettingsError
+from wellhead.guard.egress import EgressPolicy, EgressRuleError
 from wellhead.guard.files import FileGuard
 from wellhead.plugins.loader import load_plugins
 from wellhead.plugins.registry import DataSourceTypeRegistry
@@ -99,7 +100,11 @@ def assemble(
     )
     storage = ConfigurationStorageService(store, keys, registry.find)
     validation = DataSourceValidationService(
-        registry.describe, files=files, references=references, timeout=settings.validation_timeout
+        registry.describe,
+        files=files,
+        policy=_egress(settings),
+        references=references,
+        timeout=settings.validation_timeout,
     )
     return Wellhead(
         settings=settings,
@@ -117,6 +122,13 @@ def _guard(workspace: Path, settings: Settings, forbidden: Iterable[Path]) -> Fi
         return FileGuard(workspace, settings.file_roots, forbidden=forbidden)
     except OSError as error:
         raise SettingsError(f"WELLHEAD_FILE_ROOTS: {error.filename} cannot be opened as a directory.") from error
+
+
+def _egress(settings: Settings) -> EgressPolicy:
+    try:
+        return EgressPolicy.parse(settings.egress_allow, settings.egress_deny, public_only=False)
+    except EgressRuleError as error:
+        raise SettingsError(f"WELLHEAD_EGRESS_{error.side.upper()}: {error}") from error
 
 
 def _has_secrets(store: Path) -> bool:

@@ -38,6 +38,8 @@ _RULES = {
     "reference_dirs": "must be absolute paths, in a variable with commas between them",
     "allowed_hosts": "must be host names, in a variable with commas between them",
     "reference_env": "must be patterns of variables' names, in a variable with commas between them",
+    "egress_allow": "must be networks, addresses or host names, in a variable with commas between them",
+    "egress_deny": "must be networks, addresses or host names, in a variable with commas between them",
     "validation_timeout": "must be a number of seconds, more than 0 and at most 3600",
     "validation_timeout_max": "must be a number of seconds, more than 0 and at most 3600",
     "host": "must be a text",
@@ -77,6 +79,16 @@ class Settings(BaseSettings):
         (), description="Patterns of variables that secrets may refer to, such as `PG_*`; never `WELLHEAD_*`."
     )
     reference_dirs: Paths = Field((), description="Directories below which secrets may refer to files.")
+    egress_allow: Words = Field(
+        (),
+        description="Destinations that may be dialled although they are not public, such as `10.0.0.0/8` or "
+        "`db.internal:5432`; of use only to a service for several users.",
+    )
+    egress_deny: Words = Field(
+        (),
+        description="Destinations that are never dialled, such as `10.0.0.0/8` or `*.corp.example:5432`, whatever "
+        "allows them.",
+    )
     validation_timeout: float = Field(10.0, gt=0, le=3600, description="Seconds that a validation may take.")
     validation_timeout_max: float = Field(
         60.0, gt=0, le=3600, description="The most seconds that a request may give to a validation."
@@ -85,7 +97,9 @@ class Settings(BaseSettings):
         "info", pattern="^(debug|info|warning|error)$", description="What is logged: debug, info, warning or error."
     )
 
-    @field_validator("allowed_hosts", "file_roots", "reference_env", "reference_dirs", mode="before")
+    @field_validator(
+        "allowed_hosts", "file_roots", "reference_env", "reference_dirs", "egress_allow", "egress_deny", mode="before"
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, Literal, ParamSpec, TypeVar
 
 from wellhead.errors import CheckFailedError
+from wellhead.guard.egress import EgressPolicy
 from wellhead.guard.files import FileGuard
 from wellhead.guard.network import GuardedStream, dial, resolve
 from wellhead.guard.threads import in_thread
@@ -32,6 +33,7 @@ class RunContext:
         self,
         *,
         files: FileGuard,
+        policy: EgressPolicy,
         wording: Wording,
         errors: Mapping[str, str],
         deadline: float,
@@ -41,12 +43,14 @@ class RunContext:
 
         Args:
             files: Opens files.
+            policy: What may be dialled.
             wording: Makes texts of the plugin fit to be shown.
             errors: What exceptions of the driver mean, by the names of their classes.
             deadline: When the run ends, on the clock of `time.monotonic`.
             emit: Gets each check when it has ended.
         """
         self._files = files
+        self._policy = policy
         self._wording = wording
         self._errors = errors
         self._deadline = deadline
@@ -95,7 +99,7 @@ class RunContext:
         self._refuse_when_over()
         step = self._part_of_a_check if self._running else self.check
         async with step("resolve", fields=fields[:1]):
-            addresses = await resolve(host, port)
+            addresses = await resolve(host, port, self._policy)
         async with step("connect", fields=fields):
             stream = await dial(addresses, seconds=self.remaining)
             self._keep(stream)

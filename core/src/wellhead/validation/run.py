@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from wellhead import clock
 from wellhead.errors import CheckFailedError, SecretUnavailableError, WellheadError
+from wellhead.guard.egress import EgressPolicy
 from wellhead.guard.files import FileGuard
 from wellhead.guard.threads import in_thread
 from wellhead.model.pointer import place, to_pointer
@@ -50,18 +51,22 @@ class KnownType(Protocol):
 class Run:
     """One validation."""
 
-    def __init__(self, known: KnownType, config: DataSourceConfig, files: FileGuard, seconds: float) -> None:
+    def __init__(
+        self, known: KnownType, config: DataSourceConfig, files: FileGuard, policy: EgressPolicy, seconds: float
+    ) -> None:
         """Prepare one validation, whose time begins now.
 
         Args:
             known: The type of the data source.
             config: The data source.
             files: Opens files.
+            policy: What may be dialled.
             seconds: How long it may take.
         """
         self._known = known
         self._config = config
         self._files = files
+        self._policy = policy
         self._started_at = clock.now()
         self._started = time.monotonic()
         self._seconds = seconds
@@ -162,6 +167,7 @@ class Run:
     def _new_context(self) -> RunContext:
         return RunContext(
             files=self._files,
+            policy=self._policy,
             wording=self._wording,
             errors=self._known.errors,
             deadline=self._started + self._seconds,

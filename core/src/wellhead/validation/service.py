@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable
 
+from wellhead.guard.egress import EgressPolicy
 from wellhead.guard.files import FileGuard
 from wellhead.model.families import APIDataSource, DatabaseDataSource, FileDataSource
 from wellhead.model.result import Check, ValidationResult
@@ -28,6 +29,7 @@ class DataSourceValidationService:
         describe: Callable[[str], KnownType],
         *,
         files: FileGuard,
+        policy: EgressPolicy,
         references: References,
         timeout: float = 10.0,
     ) -> None:
@@ -36,11 +38,13 @@ class DataSourceValidationService:
         Args:
             describe: Returns what is known of a type, or raises `UnknownTypeError`.
             files: Opens files.
+            policy: What may be dialled.
             references: Looks references up.
             timeout: Seconds that a validation may take, if it does not say otherwise.
         """
         self._describe = describe
         self._files = files
+        self._policy = policy
         self._references = references
         self._timeout = timeout
 
@@ -111,7 +115,8 @@ class DataSourceValidationService:
         self, config: DataSourceConfig, *, timeout: float | None = None, unlock: Unlock | None = None
     ) -> AsyncGenerator[Event, None]:
         """Run all checks of a data source, as `validate` does, and yield each as it ends; last, the result."""
-        run = Run(self._describe(config.type), config, self._files, self._timeout if timeout is None else timeout)
+        seconds = self._timeout if timeout is None else timeout
+        run = Run(self._describe(config.type), config, self._files, self._policy, seconds)
         task = run.start(unlock or _already(config), self._references)
         try:
             while (check := await run.next_check()) is not None:
