@@ -14,11 +14,11 @@ from wellhead.plugins.registry import describe
 from wellhead.secrets.references import References
 from wellhead.validation.pool import WorkerPool
 
-OPEN = EgressPolicy((), (), public_only=False)
-"""The policy of local mode."""
+LOCAL = EgressPolicy((), (), public_only=False)
+"""The policy of a service of one user, without rules."""
 
 
-def pool_for(policy: EgressPolicy = OPEN, *, workers: int = 64, waiting: int = 1000, memory: int = 512) -> WorkerPool:
+def pool_for(policy: EgressPolicy = LOCAL, *, workers: int = 64, waiting: int = 1000, memory: int = 512) -> WorkerPool:
     """Make a pool of workers; `memory` in megabytes."""
     rules = {"egress": policy.as_document(), "hidden": [], "memory": memory << 20}
     return WorkerPool(rules=rules, workers=workers, waiting=waiting)

@@ -372,8 +372,15 @@ _CHECK = _table(
         ),
         "destination_rejected": (
             "The service does not connect to this address.",
-            "Addresses of cloud metadata services and link-local addresses are always refused.",
-            "Use the address of the data source itself.",
+            (
+                "It is the metadata service of a cloud, or link-local, which is always refused; or "
+                "`WELLHEAD_EGRESS_DENY` lists it; or it is not public, and a service for several users dials that only "
+                "if `WELLHEAD_EGRESS_ALLOW` lists it."
+            ),
+            (
+                "Use the address of the data source itself. If this is it, ask whoever runs the service: "
+                "`WELLHEAD_EGRESS_ALLOW` and `WELLHEAD_EGRESS_DENY` decide."
+            ),
         ),
         "connection_refused": (
             "Nothing listens on this port.",

@@ -39,6 +39,8 @@ _RULES = {
     "reference_dirs": "must be absolute paths, in a variable with commas between them",
     "allowed_hosts": "must be host names, in a variable with commas between them",
     "reference_env": "must be patterns of variables' names, in a variable with commas between them",
+    "egress_allow": "must be networks, addresses or host names, in a variable with commas between them",
+    "egress_deny": "must be networks, addresses or host names, in a variable with commas between them",
     "validation_timeout": "must be a number of seconds, more than 0 and at most 3600",
     "validation_timeout_max": "must be a number of seconds, more than 0 and at most 3600",
     "validation_workers": "must be an integer from 1 to 1000",
@@ -116,7 +118,9 @@ class Settings(BaseSettings):
         "info", pattern="^(debug|info|warning|error)$", description="What is logged: debug, info, warning or error."
     )
 
-    @field_validator("allowed_hosts", "file_roots", "reference_env", "reference_dirs", mode="before")
+    @field_validator(
+        "allowed_hosts", "file_roots", "reference_env", "reference_dirs", "egress_allow", "egress_deny", mode="before"
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
