@@ -568,6 +568,16 @@ _CHECK = _table(
             "It has bytes that this encoding does not know.",
             "Set `encoding` to what the file was written with, often utf-8, windows-1252 or utf-16.",
         ),
+        "encoding_doubtful": (
+            "The file can be read in the encoding that is set, but probably with wrong letters.",
+            "This encoding takes any bytes, and these make sense in another one.",
+            "Look at the names of the columns, and set `encoding` to what the file was written with.",
+        ),
+        "format_mismatch": (
+            "The file is in another format than its type reads.",
+            "It was given a wrong name, or the download was answered by a web page.",
+            "Check the path, and export the data as CSV or JSON Lines.",
+        ),
         "not_csv": (
             "The file cannot be read as CSV.",
             "It is binary, or a quotation mark is never closed.",
