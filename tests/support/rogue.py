@@ -27,6 +27,11 @@ class Rogue:
     port: int = 0
     received: bytearray = field(default_factory=bytearray)
     connections: int = 0
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def left(self) -> None:
+        """Wait until a client has left."""
+        await self.gone.wait()
 
 
 @contextlib.asynccontextmanager
@@ -57,6 +62,7 @@ async def serve(script: Script, *, tls: Pair | None = None, ask_first: bool = Tr
             pass
         finally:
             writer.transport.abort()
+            rogue.gone.set()
 
     server = await asyncio.start_server(handle, "127.0.0.1", 0)
     rogue.port = server.sockets[0].getsockname()[1]

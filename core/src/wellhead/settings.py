@@ -99,7 +99,10 @@ class Settings(BaseSettings):
         60.0, gt=0, le=3600, description="The most seconds that a request may give to a validation."
     )
     validation_workers: int = Field(
-        16, ge=1, le=1000, description="How many processes run validations at once; `validate --all` takes half of them."
+        16,
+        ge=1,
+        le=1000,
+        description="How many processes run validations at once; validating many takes half of them.",
     )
     validation_queue: int = Field(
         64, ge=0, le=100_000, description="How many validations may wait for a process; more are refused with 503."
@@ -111,7 +114,7 @@ class Settings(BaseSettings):
         0,
         ge=0,
         le=31_536_000,
-        description="Seconds after which `wellhead serve` validates each data source again, give or take a tenth; 0 for "
+        description="Seconds after which `wellhead serve` validates each data source again, give or take a tenth; 0: "
         "never.",
     )
     log_level: str = Field(

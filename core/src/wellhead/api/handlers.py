@@ -157,7 +157,9 @@ async def validate_many(request: Request) -> Response:
     query = read_query(request, (*FILTER_PARAMETERS, _timeout(request)))
     catalog = _catalog(request)
     chosen = await catalog.select(filters_of(query))
-    return StreamingResponse(_outcome_lines(catalog.validate_many(chosen, timeout=query.get("timeout"))), media_type=NDJSON)
+    return StreamingResponse(
+        _outcome_lines(catalog.validate_many(chosen, timeout=query.get("timeout"))), media_type=NDJSON
+    )
 
 
 async def read_health(request: Request) -> Response:

@@ -101,7 +101,9 @@ def _validation_line() -> dict[str, Any]:
         "description": "One line. The result is null where the data source cannot be read; `state` then says why.",
         "anyOf": [
             _object({**outcome, "state": _reference("State")}, outcome),
-            _object({"totals": {**totals, "description": "How many, by status, or by state where there is no result."}}),
+            _object(
+                {"totals": {**totals, "description": "How many, by status, or by state where there is no result."}}
+            ),
         ],
     }
 

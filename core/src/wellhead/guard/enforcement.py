@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
+
+from wellhead.guard.egress import EgressPolicy
 
 REJECTED, FORBIDDEN = "destination_rejected", "operation_forbidden"
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -42,14 +44,6 @@ _FORBIDDEN = (
 )
 _FAMILIES = (socket.AF_INET, socket.AF_INET6)
 _WRITES_NOTHING = sys.platform == "linux"  # elsewhere core hands a client's certificate over in a temporary file
-
-
-class Destinations(Protocol):
-    """Says which addresses may be dialled."""
-
-    def permits(self, address: str, port: int, *, names: Iterable[str] = ()) -> bool:
-        """Tell whether an address may be dialled, to which `names` were resolved; never what is no address."""
-        ...
 
 
 class Refusals:
@@ -85,19 +79,19 @@ class RefusedError(PermissionError):
     """A worker's code tried what it may not do."""
 
 
-def enforce(destinations: Destinations, *, hidden: Sequence[Path]) -> None:
+def enforce(policy: EgressPolicy, *, hidden: Sequence[Path]) -> None:
     """Refuse, from now on and for the whole process, what a worker may not do.
 
     Args:
-        destinations: Says which addresses may be dialled.
+        policy: Says which addresses may be dialled.
         hidden: Files and directories that are never opened: the key ring, the store.
     """
-    sys.addaudithook(_Hook(destinations, tuple(str(path) for path in hidden)))
+    sys.addaudithook(_Hook(policy, tuple(str(path) for path in hidden)))
 
 
 class _Hook:
-    def __init__(self, destinations: Destinations, hidden: tuple[str, ...]) -> None:
-        self._destinations = destinations
+    def __init__(self, policy: EgressPolicy, hidden: tuple[str, ...]) -> None:
+        self._policy = policy
         self._hidden = hidden
         self._judges: dict[str, Callable[..., bool]] = {
             "socket.connect": self._may_connect,
@@ -122,7 +116,7 @@ class _Hook:
         host, port = str(address[0]), address[1]
         current = refusals.get()
         names = current.names_of(host) if current is not None else ()
-        return isinstance(port, int) and self._destinations.permits(host, port, names=names)
+        return isinstance(port, int) and self._policy.permits(host, port, names=names)
 
     def _may_send(self, _socket: object, address: object) -> bool:
         return address is None

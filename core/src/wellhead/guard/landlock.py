@@ -1,4 +1,4 @@
-"""What of the file system a worker may see, held by the kernel (Landlock): Python, the libraries, and no file of a user.
+"""What of the file system a worker may see, held by the kernel (Landlock): Python, libraries, and no file of a user.
 
 Data files come to a worker as open descriptors, which this does not touch.
 """

@@ -37,9 +37,7 @@ class _Machine:
 _MACHINES = {
     # fork, vfork, execve, ptrace, tkill, unshare, setns, process_vm_readv, process_vm_writev, bpf, execveat,
     # userfaultfd, pidfd_send_signal, pidfd_getfd
-    "x86_64": _Machine(
-        0xC000003E, 56, 62, 234, (57, 58, 59, 101, 200, 272, 308, 310, 311, 321, 322, 323, 424, 438)
-    ),
+    "x86_64": _Machine(0xC000003E, 56, 62, 234, (57, 58, 59, 101, 200, 272, 308, 310, 311, 321, 322, 323, 424, 438)),
     # the same, but fork and vfork, which are not there
     "aarch64": _Machine(0xC00000B7, 220, 129, 131, (221, 117, 130, 97, 268, 270, 271, 280, 281, 282, 424, 438)),
 }
@@ -78,7 +76,11 @@ def _program(machine: _Machine, own_pid: int) -> list[bytes]:
         lines += [_line(_EQUAL, number, otherwise=1), _line(_RETURN, refuse)]
     for number in (machine.clone3, machine.io_uring_setup):  # the C library then takes `clone`
         lines += [_line(_EQUAL, number, otherwise=1), _line(_RETURN, missing)]
-    first = [(machine.clone, _HAS_BITS, _CLONE_THREAD), (machine.kill, _EQUAL, own_pid), (machine.tgkill, _EQUAL, own_pid)]
+    first = [
+        (machine.clone, _HAS_BITS, _CLONE_THREAD),
+        (machine.kill, _EQUAL, own_pid),
+        (machine.tgkill, _EQUAL, own_pid),
+    ]
     for number, comparison, value in first:
         lines += [_line(_EQUAL, number, otherwise=4), _line(_LOAD, _FIRST_ARGUMENT_AT)]
         lines += [_line(comparison, value, otherwise=1), _line(_RETURN, _ALLOW), _line(_RETURN, refuse)]

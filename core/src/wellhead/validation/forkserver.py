@@ -22,7 +22,7 @@ from typing import NoReturn
 
 from wellhead.guard import confinement
 from wellhead.guard.confinement import Limits
-from wellhead.guard.enforcement import Destinations
+from wellhead.guard.egress import EgressPolicy
 from wellhead.validation import wire
 from wellhead.validation.run import KnownType
 from wellhead.validation.wire import Lines, Message
@@ -40,13 +40,13 @@ class Rules:
     """What holds for every worker.
 
     Attributes:
-        destinations: Which addresses may be dialled.
+        policy: Which addresses may be dialled.
         hidden: Files and directories that are never opened.
         memory: Bytes of memory that a worker may take.
         readable: Paths below which Python code lies.
     """
 
-    destinations: Destinations
+    policy: EgressPolicy
     hidden: tuple[Path, ...]
     memory: int
     readable: tuple[str, ...]
@@ -184,7 +184,8 @@ class ForkServer:
     def _reap(self) -> None:
         """Bury the workers that have ended, each with what is left of its process group."""
         while self._workers:
-            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)  # it keeps its number until it is swept
+            # The process keeps its number, and with it that of its group, until it is waited for without `WNOWAIT`.
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             if ended is None:
                 return
             _end(ended.si_pid)

@@ -152,8 +152,7 @@ class WorkerHandle:
 
     def _take(self, message: Message, size: int) -> None:
         number = message.get("job")
-        listener = self._listeners.get(number) if isinstance(number, int) else None
-        if listener is not None:
+        if isinstance(number, int) and (listener := self._listeners.get(number)) is not None:
             listener.take(message, size)
             if "end" in message:
                 del self._listeners[number]

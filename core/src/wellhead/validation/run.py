@@ -174,9 +174,7 @@ class Run:
         """End the check that has begun last."""
         step = self._steps.pop()
         seconds = time.perf_counter() - step.started
-        self._emit(
-            self._wording.check(step.name, status, code, message=message, fields=step.fields, seconds=seconds)
-        )
+        self._emit(self._wording.check(step.name, status, code, message=message, fields=step.fields, seconds=seconds))
 
     def expire(self) -> None:
         """End it, because its time is over; the checks that ended are kept."""

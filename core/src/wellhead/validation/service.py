@@ -199,7 +199,7 @@ class DataSourceValidationService:
             ticket.leave()
 
     def _logger_of(self, type_name: str) -> Callable[[list[str]], None]:
-        """Return what writes to the log where a type's plugin, or its driver, failed in a way that nobody understood."""
+        """Return what writes to the log where a plugin, or its driver, failed in a way that nobody understood."""
 
         def write(where: list[str]) -> None:
             self._log.warning("validation not understood", type=type_name, error=where)

@@ -20,7 +20,7 @@ from wellhead.guard.files import counted_file
 from wellhead.guard.threads import in_thread
 from wellhead.model.result import Check
 from wellhead.model.source import DataSourceConfig
-from wellhead.model.validator import ValidationContext, ValidatorClass
+from wellhead.model.validator import ValidationContext
 from wellhead.validation import wire
 from wellhead.validation.context import RunContext
 from wellhead.validation.forkserver import MARGIN, Rules
@@ -42,7 +42,7 @@ def work(known: KnownType, channel: socket.socket, files: socket.socket, rules: 
     """
     loop = asyncio.SelectorEventLoop()  # never another one: what dials past Python is not seen by the guard
     asyncio.set_event_loop(loop)
-    enforce(rules.destinations, hidden=rules.hidden)
+    enforce(rules.policy, hidden=rules.hidden)
     loop.run_until_complete(_Worker(known, channel, files, rules).run())
 
 
@@ -123,7 +123,7 @@ class _Job:
                 wording=self._wording,
                 errors=known.errors,
                 deadline=self._deadline,
-                policy=self._worker.rules.destinations,
+                policy=self._worker.rules.policy,
                 begin=lambda name, fields: self._say(begin=[name, list(fields)]),
                 emit=self._emit,
                 fact=lambda name, value: self._say(fact=[name, value]),
@@ -136,7 +136,7 @@ class _Job:
         finally:
             self._say(end=how)
 
-    async def _validate(self, validator: ValidatorClass, config: DataSourceConfig) -> str:
+    async def _validate(self, validator: Any, config: DataSourceConfig) -> str:
         context = self._context
         try:
             await run_validator(validator, config, context)
