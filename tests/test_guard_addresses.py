@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
+from typing import Any
 
 import pytest
 from hypothesis import assume, given, settings
@@ -98,6 +99,17 @@ def test_other_addresses_are_public(address: str) -> None:
 )
 def test_N_04_what_is_inside_an_address_is_taken_out(address: str, inside: str) -> None:
     assert {ip_address(address), ip_address(inside)} <= meanings(ip_address(address))
+
+
+@pytest.mark.parametrize("kind", [IPv4Address, IPv6Address])
+def test_N_06_what_versions_of_python_think_of_an_address_does_not_count(
+    monkeypatch: pytest.MonkeyPatch, kind: type[Any]
+) -> None:
+    for name in [name for name in dir(kind) if name.startswith("is_")]:
+        monkeypatch.setattr(kind, name, True)
+    assert ip_address("127.0.0.1") in meanings(ip_address("::ffff:127.0.0.1"))
+    assert is_public(ip_address("8.8.8.8"))
+    assert is_public(ip_address("2606:4700::1111"))
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "127.0.0.1", "::1", "2606:4700::1111", "fd12::1"])

@@ -79,6 +79,12 @@ _ISATAP = {0x00005EFE, 0x02005EFE}  # RFC 5214
 _BYTES_OF_LOCAL_NAT64 = ((6, 7, 9, 10), (7, 9, 10, 11), (9, 10, 11, 12), (12, 13, 14, 15))
 """Where the IPv4 address may be, by the length that the network has chosen for its prefix (RFC 6052, section 2.2)."""
 _NOWHERE = IPv4Network("0.0.0.0/8")
+_TAKEN_FOR: dict[Address, Address] = {
+    IPv4Address(0): IPv4Address("127.0.0.1"),
+    IPv6Address(0): IPv6Address("::1"),
+}
+"""What the kernel dials for an unspecified address."""
+_NOT_COMPATIBLE = {IPv6Address("::"), IPv6Address("::1")}
 
 
 def is_never_dialled(address: Address) -> bool:
@@ -101,14 +107,13 @@ def meanings(address: Address) -> set[Address]:
         one = to_see.pop()
         found.add(one)
         to_see += _embedded_in(one) if isinstance(one, IPv6Address) else []
-        if one.is_unspecified:  # the kernel takes it for loopback
-            to_see.append(IPv4Address("127.0.0.1") if isinstance(one, IPv4Address) else IPv6Address("::1"))
+        to_see += [_TAKEN_FOR[one]] if one in _TAKEN_FOR else []
     return found
 
 
 def _embedded_in(address: IPv6Address) -> list[IPv4Address]:
     """Take out the IPv4 addresses (RFC 3056, 4291, 4380, 5214, 6052, 8215)."""
-    if address.is_unspecified or address.is_loopback:  # they only look like IPv4-compatible ones
+    if address in _NOT_COMPATIBLE:  # not `is_loopback`, which is true of mapped ones too from Python 3.13 on
         return []
     if address in _LOCAL_NAT64:
         return _behind_local_nat64(address)
@@ -123,4 +128,4 @@ def _behind_local_nat64(address: IPv6Address) -> list[IPv4Address]:
     """Take out every IPv4 address that one may stand for: which length the prefix has cannot be known from here."""
     packed = address.packed
     candidates = [IPv4Address(bytes(packed[place] for place in places)) for places in _BYTES_OF_LOCAL_NAT64]
-    return [candidate for candidate in candidates if candidate not in _NOWHERE] or candidates[-1:]
+    return [candidate for candidate in candidates if candidate not in _NOWHERE]
