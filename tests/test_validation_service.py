@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -116,10 +117,10 @@ async def reads(config: Thing, context: wellhead.ValidationContext) -> None:
 
 
 async def test_checks_stream_as_they_end(files: FileGuard) -> None:
-    go = asyncio.Event()
+    go = threading.Event()
 
     async def waits(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await go.wait()
+        await asyncio.to_thread(go.wait)
         writer.write(b"x")
         await silent(reader, writer)
 
@@ -355,7 +356,7 @@ async def test_the_deadline_holds_while_nobody_takes_the_checks(files: FileGuard
         events = make(files, reads, timeout=0.3).start(Thing(name="a", port=server.port))
         assert isinstance(await anext(events), Check)
 
-        await asyncio.wait_for(server.left(), 2)
+        assert await asyncio.to_thread(server.left.wait, 2)
 
         rest = [event async for event in events]
     assert [getattr(event, "code", None) or event.status for event in rest] == ["passed", "deadline", "timeout"]
@@ -383,13 +384,13 @@ async def test_who_stops_listening_stops_the_validator(files: FileGuard) -> None
         assert [(await anext(events)).name for _ in range(2)] == ["resolve", "connect"]  # type: ignore[union-attr]
         await events.aclose()
 
-        await asyncio.wait_for(server.left(), 2)
+        assert await asyncio.to_thread(server.left.wait, 2)
 
 
 async def test_D_48_the_connections_of_a_validator_are_closed_when_it_is_cut_off(files: FileGuard) -> None:
     async with serve(silent) as server:
         result = await run(files, reads, Thing(name="a", port=server.port), timeout=0.3)
-        await asyncio.wait_for(server.left(), 2)
+        assert await asyncio.to_thread(server.left.wait, 2)
 
     assert [check.name for check in result.checks] == ["resolve", "connect", "read"]
     assert result.status == "timeout"

@@ -32,6 +32,7 @@ pytestmark = pytest.mark.anyio
 CLEAR = b"R\0\0\0\x08\0\0\0\x03"
 OK = b"R\0\0\0\x08\0\0\0\0"
 READY = b"Z\0\0\0\x05I"
+SYNC, FLUSH = b"S\0\0\0\x04", b"H\0\0\0\x04"
 
 
 def message(kind: bytes, body: bytes) -> bytes:
@@ -278,8 +279,8 @@ def answering(**texts: bytes) -> Script:
         writer.write(LOGGED_IN)
         columns: list[bytes] = []
         asked = b""
-        while more := await reader.read(65536):
-            asked += more
+        while data := await reader.read(65536):
+            asked += data
             if asked[:1] != b"Q" and not asked.endswith((SYNC, FLUSH)):
                 continue
             if asked[:1] == b"Q":
