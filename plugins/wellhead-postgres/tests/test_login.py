@@ -265,9 +265,6 @@ async def test_P_08_an_endless_answer_to_a_query_is_cut_off() -> None:
     assert code in {"connection_lost", "protocol_error"}
 
 
-SYNC, FLUSH = message(b"S", b""), message(b"H", b"")
-
-
 def answering(**texts: bytes) -> Script:
     """Make a server that lets everybody in, and answers queries for numbers with texts."""
     names = {"version": [b"version"], "recovery": [b"recovery"], "has_table_privilege": [b"relations", b"readable"]}
