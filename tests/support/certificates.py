@@ -29,15 +29,24 @@ class Authority:
     def __init__(self, name: str) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _name(name)
-        certificate = _builder(self._name, self._name, self._key, days=30).add_extension(
+        certificate = _builder(self._name, self._name, self._key, days=900).add_extension(
             x509.BasicConstraints(ca=True, path_length=None), critical=True
         )
         self.certificate = _pem(certificate.sign(self._key, hashes.SHA256()))
 
-    def sign(self, name: str, *hosts: str, days: int = 30) -> Pair:
-        """Sign a certificate for hosts; one with `days` below 0 has expired."""
+    def sign(self, name: str, *hosts: str, days: int = 90, since: int = -10, by_itself: bool = False) -> Pair:
+        """Sign a certificate for hosts.
+
+        Args:
+            name: Whom it names.
+            hosts: Their names and addresses.
+            days: In how many days it expires; below 0 it has expired.
+            since: In how many days it begins to be valid.
+            by_itself: The authority takes no part in it.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = _builder(_name(name), self._name, key, days=days).add_extension(
+        issuer, signer = (_name(name), key) if by_itself else (self._name, self._key)
+        builder = _builder(_name(name), issuer, key, days=days, since=since).add_extension(
             x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False
         )
         if hosts:
@@ -47,7 +56,7 @@ class Authority:
         text = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        return Pair(_pem(builder.sign(self._key, hashes.SHA256())), text.decode())
+        return Pair(_pem(builder.sign(signer, hashes.SHA256())), text.decode())
 
 
 @dataclass(frozen=True)
@@ -58,6 +67,9 @@ class Certificates:
         ca: The certificate of the authority that signed all but `untrusted` and `untrusted_client`.
         server: For `localhost`, 127.0.0.1 and ::1.
         expired: The same, but it expired a day ago.
+        expiring: The same, but it expires in 12 days.
+        not_yet_valid: The same, but it is valid from tomorrow on.
+        self_signed: For the same hosts, by nobody.
         other_name: For another host.
         name_only: For `localhost`, not for its addresses.
         untrusted: For the same hosts, by an authority that nobody trusts.
@@ -69,6 +81,9 @@ class Certificates:
     ca: str
     server: Pair
     expired: Pair
+    expiring: Pair
+    not_yet_valid: Pair
+    self_signed: Pair
     other_name: Pair
     name_only: Pair
     untrusted: Pair
@@ -86,6 +101,9 @@ def make_certificates() -> Certificates:
         ca=authority.certificate,
         server=authority.sign("localhost", *here),
         expired=authority.sign("localhost", *here, days=-1),
+        expiring=authority.sign("localhost", *here, days=12),
+        not_yet_valid=authority.sign("localhost", *here, since=1),
+        self_signed=authority.sign("localhost", *here, by_itself=True),
         other_name=authority.sign("db.example.com", "db.example.com"),
         name_only=authority.sign("localhost", "localhost"),
         untrusted=stranger.sign("localhost", *here),
@@ -107,7 +125,7 @@ def _host(host: str) -> x509.GeneralName:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, *, days: int
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, *, days: int, since: int = -10
 ) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
     return (
@@ -116,8 +134,8 @@ def _builder(
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - 10 * DAY)
-        .not_valid_after(now + days * DAY)
+        .not_valid_before(now + since * DAY)
+        .not_valid_after(now + days * DAY + datetime.timedelta(hours=1))
     )
 
 
