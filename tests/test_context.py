@@ -309,6 +309,18 @@ async def test_a_certificate_that_expires_soon_is_warned_about(
     assert checks[-1].message == ("The server's certificate expires in 12 days." if code else None)
 
 
+async def test_of_a_certificate_for_another_name_the_names_are_told(checks: list[Check]) -> None:
+    certificates = make_certificates()
+    context = make(checks)
+    async with serve(silent, tls=certificates.other_name, ask_first=False) as rogue:
+        with pytest.raises(CheckFailedError):
+            await context.connect("localhost", rogue.port, tls=verifying_context(ca_certificate=certificates.ca))
+    context.close()
+
+    remedy = CODES["certificate_name_mismatch"].remedy
+    assert (checks[-1].code, checks[-1].hint) == ("certificate_name_mismatch", f"{remedy} It lists: db.example.com.")
+
+
 def test_a_file_is_opened_through_the_guard(checks: list[Check], workspace: Path) -> None:
     (workspace / "a.csv").write_text("a")
     context = make(checks, workspace=workspace)

@@ -18,6 +18,7 @@ from support.certificates import make_certificates
 from support.rogue import saying, serve, silent
 from wellhead.errors import CheckFailedError
 from wellhead.guard import network
+from wellhead.guard.certificate_names import OtherNameError
 from wellhead.guard.network import GuardedStream, dial, resolve
 from wellhead.guard.services import QUESTION
 from wellhead.guard.tls import client_context, verifying_context
@@ -210,8 +211,9 @@ async def test_tls_is_started_and_the_name_is_checked() -> None:
         assert stream.tls_version == "TLSv1.3"
         stream.close()
         other = await opened(server.port)
-        with pytest.raises(ssl.SSLCertVerificationError):
+        with pytest.raises(OtherNameError) as raised:
             await other.start_tls(tls, server_hostname="db.example.com")
+        assert raised.value.names == ("localhost", "127.0.0.1", "::1")
         other.close()
 
 

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 
 from wellhead.errors import CheckFailedError
+from wellhead.guard.certificate_names import NamingSSLObject
 from wellhead.model.families import TlsMode
 
 # What X509_verify_cert says (OpenSSL, x509_vfy.h).
@@ -83,6 +84,7 @@ def verifying_context(*, ca_certificate: str | None = None) -> ssl.SSLContext:
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.sslobject_class = NamingSSLObject
     try:
         if ca_certificate is not None:
             context.load_verify_locations(cadata=ca_certificate)

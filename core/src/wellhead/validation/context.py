@@ -18,7 +18,7 @@ from wellhead.guard.threads import in_thread
 from wellhead.guard.tls import client_context, verifying_context
 from wellhead.model.families import DatabaseDataSource
 from wellhead.model.result import Check, CheckStatus
-from wellhead.validation.diagnosis import leaf, understand
+from wellhead.validation.diagnosis import hint_of, leaf, understand
 from wellhead.validation.dialled import UNEXPLAINED, Dialled
 from wellhead.validation.wording import Wording
 
@@ -168,7 +168,7 @@ class RunContext:
             failure = cause
         else:
             code = understand(cause, self._errors)
-            failure = CheckFailedError(code or "protocol_error")
+            failure = CheckFailedError(code or "protocol_error", hint=hint_of(cause))
             if code is None and self._defect is not None:
                 self._defect(logs.where(cause))
         if failure.check_code not in UNEXPLAINED:

@@ -8,6 +8,8 @@ import socket
 import ssl
 from collections.abc import Iterable, Mapping
 
+from wellhead.codes import CODES
+from wellhead.guard.certificate_names import OtherNameError
 from wellhead.guard.tls import certificate_fault, tls_fault
 
 _NO_SUCH_HOST = ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY", "EAI_FAMILY")
@@ -57,6 +59,13 @@ def understand(error: BaseException, table: Mapping[str, str]) -> str | None:
         if isinstance(cause, ssl.SSLError) and not isinstance(cause, _ENDED):
             return _general(cause)
     return next((code for one in chain if (code := _by_table(one, table) or _general(one))), None)
+
+
+def hint_of(error: BaseException) -> str | None:
+    """Say what to do about an exception that tells more than its code does; None for all others."""
+    if not isinstance(error, OtherNameError) or not error.names:
+        return None
+    return f"{CODES['certificate_name_mismatch'].remedy} It lists: {', '.join(error.names)}."
 
 
 def leaf(error: BaseException) -> BaseException:
