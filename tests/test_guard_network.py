@@ -273,9 +273,11 @@ async def test_the_first_bytes_tell_the_service_whoever_reads_them() -> None:
 
         other = await opened(server.port)
         driver = Waiting()
-        other.hand_over(driver).write(b"?")
+        transport = other.hand_over(driver)
+        transport.write(b"?")
         await driver.heard.wait()
         assert other.service == "SSH"
+        assert transport.get_protocol() is driver
         other.close()
 
 

@@ -31,6 +31,8 @@ NAMES = {"AMQP", "FTP", "HTTP", "IMAP", "Memcached", "MySQL", "MySQL's X Protoco
         (b"+OK Dovecot ready.\r\n", "POP3"),
         (b"HTTP/1.1 400 Bad Request\r\n", "HTTP"),
         (b"HTTP/1.0 200 OK\r\n", "HTTP"),
+        (b"+OK\r\n", "Redis"),
+        (b"+PONG\r\n", "Redis"),
         (b"-ERR unknown command\r\n", "Redis"),
         (b"-NOAUTH Authentication required.\r\n", "Redis"),
         (b"-DENIED Redis is running in protected mode\r\n", "Redis"),

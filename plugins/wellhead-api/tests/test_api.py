@@ -202,7 +202,7 @@ SSH = b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"
         ("http", SSH, "SSH"),
         ("https", SSH, "SSH"),
         ("http", b"\x4a\0\0\0\x0a8.0.36\0", "MySQL"),
-        ("https", b"+OK\r\n", "POP3"),
+        ("https", b"+OK ready\r\n", "POP3"),
     ],
 )
 async def test_N_18_another_service_is_named_in_words_of_ours(scheme: str, said: bytes, name: str) -> None:
