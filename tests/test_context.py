@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,11 +23,13 @@ from support.rogue import Script, saying, serve, silent
 from support.validating import LOCAL
 from wellhead.codes import CODES
 from wellhead.errors import CheckFailedError
+from wellhead.guard.egress import EgressPolicy
 from wellhead.guard.files import FileGuard
 from wellhead.guard.tls import verifying_context
 from wellhead.model.families import DatabaseDataSource
 from wellhead.model.result import Check
 from wellhead.validation.context import MAX_CHECKS, RunContext
+from wellhead.validation.steps import Reports
 from wellhead.validation.wording import Wording
 
 pytestmark = pytest.mark.anyio
@@ -46,17 +50,17 @@ def make(
     *secrets: str,
     seconds: float = 5.0,
     workspace: Path | None = None,
-    defect: Callable[[list[str]], None] | None = None,
+    defect: Callable[[list[str]], None] = lambda _where: None,
+    policy: EgressPolicy = LOCAL,
 ) -> RunContext:
     wording = Wording(secrets, fields=["host", "port", "password", "headers", "tls_mode"], steps=["login"])
     return RunContext(
         files=FileGuard(workspace) if workspace else None,  # type: ignore[arg-type]
-        policy=LOCAL,
+        policy=policy,
         wording=wording,
         errors={"KeyError": "auth_failed"},
         deadline=time.monotonic() + seconds,
-        emit=checks.append,
-        defect=defect,
+        reports=Reports(checks.append, defect=defect),
     )
 
 
@@ -297,7 +301,7 @@ async def test_an_alert_in_a_handshake_does_not_make_it_another_service(checks: 
     assert (checks[-1].name, checks[-1].code) == ("tls", "tls_failed")
 
 
-@pytest.mark.parametrize(("which", "code"), [("server", None), ("expiring", "certificate_expires_soon")])
+@pytest.mark.parametrize(("which", "code"), [("server", None), ("expires_soon", "certificate_expires_soon")])
 async def test_a_certificate_that_expires_soon_is_warned_about(
     checks: list[Check], which: str, code: str | None
 ) -> None:
@@ -452,3 +456,26 @@ def test_L_24_no_text_around_a_secret_lets_it_through(secret: str, before: str, 
     shown = Wording([secret]).check("login", "failed", "own_code", message=before + secret + after).message
 
     assert shown is None or secret not in shown or secret in "[redacted]"
+
+
+@pytest.mark.parametrize("is_closed", [True, False])
+async def test_N_17_a_service_for_several_users_does_not_tell_closed_from_filtered(
+    checks: list[Check], is_closed: bool
+) -> None:
+    policy = EgressPolicy.parse(["127.0.0.0/8"], [], public_only=True)
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server, contextlib.ExitStack() as held:
+        port = server.getsockname()[1]
+        if is_closed:
+            server.close()
+        else:  # a full backlog answers nothing, as a filter does
+            for _ in range(4):
+                waiting = held.enter_context(socket.socket())
+                waiting.setblocking(False)
+                waiting.connect_ex(("127.0.0.1", port))
+        context = make(checks, seconds=1.0, policy=policy)
+
+        with pytest.raises(CheckFailedError):
+            await context.connect("127.0.0.1", port)
+
+    assert (checks[-1].name, checks[-1].status, checks[-1].code) == ("connect", "failed", "connection_failed")
+    assert 400 < checks[-1].duration_ms < 1000

@@ -17,10 +17,12 @@ from hypothesis import strategies as st
 
 from wellhead.codes import CODES
 from wellhead.errors import CheckFailedError
+from wellhead.guard.egress import EgressPolicy
 from wellhead.guard.tls import certificate_fault, tls_fault
 from wellhead.model.result import Check
 from wellhead.validation.context import RunContext
 from wellhead.validation.diagnosis import diagnose, understand
+from wellhead.validation.steps import Reports
 from wellhead.validation.wording import Wording
 
 
@@ -261,11 +263,11 @@ def test_L_11_whatever_a_check_raises_has_a_code_of_the_catalogue_and_shows_no_t
     logged: list[str] = []
     context = RunContext(
         files=None,  # type: ignore[arg-type]  # nothing is opened
+        policy=EgressPolicy((), (), public_only=False),
         wording=Wording(()),
         errors=TABLE,
         deadline=time.monotonic() + 1,
-        emit=checks.append,
-        defect=logged.extend,
+        reports=Reports(checks.append, defect=logged.extend),
     )
 
     with pytest.raises(CheckFailedError) as raised, context.check("login"):

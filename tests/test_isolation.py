@@ -253,9 +253,7 @@ async def writes_below_python(config: Bad, context: Context) -> None:
 
 
 @pytest.mark.parametrize("validator", [writes_a_file, makes_a_directory, removes_a_file, writes_below_python])
-async def test_G_09_a_plugin_writes_nothing(
-    files: FileGuard, pool: WorkerPool, tmp_path: Path, validator: Any
-) -> None:
+async def test_G_09_a_plugin_writes_nothing(files: FileGuard, pool: WorkerPool, tmp_path: Path, validator: Any) -> None:
     path = tmp_path / "file"
     if validator is removes_a_file:
         path.touch()
@@ -426,7 +424,7 @@ async def says_much(config: Bad, context: Context) -> None:
 async def prints_much(config: Bad, context: Context) -> None:
     async with context.check("one"):
         for _ in range(100):
-            print("x" * MEGABYTE)  # noqa: T201  # this is what it does wrong
+            print("x" * MEGABYTE)  # this is what it does wrong
 
 
 @pytest.mark.parametrize(
@@ -528,7 +526,7 @@ class TellsEverything(wellhead.Validator[Bad]):
 
     async def validate(self, config: Bad, context: Context) -> None:
         secret = config.password.reveal() if config.password else ""
-        print(secret)  # noqa: T201  # as above
+        print(secret)  # as above
         sys.stderr.write(secret)
         says(json.dumps({"job": 1, "defect": [secret]}).encode())
         says(json.dumps({"job": 1, "fact": [secret, [secret, {secret: secret}]]}).encode())
@@ -621,9 +619,7 @@ async def test_N_24_what_is_denied_is_not_dialled_and_another_port_is(files: Fil
         denied, open_port = one.getsockname()[1], other.getsockname()[1]
         pool = pool_for(EgressPolicy.parse((), (f"127.0.0.1:{denied}",), public_only=False), memory=256)
 
-        results = [
-            await run(files, pool, connects_by_itself, Bad(name="a", port=port)) for port in (denied, open_port)
-        ]
+        results = [await run(files, pool, connects_by_itself, Bad(name="a", port=port)) for port in (denied, open_port)]
         pool.close()
 
     assert [last(result).code for result in results] == ["destination_rejected", None]

@@ -382,6 +382,12 @@ _CHECK = _table(
                 "`WELLHEAD_EGRESS_ALLOW` and `WELLHEAD_EGRESS_DENY` decide."
             ),
         ),
+        "connection_failed": (
+            "No connection could be made.",
+            "The port is closed, something in between drops what is sent, or the host is down. In a service for several "
+            "users it is not told which, so that nobody can search a network with it.",
+            "Check host and port, that the server runs, and the firewalls on the way.",
+        ),
         "connection_refused": (
             "Nothing listens on this port.",
             "The port is wrong, the server is not running, or it listens on another interface.",

@@ -222,7 +222,7 @@ async def test_a_certificate_for_another_name_is_enough_where_the_name_is_not_ch
 
 @pytest.mark.parametrize("mode", ["verify-full", "verify-ca"])
 async def test_a_certificate_that_expires_soon_is_warned_about(postgres_with_tls: Postgres, mode: str) -> None:
-    with changed_certificate(postgres_with_tls, "expiring"):
+    with changed_certificate(postgres_with_tls, "expires_soon"):
         result = await run(postgres_with_tls, tls_mode=mode)
 
     assert result.success
@@ -233,7 +233,7 @@ async def test_a_certificate_that_expires_soon_is_warned_about(postgres_with_tls
 
 
 async def test_a_certificate_that_is_not_checked_may_expire(postgres_with_tls: Postgres) -> None:
-    with changed_certificate(postgres_with_tls, "expiring"):
+    with changed_certificate(postgres_with_tls, "expires_soon"):
         result = await run(postgres_with_tls, tls_mode="require", ca_certificate=None)
 
     assert [check.code for check in result.warnings] == ["tls_unverified"]

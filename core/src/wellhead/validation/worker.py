@@ -25,6 +25,7 @@ from wellhead.validation import wire
 from wellhead.validation.context import RunContext
 from wellhead.validation.forkserver import MARGIN, Rules
 from wellhead.validation.run import KnownType, wording_for
+from wellhead.validation.steps import Reports
 from wellhead.validation.wire import Lines, Message
 
 BEAT_SECONDS = 0.25
@@ -124,11 +125,13 @@ class _Job:
                 errors=known.errors,
                 deadline=self._deadline,
                 policy=self._worker.rules.policy,
-                begin=lambda name, fields: self._say(begin=[name, list(fields)]),
-                emit=self._emit,
-                fact=lambda name, value: self._say(fact=[name, value]),
-                dial=lambda: self._say(dialled=True),
-                defect=lambda where: self._say(defect=where),
+                reports=Reports(
+                    check=self._emit,
+                    begin=lambda name, fields: self._say(begin=[name, list(fields)]),
+                    fact=lambda name, value: self._say(fact=[name, value]),
+                    dial=lambda: self._say(dialled=True),
+                    defect=lambda where: self._say(defect=where),
+                ),
             )
             how = await self._validate(known.validator, config)
         except BaseException as error:  # noqa: BLE001  # where a plugin's model is made
