@@ -651,7 +651,7 @@ _CHECK = _table(
         "file_unavailable": (
             "There is no file that can be read at this path.",
             "It is missing, outside the allowed directories, hidden, a link, no ordinary file, or may not be read.",
-            "Use a path relative to the workspace, or absolute below `WELLHEAD_FILE_ROOTS`; links are not followed.",
+            "Check the path: below the workspace, or absolute below `WELLHEAD_FILE_ROOTS`; links are not followed.",
         ),
         "file_unreadable": (
             "The file cannot be read.",
