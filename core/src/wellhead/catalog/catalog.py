@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any
 from uuid import UUID
 
@@ -194,7 +195,7 @@ class Catalog:
 
     async def stream_validation(
         self, source_id: str, changes: Document | None = None, *, timeout: float | None = None
-    ) -> AsyncIterator[Check | ValidationResult]:
+    ) -> AsyncGenerator[Check | ValidationResult, None]:
         """Validate what is stored, with changes that are tried but not saved; yield each check, last the result.
 
         The result of validating what is stored, without changes, is kept as its health.
@@ -219,9 +220,10 @@ class Catalog:
     ) -> ValidationResult:
         """Validate as `stream_validation` does, and return the result."""
         events = await self.stream_validation(source_id, changes, timeout=timeout)
-        async for event in events:
-            if isinstance(event, ValidationResult):
-                return event
+        async with aclosing(events):  # connections are closed now, and not when the generator is collected
+            async for event in events:
+                if isinstance(event, ValidationResult):
+                    return event
         raise RuntimeError("a validation always ends with its result")
 
     async def health(self, source_id: str) -> Sequence[dict[str, Any]]:
@@ -243,12 +245,13 @@ class Catalog:
 
     async def _events(
         self, stored: StoredDataSource, config: DataSourceConfig, timeout: float | None, *, keep: bool
-    ) -> AsyncIterator[Check | ValidationResult]:
+    ) -> AsyncGenerator[Check | ValidationResult, None]:
         events = self.validation.stream(config, timeout=timeout, unlock=self._unlocking(stored, config))
-        async for event in events:
-            if isinstance(event, ValidationResult) and keep and stored.revision is not None:
-                await self._keep(stored.id, stored.revision, event)
-            yield event
+        async with aclosing(events):
+            async for event in events:
+                if isinstance(event, ValidationResult) and keep and stored.revision is not None:
+                    await self._keep(stored.id, stored.revision, event)
+                yield event
 
     def _unlocking(self, stored: StoredDataSource, config: DataSourceConfig) -> Unlock:
         async def unlock() -> DataSourceConfig:
