@@ -51,7 +51,7 @@ class Claims:
             self.canary.saw(received)
 
     def _leaked(self, turns: Sequence[servers.Turn], result: ValidationResult, shown: str) -> set[str]:
-        """Return the server's words that are shown, but for facts that are made sure of, and words that are ours too."""
+        """Return the server's words that are shown, but for facts that are made sure of, and words of ours."""
         ours = self.own_texts + str(CODES) + str(list(result.details.values()))
         said = _WORD.findall(b" ".join(turn.says for turn in turns).decode("latin-1"))
         return {word for word in said if word in shown and word not in ours}
