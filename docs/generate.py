@@ -254,6 +254,67 @@ def testing_names() -> str:
     return "\n\n".join(parts)
 
 
+def servers() -> str:
+    """List the servers for tests, which are context managers."""
+    return _first_lines(testing.servers, "servers", lambda item: hasattr(item, "__wrapped__"))
+
+
+def scripts() -> str:
+    """List what a server for tests can do with a connection."""
+    return _first_lines(testing.servers.scripts, "scripts", lambda item: item.__module__.endswith(".scripts"))
+
+
+def _first_lines(module: Any, name: str, wanted: Callable[[Any], bool]) -> str:
+    """List functions of a module that tests use: how each is called, and what it does."""
+    found = [(key, item) for key, item in vars(module).items() if inspect.isfunction(item) and wanted(item)]
+    rows = (
+        (f"`{name}.{key}({_parameter_names(item)})`", (inspect.getdoc(item) or "").partition("\n")[0])
+        for key, item in sorted(found)
+        if not key.startswith("_")
+    )
+    return table(("Name", "What it does"), rows)
+
+
+def _parameter_names(function: Any) -> str:
+    """Write a function's parameters without their types; those that follow the star are given by name."""
+    star = False
+    parts = []
+    for item in inspect.signature(function).parameters.values():
+        if item.kind is item.KEYWORD_ONLY and not star:
+            star = True
+            parts.append("*")
+        parts.append(f"*{item.name}" if item.kind is item.VAR_POSITIONAL else item.name)
+        star = star or item.kind is item.VAR_POSITIONAL
+    return ", ".join(parts)
+
+
+def testing_servers() -> str:
+    """Describe what the servers for tests are made of."""
+    known = testing.servers
+    parts = [_described(known.serve, "servers.serve")]
+    parts += [_members(kind) for kind in (known.RunningServer, known.HttpServer, known.Request)]
+    parts += [f"## `{kind.__name__}`\n\n{_prose(kind)}" for kind in (known.Answer, known.Upgrade, known.Turn)]
+    return "\n\n".join(parts)
+
+
+def testing_certificates() -> str:
+    """Describe the certificates for tests."""
+    known = testing.certificates
+    return f"{_described(known.make_certificates, 'certificates.make_certificates')}\n\n" + "\n\n".join(
+        [f"## `Certificates`\n\n{_prose(known.Certificates)}", _members(known.Authority)]
+    )
+
+
+def testing_mutations() -> str:
+    """Describe the changes of what servers say."""
+    known = testing.mutations
+    parts = [
+        _described(known.of_conversation, "mutations.of_conversation"),
+        _described(known.mutated, "mutations.mutated"),
+    ]
+    return "\n\n".join([*parts, f"## `Framing`\n\n{_prose(known.Framing)}"])
+
+
 def hooks() -> str:
     """Describe each hook."""
     found = (
@@ -345,6 +406,11 @@ PARTS: dict[str, Callable[..., str]] = {
     "families": families,
     "types": types,
     "testing": testing_names,
+    "servers": servers,
+    "scripts": scripts,
+    "testing-servers": testing_servers,
+    "testing-certificates": testing_certificates,
+    "testing-mutations": testing_mutations,
     "hooks": hooks,
     "interface": interface,
     "layers": layers,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 
@@ -10,6 +13,35 @@ import pytest
 
 from wellhead import open_workspace, testing
 from wellhead.errors import InputError
+
+STUB = Path(testing.__file__).with_suffix(".pyi")
+
+
+def test_the_stub_and_the_module_list_the_same_names() -> None:
+    nodes = [node for node in ast.parse(STUB.read_text()).body if isinstance(node, ast.ImportFrom)]
+    stubbed = {alias.asname: f"{node.module}.{alias.name}" for node in nodes for alias in node.names}
+
+    assert testing.__all__ == sorted(name for name in stubbed if name is not None) == dir(testing)
+    for name, place in stubbed.items():
+        found = getattr(testing, str(name))
+        assert getattr(found, "__qualname__", None) in {None, name}
+        assert place in {f"{getattr(found, '__module__', None)}.{name}", getattr(found, "__name__", None)}
+
+
+def test_another_name_is_not_there() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'server'"):
+        testing.server  # noqa: B018  # looking it up is what is tested
+
+
+@pytest.mark.parametrize(
+    ("used", "not_paid_for"),
+    [("", {"asyncio", "cryptography", "fastapi", "pydantic"}), ("testing.servers", {"fastapi", "pydantic", "typer"})],
+)
+def test_a_test_pays_only_for_what_it_uses(used: str, not_paid_for: set[str]) -> None:
+    code = f"import sys\nfrom wellhead import testing\n{used}\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+
+    assert not_paid_for.isdisjoint(done.stdout.split())
 
 
 def test_an_answering_data_source_validates_and_gives_its_secret_out(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import socket
 import ssl
@@ -33,9 +34,11 @@ MYSQL_LOGIN = servers.mysql_packet(1, bytes(40))
 def _nothing_is_left() -> Iterator[None]:
     """Claim that each test of a server leaves no thread and no descriptor behind."""
     certificates.make_certificates()
-    before = threading.active_count(), open_descriptors()
+    gc.collect()  # what other tests have left
+    before = open_descriptors()
     yield
-    assert (threading.active_count(), open_descriptors()) == before
+    assert open_descriptors() == before
+    assert running.THREAD_NAME not in {thread.name for thread in threading.enumerate()}
 
 
 def dial(server: servers.RunningServer) -> socket.socket:
@@ -126,6 +129,14 @@ def test_endless_goes_on_and_stops_at_its_limit() -> None:
 def test_endless_ends_with_the_test_that_reads_only_some_of_it() -> None:
     with servers.endless(wait_first=False) as server, dial(server) as client:
         assert everything(client, limit=1 << 20) >= 1 << 20
+
+
+def test_endless_ends_when_the_client_of_its_tls_goes(caplog: pytest.LogCaptureFixture) -> None:
+    rogue = servers.tls(script=scripts.endless(b"", b"x"))
+    with rogue as server, dial(server) as client, encrypted(client, server) as inside:
+        inside.sendall(b"hello")
+        assert everything(inside, limit=1 << 20) >= 1 << 20
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
 
 
 def test_echoing_answers_with_what_it_received() -> None:

@@ -266,6 +266,19 @@ async def test_P_08_an_endless_answer_to_a_query_is_cut_off() -> None:
     assert code in {"connection_lost", "protocol_error"}
 
 
+@pytest.mark.parametrize("kind", [b"\0", b"R", b"G", b"v", b"\xff"])
+async def test_P_09_a_message_that_has_no_place_in_a_session_ends_it(kind: bytes) -> None:
+    """One of type 0 makes asyncpg go round for ever, and no deadline ends that."""
+    end = await end_of(saying(LOGGED_IN, message(kind, bytes(9))), seconds=5)
+
+    assert end == ("query", "failed", "connection_lost")
+
+
+@pytest.mark.parametrize("length", [b"\0\0\0\0", b"\0\0\0\x03"])
+async def test_P_09_a_message_of_a_session_has_its_own_length_at_least(length: bytes) -> None:
+    assert await end_of(saying(LOGGED_IN, b"C" + length), seconds=5) == ("query", "failed", "connection_lost")
+
+
 def answering(**texts: bytes) -> Script:
     """Make a server that lets everybody in, and answers queries for numbers with texts."""
     names = {"version": [b"version"], "recovery": [b"recovery"], "has_table_privilege": [b"relations", b"readable"]}

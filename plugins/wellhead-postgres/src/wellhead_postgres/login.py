@@ -21,6 +21,8 @@ MAX_LOGIN_BYTES = 64 * 1024
 MAX_SESSION_BYTES = 1 << 20
 HEAD = 5
 OK, CLEAR, MD5, SASL, SASL_CONTINUE, SASL_FINAL = 0, 3, 5, 10, 11, 12
+SESSION_KINDS = b"123ACDEINSTZnst"
+"""Which messages can come after the login (PostgreSQL documentation, 55.7): asyncpg reads one of type 0 for ever."""
 WITH_PASSWORD = frozenset((CLEAR, MD5, SASL))
 FOLLOWERS = {
     None: WITH_PASSWORD | {OK},
@@ -129,14 +131,15 @@ class LoginGate(asyncio.Protocol):
         self._driver.connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
-        """Pass messages on, up to the login's end one by one, after that as they come."""
+        """Pass messages on, up to the login's end one by one, after that all that are whole."""
         self._left -= len(data)
         if self._left < 0:
             self._refuse("protocol_error")
-        elif self._is_open:
-            self._pass_on(data)
+            return
+        self._pending += data
+        if self._is_open:
+            self._pass_messages()
         else:
-            self._pending += data
             while not self._logged_in.done() and self._pass_message():
                 pass
 
@@ -156,8 +159,23 @@ class LoginGate(asyncio.Protocol):
         self._pass_on(message)
         if message[:1] == b"Z":
             self._is_open, self._left = True, MAX_SESSION_BYTES
-            self._pass_on(self._pending)
+            self._pass_messages()
         return True
+
+    def _pass_messages(self) -> None:
+        """Pass on the messages that have come whole, in one piece."""
+        end = 0
+        while len(self._pending) >= end + HEAD:
+            length = int.from_bytes(self._pending[end + 1 : end + HEAD], "big") + 1
+            if length < HEAD or self._pending[end] not in SESSION_KINDS:
+                self._refuse("protocol_error")
+                return
+            if len(self._pending) < end + length:
+                break
+            end += length
+        whole, self._pending = self._pending[:end], self._pending[end:]
+        if whole:
+            self._pass_on(whole)
 
     def _pass_on(self, data: bytes) -> None:
         """Let the driver read it; what it raises, asyncio would log with all that is in it."""

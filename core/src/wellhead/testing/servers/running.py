@@ -17,6 +17,8 @@ from wellhead.testing.certificates import Pair
 MAX_SECONDS = 60.0
 """How long a server stays with one connection, whatever it does."""
 
+THREAD_NAME = "wellhead-test-server"
+
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 """What a server does with a connection; the connection ends with it."""
 
@@ -90,7 +92,7 @@ def running(
         listener.setblocking(False)
         server.port = listener.getsockname()[1]
         host = _Host(server, listener, script, context, upgrade)
-        thread = threading.Thread(target=host.run, name="wellhead-test-server", daemon=True)
+        thread = threading.Thread(target=host.run, name=THREAD_NAME, daemon=True)
         thread.start()
         try:
             yield server
@@ -191,7 +193,7 @@ class _Host:
         reader = _RecordingReader(self._server._received)
         protocol = asyncio.StreamReaderProtocol(reader)
         transport, _ = await self._loop.connect_accepted_socket(lambda: protocol, connection, ssl=self._tls)
-        return reader, asyncio.StreamWriter(transport, protocol, reader, self._loop)
+        return reader, _Writer(transport, protocol, reader, self._loop)
 
     async def _say_in_clear(self, connection: socket.socket, upgrade: Upgrade) -> None:
         """Say and hear exactly what comes before TLS: the first bytes of the handshake may have come already."""
@@ -239,3 +241,10 @@ class _RecordingReader(asyncio.StreamReader):
     def feed_data(self, data: Iterable[SupportsIndex]) -> None:
         self._received += bytes(data)
         super().feed_data(data)
+
+
+class _Writer(asyncio.StreamWriter):
+    """A writer whose connection ends with the script."""
+
+    def __del__(self) -> None:
+        """Do nothing: asyncio's complains once the loop is gone, and takes closed TLS connections for open."""

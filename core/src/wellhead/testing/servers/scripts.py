@@ -112,6 +112,7 @@ def endless(head: bytes, again: bytes, *, wait_first: bool = True) -> Script:
         for _ in range(0, MAX_BYTES, len(block)):
             writer.write(block)
             await writer.drain()
+            await asyncio.sleep(0)  # inside TLS, it is only between two rounds that a client is noticed to have gone
         await finish(writer)
 
     return script
