@@ -197,7 +197,7 @@ async def test_who_stops_listening_ends_all_of_them(files: FileGuard) -> None:
     async with serve(silent) as server:
         batch = make(files).start_many(jobs("well", *["dials first"] * 3, port=server.port), timeout=60)
         await anext(batch)
-        while not server.connections:
+        while not server.connections:  # noqa: ASYNC110  # it runs in another thread
             await asyncio.sleep(0.01)
 
         await batch.aclose()

@@ -143,11 +143,9 @@ def test_what_cannot_be_read_is_told_and_stops_nothing(client: httpx2.Client, se
 def test_lines_come_while_others_still_run(client: httpx2.Client) -> None:
     make(client, "slow", does="sleep")
     make(client, "fast")
-    seen = []
 
     with client.stream("POST", MANY, params={"timeout": "4"}) as answer:
-        for line in answer.iter_lines():
-            seen.append((json.loads(line).get("name", "totals"), time.monotonic()))
+        seen = [(json.loads(line).get("name", "totals"), time.monotonic()) for line in answer.iter_lines()]
 
     assert [name for name, _ in seen] == ["fast", "slow", "totals"]
     assert seen[1][1] - seen[0][1] > 1

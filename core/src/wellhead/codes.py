@@ -384,8 +384,7 @@ _CHECK = _table(
         ),
         "connection_failed": (
             "No connection could be made.",
-            "The port is closed, something in between drops what is sent, or the host is down. In a service for several "
-            "users it is not told which, so that nobody can search a network with it.",
+            "The port is closed or filtered, or the host is down; a service for several users does not say which.",
             "Check host and port, that the server runs, and the firewalls on the way.",
         ),
         "connection_refused": (

@@ -59,10 +59,8 @@ class Rechecks:
         chosen = self.due(await self._catalog.select(ListQuery(states=("ok",))), clock.now())
         if not chosen:
             return
-        statuses = []
         async with aclosing(self._catalog.validate_many(chosen)) as outcomes:
-            async for outcome in outcomes:
-                statuses.append(outcome.status)
+            statuses = [outcome.status async for outcome in outcomes]
         self._log.info("re-check", **totals_of(statuses))
 
     def due(self, stored: Sequence[StoredDataSource], now: datetime) -> list[StoredDataSource]:
