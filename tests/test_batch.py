@@ -20,10 +20,11 @@ from wellhead.errors import ValidationBusyError
 from wellhead.guard.files import FileGuard
 from wellhead.model.result import ValidationResult
 from wellhead.model.secret import Secret
-from wellhead.validation.batch import AT_ONCE, Job
+from wellhead.validation.batch import AT_ONCE
 from wellhead.validation.pool import WorkerPool
 from wellhead.validation.service import DataSourceValidationService
 from wellhead.validation.unlocking import already
+from wellhead.validation.waiting import AT_ONCE_TO_ONE, Job
 
 pytestmark = pytest.mark.anyio
 
@@ -226,3 +227,37 @@ def test_a_pool_of_one_can_do_it_too(files: FileGuard) -> None:
 
     assert len(results) == 20
     pool.close()
+
+
+class Counting:
+    """A server that counts how many are with it at once."""
+
+    def __init__(self) -> None:
+        self.now = 0
+        self.most = 0
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.now += 1
+        self.most = max(self.most, self.now)
+        await asyncio.sleep(0.05)
+        self.now -= 1
+
+
+class Visits(wellhead.Validator[Thing]):
+    """Stays with the server until that has enough."""
+
+    async def validate(self, config: Thing, context: wellhead.ValidationContext) -> None:
+        stream = await context.connect(config.host, config.port)
+        async with context.check("read"):
+            await stream.read(1)
+
+
+async def test_a_server_is_asked_by_so_many_at_once_and_no_more(files: FileGuard) -> None:
+    counting = Counting()
+    pool = pool_for(workers=16)
+    async with serve(counting) as server:
+        results = await results_of(make(files, Visits, pool=pool), jobs(*["well"] * 150, port=server.port), timeout=60)
+    pool.close()
+
+    assert {result.checks[-1].code for result in results.values()} == {"connection_lost"}
+    assert AT_ONCE < counting.most <= AT_ONCE_TO_ONE

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from support.validating import last, outcomes, validate
 from wellhead.codes import CODES
@@ -258,8 +259,6 @@ NO_FILES = {
     "below a link, missing": "up/missing.csv",
     "a pipe": "fifo",
     "a directory": "directory",
-    "hidden": ".hidden.csv",
-    "above": "../outside.csv",
     "absolute": "{above}/outside.csv",
     "absolute, missing": "{above}/missing.csv",
     "of the kernel": "/proc/self/status",
@@ -267,18 +266,23 @@ NO_FILES = {
 }
 
 
+@pytest.mark.parametrize("path", [".hidden.csv", "../outside.csv", "a/../../b.csv"])
+def test_F_01_a_path_that_can_be_no_file_is_refused_before_it_is_saved(path: str) -> None:
+    with pytest.raises(ValidationError):
+        CsvDataSource(name="a", path=path)
+
+
 @pytest.mark.parametrize("path", NO_FILES.values(), ids=NO_FILES)
 async def test_F_18_whatever_is_no_file_of_the_workspace_gives_the_same_answer(workspace: Path, path: str) -> None:
     above = workspace.parent
-    for plain in (above / "outside.csv", workspace / "plain.csv", workspace / ".hidden.csv"):
+    for plain in (above / "outside.csv", workspace / "plain.csv"):
         plain.write_text(GOOD)
     for link, target in (("link.csv", "outside.csv"), ("link_to_nothing.csv", "missing.csv"), ("up", ".")):
         (workspace / link).symlink_to(above / target)
     os.mkfifo(workspace / "fifo")
     (workspace / "directory").mkdir()
-    stored = CsvDataSource.model_construct(name="a", path=path.format(above=above))  # as a record edited by hand has it
 
-    result = await validate(CSV, stored, workspace=workspace)
+    result = await validate(CSV, CsvDataSource(name="a", path=path.format(above=above)), workspace=workspace)
 
     assert outcomes(result) == [("locate", "failed", "file_unavailable")]
     assert last(result).fields == ("/path",)

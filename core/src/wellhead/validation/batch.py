@@ -8,22 +8,20 @@ lock an account.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
 from wellhead.errors import TypeRefusedError
 from wellhead.guard.files import FileGuard
 from wellhead.model.clear import in_clear
 from wellhead.model.result import ValidationResult
-from wellhead.model.source import DataSourceConfig
 from wellhead.secrets.references import References
 from wellhead.validation.handle import WorkerFailedError, WorkerHandle
 from wellhead.validation.pool import WorkerPool
 from wellhead.validation.run import KnownType, Run
 from wellhead.validation.slots import Ticket
-from wellhead.validation.unlocking import Unlock, unlock_secrets
+from wellhead.validation.unlocking import unlock_secrets
+from wellhead.validation.waiting import Job, Waiting
 
 AT_ONCE = 16
 """Validations that share a worker at a time."""
@@ -33,23 +31,6 @@ _LOOK_SECONDS = 0.2
 _LIFE_SECONDS = 600.0
 """Seconds that a shared worker may compute; each validation in it has its own deadline."""
 _LANES = "lanes"
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One data source to validate.
-
-    Attributes:
-        key: What tells it from the others.
-        config: The data source.
-        unlock: Returns it with its stored secrets in clear.
-        keep: Is given the result, before that is passed on.
-    """
-
-    key: Any
-    config: DataSourceConfig
-    unlock: Unlock
-    keep: Callable[[ValidationResult], Awaitable[None]]
 
 
 Outcome = tuple[Job, ValidationResult]
@@ -77,12 +58,9 @@ class Batch:
         self._references = references
         self._seconds = seconds
         self._defect = defect
-        self._waiting: dict[str, deque[Job]] = {}
-        self._alone: deque[Job] = deque()
-        self._left = 0
-        for job in jobs:
-            self._waiting.setdefault(job.config.type, deque()).append(job)
-            self._left += 1
+        self._waiting = Waiting(jobs)
+        self._left = self._waiting.total
+        self._changed = asyncio.Event()
         self._outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
         self._groups = ((_LANES, max(1, pool.workers // 2)),)
         self._lanes: set[asyncio.Task[None]] = set()
@@ -114,40 +92,45 @@ class Batch:
 
     def _add_lanes(self) -> None:
         """Take more workers, as long as there is enough to do for them and places are free."""
-        wanted = sum(-(-len(jobs) // AT_ONCE) for jobs in self._waiting.values()) + len(self._alone)
+        wanted = sum(-(-number // AT_ONCE) for number in self._waiting.counts)
         while wanted > 0 and (ticket := self._pool.slots.enter_at_once(self._groups)) is not None:
             self._add_lane(ticket)
             wanted -= 1
 
     async def _drive(self, ticket: Ticket) -> None:
-        """Use one place for workers, one after the other, until nothing is left."""
+        """Use one place for workers, one after the other, until nothing is left to begin."""
         try:
             await ticket.turn()
-            while self._alone or any(self._waiting.values()):
-                if self._alone:
-                    job = self._alone.popleft()
-                    await self._serve(job.config.type, deque([job]), is_alone=True)
-                else:
-                    name = max(self._waiting, key=lambda name: len(self._waiting[name]))
-                    await self._serve(name, self._waiting[name], is_alone=False)
+            while any(self._waiting.counts):
+                if (job := self._waiting.take_alone()) is not None:
+                    await self._serve(job.config.type, job)
+                elif (name := self._waiting.next_type()) is not None:
+                    await self._serve(name)
+                else:  # whatever waits is for destinations that are asked by enough
+                    self._changed.clear()
+                    await self._changed.wait()
         finally:
             ticket.leave()
 
-    async def _serve(self, type_name: str, jobs: deque[Job], *, is_alone: bool) -> None:
-        """Validate data sources of one type in one worker, until none is left or the worker is not to be used on."""
+    async def _serve(self, type_name: str, only: Job | None = None) -> None:
+        """Validate data sources of one type in one worker, until none can begin or the worker is not to be used on."""
         known = self._describe(type_name)
         worker, code = await self._start(known)
         if worker is None:
-            while jobs:
-                await self._refuse(known, jobs.popleft(), code)
+            while (job := only or self._waiting.take(type_name)) is not None:
+                await self._refuse(known, job, code)
+                if only is not None:
+                    return
             return
-        shared = _Shared(worker, is_watched=not is_alone)
+        shared = _Shared(worker, is_alone=only is not None)
         running: set[asyncio.Task[None]] = set()
         try:
+            if only is not None:
+                running.add(asyncio.create_task(self._validate(known, only, shared)))
             self._add_lanes()
             while True:
-                while jobs and len(running) < AT_ONCE and shared.is_usable:
-                    running.add(asyncio.create_task(self._validate(known, jobs.popleft(), shared, is_alone=is_alone)))
+                while shared.is_usable and len(running) < AT_ONCE and (job := self._waiting.take(type_name)) is not None:
+                    running.add(asyncio.create_task(self._validate(known, job, shared)))
                 if not running:
                     return
                 _, running = await asyncio.wait(running, timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
@@ -169,7 +152,7 @@ class Batch:
         except WorkerFailedError as error:
             return None, "plugin_error" if error.is_plugins_fault else "worker_unavailable"
 
-    async def _validate(self, known: KnownType, job: Job, shared: _Shared, *, is_alone: bool) -> None:
+    async def _validate(self, known: KnownType, job: Job, shared: _Shared) -> None:
         """Run one validation in a shared worker."""
         run = Run(known, job.config, defect=self._defect(known.name))
         runs_again = False
@@ -180,7 +163,7 @@ class Batch:
                     await run.ended.wait()
                 else:
                     run.end()
-            runs_again = not (run.is_over or run.has_dialled or is_alone)
+            runs_again = not (run.is_over or run.has_dialled or shared.is_alone)
             run.fail(shared.why_lost)
         except TimeoutError:
             run.expire()
@@ -188,8 +171,8 @@ class Batch:
         finally:
             run.fail("worker_unavailable")  # which only counts where a defect of core came before
             if runs_again:
-                self._alone.append(job)
-                self._add_lanes()
+                self._waiting.put_back(job)
+                self._end(job)
             else:
                 await self._finish(job, run)
 
@@ -207,16 +190,23 @@ class Batch:
         try:
             await job.keep(result)
         finally:
+            self._end(job)
             self._outcomes.put_nowait((job, result))
+
+    def _end(self, job: Job) -> None:
+        """Let others begin, now that one has ended."""
+        self._waiting.finish(job)
+        self._changed.set()
+        self._add_lanes()
 
 
 class _Shared:
     """A worker that validations share."""
 
-    def __init__(self, worker: WorkerHandle, *, is_watched: bool) -> None:
+    def __init__(self, worker: WorkerHandle, *, is_alone: bool) -> None:
         self.worker = worker
-        self._is_watched = is_watched
-        self.is_usable = True
+        self.is_alone = is_alone
+        self.is_usable = not is_alone
         self.was_blocked = False
 
     @property
@@ -228,7 +218,7 @@ class _Shared:
 
     def look(self) -> None:
         """Kill the worker if its event loop is held up."""
-        if self._is_watched and self.worker.is_alive and self.worker.silence > MAX_SILENCE:
+        if not self.is_alone and self.worker.is_alive and self.worker.silence > MAX_SILENCE:
             self.was_blocked = True
             self.worker.close()
         self.is_usable = self.is_usable and self.worker.is_alive
