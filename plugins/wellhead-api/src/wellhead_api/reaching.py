@@ -52,7 +52,7 @@ async def speaks_tls(url: URL, context: wellhead.ValidationContext) -> bool:
     """Try on a second connection; nothing is sent on it, so that any certificate is as good as another."""
     try:
         async with asyncio.timeout(min(PATIENCE, context.remaining / 2)):
-            stream = await dial(url, context, fields=())
+            stream = await dial(url, context, fields=["/url"])
             await stream.start_tls(context.verifying_tls(), server_hostname=url.raw_host or "")
     except ssl.SSLCertVerificationError:
         return True
