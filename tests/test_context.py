@@ -28,8 +28,8 @@ from wellhead.guard.files import FileGuard
 from wellhead.guard.tls import verifying_context
 from wellhead.model.families import DatabaseDataSource
 from wellhead.model.result import Check
-from wellhead.validation.context import MAX_CHECKS, RunContext
-from wellhead.validation.steps import Reports
+from wellhead.validation.inside.context import MAX_CHECKS, RunContext
+from wellhead.validation.inside.steps import Reports
 from wellhead.validation.wording import Wording
 
 pytestmark = pytest.mark.anyio

@@ -20,9 +20,9 @@ from wellhead.errors import CheckFailedError
 from wellhead.guard.egress import EgressPolicy
 from wellhead.guard.tls import certificate_fault, tls_fault
 from wellhead.model.result import Check
-from wellhead.validation.context import RunContext
-from wellhead.validation.diagnosis import diagnose, understand
-from wellhead.validation.steps import Reports
+from wellhead.validation.inside.context import RunContext
+from wellhead.validation.inside.diagnosis import diagnose, understand
+from wellhead.validation.inside.steps import Reports
 from wellhead.validation.wording import Wording
 
 

@@ -115,7 +115,7 @@ async def test_D_46_what_was_running_when_it_was_killed_is_told_so(files: FileGu
 async def test_D_46_one_that_was_stopped_is_ended_and_started_again(
     files: FileGuard, pool: WorkerPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wellhead.validation.process._START_SECONDS", 0.5)
+    monkeypatch.setattr("wellhead.validation.parent._START_SECONDS", 0.5)
     service = make(files, pool, well)
     os.kill((await pool.server())._process.pid, signal.SIGSTOP)
 
@@ -239,7 +239,7 @@ async def test_a_plugin_that_hangs_when_it_is_loaded_is_not_loaded_again(
 ) -> None:
     (tmp_path / "hangs.py").write_text("import time\ntime.sleep(60)\n", encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr("wellhead.validation.process._START_SECONDS", 3)
+    monkeypatch.setattr("wellhead.validation.parent._START_SECONDS", 3)
     one = wellhead.DataSourceType(Thing, well, preload=["hangs"])
     service = service_for(one, files=files, pool=pool)
     started = time.monotonic()

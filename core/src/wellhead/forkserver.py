@@ -11,9 +11,9 @@ from pathlib import Path
 
 from wellhead.guard.egress import EgressPolicy
 from wellhead.plugins.origin import load_type
-from wellhead.validation.forkserver import ForkServer, Rules
+from wellhead.validation.inside.forkserver import ForkServer, Rules
+from wellhead.validation.inside.worker import work
 from wellhead.validation.wire import Message
-from wellhead.validation.worker import work
 
 
 def main(descriptor: int) -> None:

@@ -22,7 +22,7 @@ from support.rogue import Rogue, Script, saying, serve, server_context, silent
 from support.validating import last, outcomes, validate
 from wellhead.codes import CODES
 from wellhead.model.result import ValidationResult
-from wellhead.validation.diagnosis import understand
+from wellhead.validation.inside.diagnosis import understand
 from wellhead_api import ERRORS, ApiDataSource, wellhead_data_source_types
 from wellhead_api.exchange import MAX_BYTES
 

@@ -23,7 +23,7 @@ from support.validating import last, outcomes, validate
 from wellhead.codes import CODES
 from wellhead.guard.network import dial
 from wellhead.model.result import ValidationResult
-from wellhead.validation.diagnosis import understand
+from wellhead.validation.inside.diagnosis import understand
 from wellhead_postgres import ERRORS, GRANT_CONNECTING, PostgresDataSource, wellhead_data_source_types
 from wellhead_postgres.login import MAX_LOGIN_BYTES, log_in
 

@@ -16,12 +16,12 @@ from wellhead.guard.files import FileGuard
 from wellhead.model.clear import in_clear
 from wellhead.model.result import ValidationResult
 from wellhead.secrets.references import References
-from wellhead.validation.handle import WorkerFailedError, WorkerHandle
 from wellhead.validation.pool import WorkerPool
 from wellhead.validation.run import KnownType, Run
 from wellhead.validation.slots import Ticket
 from wellhead.validation.unlocking import unlock_secrets
 from wellhead.validation.waiting import Job, Waiting
+from wellhead.validation.worker import Worker, WorkerFailedError
 
 AT_ONCE = 16
 """Validations that share a worker at a time."""
@@ -129,7 +129,9 @@ class Batch:
                 running.add(asyncio.create_task(self._validate(known, only, shared)))
             self._add_lanes()
             while True:
-                while shared.is_usable and len(running) < AT_ONCE and (job := self._waiting.take(type_name)) is not None:
+                while (
+                    shared.is_usable and len(running) < AT_ONCE and (job := self._waiting.take(type_name)) is not None
+                ):
                     running.add(asyncio.create_task(self._validate(known, job, shared)))
                 if not running:
                     return
@@ -141,7 +143,7 @@ class Batch:
             worker.close()
             await worker.gone()
 
-    async def _start(self, known: KnownType) -> tuple[WorkerHandle | None, str | None]:
+    async def _start(self, known: KnownType) -> tuple[Worker | None, str | None]:
         """Start a worker; where there can be none, say with which code the validations end."""
         if known.validator is None:
             return None, None
@@ -203,7 +205,7 @@ class Batch:
 class _Shared:
     """A worker that validations share."""
 
-    def __init__(self, worker: WorkerHandle, *, is_alone: bool) -> None:
+    def __init__(self, worker: Worker, *, is_alone: bool) -> None:
         self.worker = worker
         self.is_alone = is_alone
         self.is_usable = not is_alone

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from wellhead.guard.files import FileGuard
-from wellhead.validation.handle import PluginHungError, WorkerFailedError, WorkerHandle
-from wellhead.validation.process import ServerProcess
+from wellhead.validation.parent import WorkerParent
 from wellhead.validation.slots import Slots
 from wellhead.validation.wire import Message
+from wellhead.validation.worker import PluginHungError, Worker, WorkerFailedError
 
 
 class WorkerPool:
@@ -28,12 +28,12 @@ class WorkerPool:
         self.slots = Slots(workers, waiting=waiting)
         self.workers = workers
         self._rules = rules
-        self._server: ServerProcess | None = None
+        self._server: WorkerParent | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._starting = asyncio.Lock()
         self._hanging: set[str] = set()
 
-    async def start(self, origin: Mapping[str, Any], files: FileGuard, *, seconds: float) -> WorkerHandle:
+    async def start(self, origin: Mapping[str, Any], files: FileGuard, *, seconds: float) -> Worker:
         """Start a worker for one type.
 
         Args:
@@ -55,7 +55,7 @@ class WorkerPool:
         except OSError as error:
             raise WorkerFailedError("no process can be started") from error
 
-    async def _fork(self, origin: Mapping[str, Any], files: FileGuard, seconds: float) -> WorkerHandle:
+    async def _fork(self, origin: Mapping[str, Any], files: FileGuard, seconds: float) -> Worker:
         server = await self.server()
         try:
             return await server.fork(origin, seconds, files)
@@ -69,7 +69,7 @@ class WorkerPool:
             self._server.close()
             self._server = None
 
-    async def server(self) -> ServerProcess:
+    async def server(self) -> WorkerParent:
         """Return the process that workers are forked from, started if need be, and heard on the loop that runs now.
 
         Raises:
@@ -85,5 +85,5 @@ class WorkerPool:
             self._loop, self._starting = loop, asyncio.Lock()
         async with self._starting:
             if self._server is None:
-                self._server = await ServerProcess.start(self._rules)
+                self._server = await WorkerParent.start(self._rules)
             return self._server

@@ -17,12 +17,12 @@ from wellhead.model.result import Check, ValidationResult
 from wellhead.model.source import DataSourceConfig
 from wellhead.secrets.references import References
 from wellhead.validation.batch import Batch
-from wellhead.validation.handle import WorkerFailedError
 from wellhead.validation.pool import WorkerPool
 from wellhead.validation.run import KnownType, Run
 from wellhead.validation.slots import Ticket
 from wellhead.validation.unlocking import Unlock, already, resolve_references, unlock_secrets
 from wellhead.validation.waiting import Job
+from wellhead.validation.worker import WorkerFailedError
 
 __all__ = ["DataSourceValidationService", "Event", "Job", "KnownType", "Unlock"]
 

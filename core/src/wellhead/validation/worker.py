@@ -1,204 +1,197 @@
-"""What runs inside a worker: validators, with a context that tells the service what they find."""
+"""One worker, as the service sees it: it is given validations, and tells what becomes of them."""
 
 from __future__ import annotations
 
 import asyncio
-import inspect
-import json
+import itertools
+import os
 import socket
-import threading
-import time
-from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, BinaryIO
+from typing import Any, Protocol, Self
 
-from wellhead import logs
 from wellhead.errors import CheckFailedError
-from wellhead.guard import confinement
-from wellhead.guard.enforcement import Refusals, enforce, refusals
-from wellhead.guard.files import counted_file
+from wellhead.guard.files import FileGuard
 from wellhead.guard.threads import in_thread
-from wellhead.model.result import Check
-from wellhead.model.source import DataSourceConfig
-from wellhead.model.validator import ValidationContext
 from wellhead.validation import wire
-from wellhead.validation.context import RunContext
-from wellhead.validation.forkserver import MARGIN, Rules
-from wellhead.validation.run import KnownType, wording_for
-from wellhead.validation.steps import Reports
-from wellhead.validation.wire import Lines, Message
+from wellhead.validation.wire import Lines, Message, WireError
 
-BEAT_SECONDS = 0.25
-"""How often a worker says that its event loop runs."""
+_FIRST_BEAT_SECONDS = 5.0
 
 
-def work(known: KnownType, channel: socket.socket, files: socket.socket, rules: Rules) -> None:
-    """Validate what the service sends, until it has nothing more.
+class WorkerFailedError(Exception):
+    """No worker could be started; the text has no value of a user's.
 
-    Args:
-        known: The type of all that is validated here.
-        channel: Where jobs come from, and what is found goes to.
-        files: Where opened files come from.
-        rules: Where connections may go.
+    Attributes:
+        is_plugins_fault: Whether it is the type's plugin that could not be loaded.
     """
-    loop = asyncio.SelectorEventLoop()  # never another one: what dials past Python is not seen by the guard
-    asyncio.set_event_loop(loop)
-    enforce(rules.policy, hidden=rules.hidden)
-    loop.run_until_complete(_Worker(known, channel, files, rules).run())
+
+    def __init__(self, why: str, *, is_plugins_fault: bool = False) -> None:
+        super().__init__(why)
+        self.is_plugins_fault = is_plugins_fault
 
 
-class _Worker:
-    """Takes jobs, runs each as a task, and reports. It ends when the service closes the channel."""
-
-    def __init__(self, known: KnownType, channel: socket.socket, files: socket.socket, rules: Rules) -> None:
-        self.known = known
-        self.rules = rules
-        self.files = _Files(files)
-        self._channel = channel
-        self._saying = threading.Lock()
-        self._lines = Lines(wire.MAX_JOB_LINE)
-        self._tasks: dict[int, asyncio.Task[None]] = {}
-
-    async def run(self) -> None:
-        """Work until there is nothing more."""
-        loop = asyncio.get_running_loop()
-        loop.set_exception_handler(lambda *_: None)  # its texts may hold what nobody should read
-        over = loop.create_future()
-        loop.add_reader(self._channel, self._listen, over)
-        self._beat()
-        await over
-
-    def say(self, message: Message) -> None:
-        """Tell the service something, at once, from whatever thread."""
-        with self._saying, suppress(OSError):
-            self._channel.sendall(wire.encode(message))
-
-    def _beat(self) -> None:
-        self.say({"alive": True})
-        asyncio.get_running_loop().call_later(BEAT_SECONDS, self._beat)
-
-    def _listen(self, over: asyncio.Future[None]) -> None:
-        try:
-            is_open = self._lines.receive(self._channel)
-        except OSError:
-            is_open = False
-        if not is_open:
-            over.set_result(None)
-            asyncio.get_running_loop().remove_reader(self._channel)
-            return
-        for message in self._lines:
-            if "cancel" in message:
-                if (task := self._tasks.get(message["cancel"])) is not None:
-                    task.cancel()
-            else:
-                self._begin(message)
-
-    def _begin(self, message: Message) -> None:
-        number: int = message["job"]
-        confinement.more_time(message["seconds"] + MARGIN)
-        task = asyncio.create_task(_Job(self, number, message).run())
-        self._tasks[number] = task
-        task.add_done_callback(lambda _: self._tasks.pop(number))
+class PluginHungError(WorkerFailedError):
+    """The type's plugin did not come back while it was loaded. It is not to be loaded again."""
 
 
-class _Job:
-    """One validation."""
+class Listener(Protocol):
+    """A validation that runs in a worker."""
 
-    def __init__(self, worker: _Worker, number: int, message: Message) -> None:
-        self._worker = worker
-        self._number = number
-        self._config = message["config"]
-        self._deadline = time.monotonic() + message["seconds"]
-        self._failed = False
-
-    async def run(self) -> None:
-        """Run the validator, and tell how it ended; whatever it raises is told as a code."""
-        refusals.set(Refusals())
-        how = "error"
-        try:
-            known = self._worker.known
-            config = known.shape.model.model_validate_json(json.dumps(self._config), strict=True)
-            self._wording = wording_for(known, config)
-            self._context = RunContext(
-                files=self._worker.files,
-                wording=self._wording,
-                errors=known.errors,
-                deadline=self._deadline,
-                policy=self._worker.rules.policy,
-                reports=Reports(
-                    check=self._emit,
-                    begin=lambda name, fields: self._say(begin=[name, list(fields)]),
-                    fact=lambda name, value: self._say(fact=[name, value]),
-                    dial=lambda: self._say(dialled=True),
-                    defect=lambda where: self._say(defect=where),
-                ),
-            )
-            how = await self._validate(known.validator, config)
-        except BaseException as error:  # noqa: BLE001  # where a plugin's model is made
-            self._say(defect=logs.where(error))
-        finally:
-            self._say(end=how)
-
-    async def _validate(self, validator: Any, config: DataSourceConfig) -> str:
-        context = self._context
-        try:
-            await run_validator(validator, config, context)
-        except CheckFailedError as error:
-            if not self._failed:  # it was raised outside a check
-                self._emit(self._wording.failure("validator", error))
-        except BaseException as error:  # noqa: BLE001  # where a plugin is called: it may even raise `SystemExit`
-            self._say(defect=logs.where(error))
-            context.end("failed", "plugin_error")
-            return "error"
-        finally:
-            context.close()
-        return "done"
-
-    def _emit(self, check: Check) -> None:
-        self._failed = self._failed or check.status == "failed"
-        self._say(check=check.as_document())
-
-    def _say(self, **message: Any) -> None:
-        self._worker.say({"job": self._number, **message})
-
-
-async def run_validator(validator: Any, config: DataSourceConfig, context: ValidationContext) -> None:
-    """Run a validator of whatever form: a class, an object with a method `validate`, a function, plain or not.
-
-    Raises:
-        BaseException: Whatever the validator raises.
-    """
-    made: Any = validator() if inspect.isclass(validator) else validator
-    function: Callable[[DataSourceConfig, ValidationContext], Any] = getattr(made, "validate", made)
-    if inspect.iscoroutinefunction(function):
-        await function(config, context)
-        return
-    returned = await in_thread(function, config, context)
-    if inspect.isawaitable(returned):  # a wrapper around a coroutine function, such as a lambda
-        await returned
-
-
-class _Files:
-    """Gets files from the service, which opens them: the worker may not, and knows no directory."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
-        self._turn = threading.Lock()
-
-    def open(self, path: str) -> BinaryIO:
-        """Open a file for reading.
+    def take(self, message: Message, size: int) -> None:
+        """Take what the worker tells of it, and the bytes that it took to do so.
 
         Raises:
-            CheckFailedError: The service did not.
+            WireError: It is nothing that a worker says, or too much.
         """
-        with self._turn:
-            wire.send(self._connection, {"open": str(path)})
-            lines = Lines(wire.MAX_LINE)
-            answer: Message | None = None
-            while answer is None:
-                if not lines.receive(self._connection):
-                    raise CheckFailedError("file_unreadable")
-                answer = next(iter(lines), None)
-        if not lines.descriptors:
-            raise CheckFailedError(answer["code"])
-        return counted_file(lines.descriptors.popleft(), answer["most"])
+        ...
+
+    def lose(self) -> None:
+        """Learn that the worker is gone."""
+        ...
+
+
+class Origin(Protocol):
+    """The process that the worker was forked from."""
+
+    def is_running(self) -> bool:
+        """Tell whether it still runs."""
+        ...
+
+    def end(self, number: int) -> None:
+        """Kill a worker."""
+        ...
+
+    async def gone(self, number: int) -> None:
+        """Wait until nothing of a worker is left."""
+        ...
+
+
+class Worker:
+    """A worker process. It takes validations until it is closed, which kills it."""
+
+    def __init__(
+        self,
+        origin: Origin,
+        number: int,
+        streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+        opening: socket.socket,
+    ) -> None:
+        self._origin = origin
+        self._number = number
+        self._reader, self._writer = streams
+        self._opening = opening
+        self._listeners: dict[int, Listener] = {}
+        self._jobs = itertools.count(1)
+        self._loop = asyncio.get_running_loop()
+        self._heard_at = self._loop.time() + _FIRST_BEAT_SECONDS
+        self._tasks: tuple[asyncio.Task[None], ...] = ()
+        self.is_alive = True
+
+    @classmethod
+    async def connect(
+        cls, origin: Origin, number: int, channel: socket.socket, opening: socket.socket, files: FileGuard
+    ) -> Self:
+        """Listen to a worker that was just forked.
+
+        Args:
+            origin: The process that it was forked from.
+            number: Its number there.
+            channel: What validations go out on, and what is found comes back on.
+            opening: What it asks for files on.
+            files: Opens them.
+        """
+        streams = await asyncio.open_connection(sock=channel, limit=wire.MAX_LINE)
+        made = cls(origin, number, streams, opening)
+        made._tasks = (asyncio.create_task(made._listen()), asyncio.create_task(made._open_files(files)))
+        return made
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the worker was heard of last; below 0 while it is still beginning."""
+        return self._loop.time() - self._heard_at
+
+    @property
+    def was_left_alone(self) -> bool:
+        """Whether nothing but itself can have ended it: what it was forked from still runs."""
+        return self._origin.is_running()
+
+    def give(self, listener: Listener, document: dict[str, Any], *, seconds: float) -> int:
+        """Give it a validation.
+
+        Args:
+            listener: Learns what becomes of it.
+            document: The data source, with its secrets in clear.
+            seconds: How long it may take.
+
+        Returns:
+            The number of the validation here.
+        """
+        number = next(self._jobs)
+        if self.is_alive:
+            self._listeners[number] = listener
+            self._writer.write(wire.encode({"job": number, "config": document, "seconds": seconds}))
+        else:
+            listener.lose()
+        return number
+
+    def cancel(self, number: int) -> None:
+        """Ask it to end one validation."""
+        if self.is_alive:
+            self._writer.write(wire.encode({"cancel": number}))
+
+    def close(self) -> None:
+        """Kill it."""
+        if self._tasks:
+            self._origin.end(self._number)
+            for task in self._tasks:
+                task.cancel()
+            self._tasks = ()
+            self._opening.close()
+            self._writer.transport.abort()
+            self._lose()
+
+    async def gone(self) -> None:
+        """Wait until nothing of it is left."""
+        await self._origin.gone(self._number)
+
+    async def _listen(self) -> None:
+        try:
+            while line := await self._reader.readline():
+                self._heard_at = self._loop.time()
+                self._take(wire.decode(line), len(line))
+        except (OSError, ValueError, WireError):  # a `ValueError` for a line that has no end
+            pass
+        self._lose()
+
+    def _take(self, message: Message, size: int) -> None:
+        number = message.get("job")
+        if isinstance(number, int) and (listener := self._listeners.get(number)) is not None:
+            listener.take(message, size)
+            if "end" in message:
+                del self._listeners[number]
+
+    def _lose(self) -> None:
+        self.is_alive = False
+        listeners, self._listeners = self._listeners, {}
+        for listener in listeners.values():
+            listener.lose()
+
+    async def _open_files(self, files: FileGuard) -> None:
+        """Open files for the worker, one after the other, in a thread: a disk may not answer."""
+        self._opening.setblocking(False)
+        lines = Lines(wire.MAX_LINE)
+        with suppress(OSError, WireError):
+            while data := await self._loop.sock_recv(self._opening, wire.MAX_LINE):
+                for message in lines.feed(data):
+                    await self._open_file(files, message)
+
+    async def _open_file(self, files: FileGuard, message: Message) -> None:
+        try:
+            descriptor = await in_thread(files.open_descriptor, str(message.get("open")))
+        except CheckFailedError as error:
+            wire.send(self._opening, {"code": error.check_code})
+            return
+        try:
+            wire.send(self._opening, {"most": files.max_bytes}, [descriptor])
+        finally:
+            os.close(descriptor)

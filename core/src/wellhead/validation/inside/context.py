@@ -17,9 +17,9 @@ from wellhead.guard.threads import in_thread
 from wellhead.guard.tls import client_context, verifying_context
 from wellhead.model.families import DatabaseDataSource
 from wellhead.model.result import CheckStatus
-from wellhead.validation.diagnosis import hint_of, leaf, understand
-from wellhead.validation.dialled import UNEXPLAINED, Dialled
-from wellhead.validation.steps import Reports, Step
+from wellhead.validation.inside.diagnosis import hint_of, leaf, understand
+from wellhead.validation.inside.dialled import UNEXPLAINED, Dialled
+from wellhead.validation.inside.steps import Reports, Step
 from wellhead.validation.wording import Wording
 
 P = ParamSpec("P")

@@ -16,8 +16,8 @@ from typing import Any, Self
 from wellhead.guard.confinement import KEPT_VARIABLES
 from wellhead.guard.files import FileGuard
 from wellhead.validation import wire
-from wellhead.validation.handle import PluginHungError, WorkerFailedError, WorkerHandle
 from wellhead.validation.wire import Lines, Message, WireError
+from wellhead.validation.worker import PluginHungError, Worker, WorkerFailedError
 
 _PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[2]); "
@@ -28,7 +28,7 @@ _START_SECONDS = 20.0
 _GONE_SECONDS = 2.0
 
 
-class ServerProcess:
+class WorkerParent:
     """The process that workers are forked from."""
 
     def __init__(
@@ -77,7 +77,7 @@ class ServerProcess:
         """
         wire.send(self._control, message, descriptors or [])
 
-    async def fork(self, origin: Mapping[str, Any], seconds: float, files: FileGuard) -> WorkerHandle:
+    async def fork(self, origin: Mapping[str, Any], seconds: float, files: FileGuard) -> Worker:
         """Let it fork a worker.
 
         Args:
@@ -101,7 +101,7 @@ class ServerProcess:
                 self.tell(message, [theirs.fileno(), their_opening.fileno()])
             async with asyncio.timeout(_START_SECONDS):
                 await forked
-            return await WorkerHandle.connect(self, number, channel, opening, files)
+            return await Worker.connect(self, number, channel, opening, files)
         except BaseException as error:
             channel.close()
             opening.close()
