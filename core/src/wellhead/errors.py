@@ -19,6 +19,7 @@
     │   └── SecretUnavailableError
     ├── RecordTooLargeError
     ├── ValidationFailedError         saving was to depend on a validation, and that failed
+    ├── ValidationBusyError           too many validations run and wait already
     ├── StorageError                  the store cannot do its work just now
     │   ├── StoreBusyError
     │   ├── StoreReadOnlyError
@@ -67,6 +68,7 @@ __all__ = [
     "TypeRefusedError",
     "TypeUnavailableError",
     "UnknownTypeError",
+    "ValidationBusyError",
     "ValidationFailedError",
     "WellheadError",
 ]
@@ -264,6 +266,12 @@ class ValidationFailedError(WellheadError):
     def __init__(self, result: dict[str, Any]) -> None:
         super().__init__("Nothing was saved: the validation did not pass. See 'result' for the check that failed.")
         self.result = result
+
+
+class ValidationBusyError(WellheadError):
+    """Too many validations run and wait already."""
+
+    code = "validation_busy"
 
 
 class StorageError(WellheadError):

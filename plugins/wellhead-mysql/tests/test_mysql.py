@@ -145,11 +145,11 @@ def _login(name: str, password: str = "secret one") -> dict[str, Any]:
 
 
 async def test_a_database_that_the_user_may_not_use(mariadb: MariaDB) -> None:
-    await expect(mariadb, "authenticate", "permission_denied", LOGIN, database="other_shop")
+    await expect(mariadb, "authenticate", "permission_denied", LOGIN, database="other_shop", hint="GRANT")
 
 
-async def test_a_locked_user_is_not_permitted(mariadb: MariaDB) -> None:
-    await expect(mariadb, "authenticate", "login_not_permitted", LOGIN, username="locked")
+async def test_a_locked_user_is_named(mariadb: MariaDB) -> None:
+    await expect(mariadb, "authenticate", "account_locked", LOGIN, username="locked")
 
 
 async def test_a_lapsed_password_is_named(mariadb: MariaDB) -> None:
@@ -157,13 +157,20 @@ async def test_a_lapsed_password_is_named(mariadb: MariaDB) -> None:
 
 
 async def test_a_user_who_may_come_over_the_socket_only(mariadb: MariaDB) -> None:
-    await expect(mariadb, "authenticate", "login_not_permitted", LOGIN, username="socket_only")
+    await expect(mariadb, "authenticate", "login_not_permitted", LOGIN, username="socket_only", hint="socket only")
 
 
 async def test_a_user_who_has_asked_too_much(mariadb: MariaDB) -> None:
     results = [await run(mariadb, username="crowded") for _ in range(2)]
 
-    assert "too_many_connections" in {last(result).code for result in results}
+    assert "user_limit_reached" in {last(result).code for result in results}
+
+
+async def test_a_user_who_has_no_connection_left(mariadb: MariaDB) -> None:
+    with mariadb.a_user("secret one") as name:
+        mariadb.run(f"ALTER USER {name} WITH MAX_USER_CONNECTIONS 1")
+        with pymysql.connect(host="127.0.0.1", port=mariadb.port, user=name, password="secret one"):
+            await expect(mariadb, "authenticate", "user_limit_reached", LOGIN, hint="user", **_login(name))
 
 
 async def test_a_server_with_no_connection_left(mariadb: MariaDB) -> None:
@@ -213,11 +220,30 @@ async def test_a_damaged_ca_certificate(mariadb: MariaDB) -> None:
 
 
 @pytest.mark.parametrize(
-    ("which", "code"), [("expired", "certificate_expired"), ("other_name", "certificate_name_mismatch")]
+    ("which", "code"),
+    [
+        ("expired", "certificate_expired"),
+        ("not_yet_valid", "certificate_not_yet_valid"),
+        ("other_name", "certificate_name_mismatch"),
+        ("self_signed", "certificate_self_signed"),
+        ("untrusted", "certificate_untrusted"),
+    ],
 )
 async def test_a_certificate_with_a_fault(mariadb: MariaDB, which: str, code: str) -> None:
     with mariadb.showing(getattr(mariadb.certificates, which)):
         await expect(mariadb, "tls", code, TLS)
+
+
+@pytest.mark.parametrize("mode", ["verify-full", "verify-ca"])
+async def test_a_certificate_that_expires_soon_is_warned_about(mariadb: MariaDB, mode: str) -> None:
+    with mariadb.showing(mariadb.certificates.expires_soon):
+        result = await run(mariadb, tls_mode=mode)
+
+    assert result.success
+    [warning] = result.warnings
+    assert (warning.name, warning.code) == ("tls", "certificate_expires_soon")
+    assert (warning.message or "").startswith("The server's certificate expires in 10 days.")
+    assert (CODES["tls_unverified"].title in (warning.message or "")) == (mode == "verify-ca")
 
 
 async def test_a_name_is_not_checked_where_only_the_authority_is(mariadb: MariaDB) -> None:
@@ -303,39 +329,51 @@ async def test_what_may_be_read_by_a_role_counts(mariadb: MariaDB) -> None:
     assert result.details["readable"] == 3
 
 
-async def test_the_check_cannot_write_and_limits_its_time(mariadb: MariaDB, monkeypatch: pytest.MonkeyPatch) -> None:
-    import wellhead_mysql
+class Writing(wellhead.Validator[MysqlDataSource]):
+    """Logs in as the type's own validator does, and tries to write."""
 
-    seen: list[Any] = []
-    look = wellhead_mysql.look_for_tables
+    async def validate(self, config: MysqlDataSource, context: wellhead.ValidationContext) -> None:
+        import wellhead_mysql
 
-    async def look_closer(connection: Any, context: wellhead.ValidationContext) -> None:
-        seen.extend(await connection.first_row("SELECT @@max_statement_time, CONNECTION_ID()"))
-        with pytest.raises(Exception) as caught:  # noqa: PT011
-            await connection.query("INSERT INTO salaries VALUES (1, 1)")
-        seen.append(caught.value.args[0])
-        await look(connection, context)
+        look = wellhead_mysql.look_for_tables
 
-    monkeypatch.setattr(wellhead_mysql, "look_for_tables", look_closer)
+        async def look_closer(connection: Any, context: wellhead.ValidationContext) -> None:
+            seconds, _ = await connection.first_row("SELECT @@max_statement_time, CONNECTION_ID()")
+            context.detail("seconds", float(seconds))
+            with pytest.raises(Exception) as caught:  # noqa: PT011
+                await connection.query("INSERT INTO salaries VALUES (1, 1)")
+            context.detail("error", caught.value.args[0])
+            await look(connection, context)
 
-    assert (await run(mariadb)).status == "passed"
-    assert 0 < float(seen[0]) <= 10
-    assert seen[2] == 1792  # ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION
+        wellhead_mysql.look_for_tables = look_closer  # this process is the validation's own
+        await wellhead_mysql.MysqlValidator().validate(config, context)
+
+
+async def test_the_check_cannot_write_and_limits_its_time(mariadb: MariaDB) -> None:
+    one = wellhead.DataSourceType(MysqlDataSource, Writing, errors=ERRORS)
+
+    result = await validate(one, a_config(mariadb))
+
+    assert result.status == "passed"
+    assert 0 < result.details["seconds"] <= 10
+    assert result.details["error"] == 1792  # ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION
+
+
+class Looking(wellhead.Validator[MysqlDataSource]):
+    """Looks what the driver would tell the server."""
+
+    async def validate(self, config: MysqlDataSource, context: wellhead.ValidationContext) -> None:
+        from wellhead_mysql.login import GuardedConnection
+
+        connection = GuardedConnection(await context.connect(config.host, config.port), config)
+        context.detail("user", connection.user)
+        context.detail("attributes", [f"{name}={value}" for name, value in connection._connect_attrs.items()])
 
 
 async def test_M_11_the_server_learns_nothing_of_this_machine(mariadb: MariaDB) -> None:
-    from wellhead_mysql.login import GuardedConnection
+    result = await validate(wellhead.DataSourceType(MysqlDataSource, Looking), a_config(mariadb))
 
-    seen: list[Any] = []
-
-    class Looking(wellhead.Validator[MysqlDataSource]):
-        async def validate(self, config: MysqlDataSource, context: wellhead.ValidationContext) -> None:
-            connection = GuardedConnection(await context.connect(config.host, config.port), config)
-            seen.append((connection.user, connection._connect_attrs))
-
-    await validate(wellhead.DataSourceType(MysqlDataSource, Looking), a_config(mariadb))
-
-    assert seen == [("reader", {"program_name": "wellhead"})]
+    assert result.details == {"user": "reader", "attributes": ["program_name=wellhead"]}
 
 
 async def test_M_07_nothing_of_the_surroundings_comes_in(

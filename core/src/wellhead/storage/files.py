@@ -37,6 +37,7 @@ from wellhead.storage.directory import (
     temporary_file,
     translated,
 )
+from wellhead.storage.leading import Leading
 from wellhead.storage.locks import StoreLock
 from wellhead.storage.records import MAX_RECORD_BYTES, DamagedRecordError, NewerRecordError, Record, decode
 from wellhead.storage.results import Signature, read_results, read_summary, results_name, signature_of, with_result
@@ -78,6 +79,7 @@ class FileRecordStore:
         self._known: dict[str, _Seen] = {}
         self._workspace_id: str | None = None
         self._swept = False
+        self._leading = Leading()
 
     async def workspace_id(self) -> str | None:
         """Return the id of the workspace; None if none was made yet, or it cannot be read."""
@@ -119,6 +121,10 @@ class FileRecordStore:
         """Keep a result and its summary."""
         await self._in_writer(self._add_result, record_id, summary, result)
 
+    async def lead(self, work: str) -> bool:
+        """Take on a work that one process at a time does for the store."""
+        return await asyncio.to_thread(self._lead, work)
+
     async def check(self) -> None:
         """Look whether the directory can be used; not being there yet is all right.
 
@@ -130,6 +136,7 @@ class FileRecordStore:
     def close(self) -> None:
         """Wait for writes that have begun, and give the directory's descriptor back."""
         self._writers.shutdown()
+        self._leading.close()
         self._directory.close()
 
     async def _in_writer(self, function: Callable[..., None], *arguments: Any) -> None:
@@ -245,6 +252,10 @@ class FileRecordStore:
             with translated(), self._lock.hold(directory):
                 sweep(directory)
             self._swept = True
+
+    def _lead(self, work: str) -> bool:
+        directory = self._directory.open()
+        return directory is not None and self._leading.lead(directory, work)
 
     def _read_workspace_id(self) -> str | None:
         directory = self._directory.open()

@@ -6,23 +6,42 @@ import contextlib
 import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
-from types import TracebackType
-from typing import Any, BinaryIO, Literal, ParamSpec, TypeVar
+from typing import Any, BinaryIO, ParamSpec, Protocol, TypeVar
 
+from wellhead import logs
 from wellhead.errors import CheckFailedError
-from wellhead.guard.files import FileGuard
-from wellhead.guard.network import GuardedStream, dial, resolve
+from wellhead.guard.egress import EgressPolicy
+from wellhead.guard.enforcement import Refusals, refusals
+from wellhead.guard.network import GuardedStream, dial, dial_untold, resolve
 from wellhead.guard.threads import in_thread
 from wellhead.guard.tls import client_context, verifying_context
 from wellhead.model.families import DatabaseDataSource
-from wellhead.model.result import Check, CheckStatus
-from wellhead.validation.diagnosis import diagnose
+from wellhead.model.result import CheckStatus
+from wellhead.validation.diagnosis import hint_of, leaf, understand
+from wellhead.validation.dialled import UNEXPLAINED, Dialled
+from wellhead.validation.steps import Reports, Step
 from wellhead.validation.wording import Wording
 
 P = ParamSpec("P")
 T = TypeVar("T")
 MAX_CHECKS = 100
 _MAX_DETAILS = 50
+_EXPIRES_SOON = 30
+"""Days."""
+_OF_A_PORT = frozenset({"connection_refused", "connection_timeout", "network_unreachable"})
+"""What tells of a port whether it is open: in a service for several users, they are one."""
+
+
+class Opener(Protocol):
+    """Opens files."""
+
+    def open(self, path: str) -> BinaryIO:
+        """Open a file for reading.
+
+        Raises:
+            CheckFailedError: It cannot be opened.
+        """
+        ...
 
 
 class RunContext:
@@ -31,30 +50,34 @@ class RunContext:
     def __init__(
         self,
         *,
-        files: FileGuard,
+        files: Opener,
+        policy: EgressPolicy,
         wording: Wording,
         errors: Mapping[str, str],
         deadline: float,
-        emit: Callable[[Check], None],
+        reports: Reports,
     ) -> None:
         """Record the checks of one run.
 
         Args:
             files: Opens files.
+            policy: What may be dialled.
             wording: Makes texts of the plugin fit to be shown.
             errors: What exceptions of the driver mean, by the names of their classes.
             deadline: When the run ends, on the clock of `time.monotonic`.
-            emit: Gets each check when it has ended.
+            reports: Where it says what happens.
         """
         self._files = files
-        self._wording = wording
+        self._policy = policy
         self._errors = errors
         self._deadline = deadline
-        self._emit = emit
+        self.reports = reports
+        self.wording = wording
+        self._refusals = refusals.get() or Refusals()
         self._started = 0
         self._over = False
-        self._running: list[_Step] = []
-        self._streams: list[GuardedStream] = []
+        self.running: list[Step] = []
+        self._dialled: list[Dialled] = []
         self.details: dict[str, Any] = {}
 
     @property
@@ -62,43 +85,55 @@ class RunContext:
         """Seconds until the deadline, 0 or more."""
         return max(0.0, self._deadline - time.monotonic())
 
-    def check(self, name: str, *, fields: Sequence[str] = ()) -> _Step:
+    def check(self, name: str, *, fields: Sequence[str] = ()) -> Step:
         """Run one named step: leaving it records its outcome."""
         self._refuse_when_over()
         self._started += 1
         if self._started > MAX_CHECKS:
             raise RuntimeError(f"a validation has at most {MAX_CHECKS} checks")
-        return _Step(self, str(name), tuple(fields))
+        return Step(self, str(name), tuple(fields))
 
     def warn(self, code: str, message: str | None = None, *, hint: str | None = None) -> None:
         """Let the running check end with a warning."""
-        if not self._running:
+        if not self.running:
             raise RuntimeError("warn() belongs inside a check: async with context.check(…)")
-        self._running[-1].warning = (code, message, hint)
+        self.running[-1].warn(code, message, hint)
 
     def detail(self, name: str, value: str | float | bool | list[str] | None) -> None:
         """Add a fact to the result's details."""
         if len(self.details) < _MAX_DETAILS:
-            self.details[self._wording.word(name)] = self._wording.fact(value)
+            word, fact = self.wording.word(name), self.wording.fact(value)
+            self.details[word] = fact
+            self.reports.fact(word, fact)
 
     def open(self, path: str) -> BinaryIO:
         """Open a file for reading, below the workspace or a root of the settings."""
         return self._files.open(path)
 
     async def connect(
-        self, host: str, port: int, *, tls: ssl.SSLContext | None = None, fields: Sequence[str] = ("/host", "/port")
+        self,
+        host: str,
+        port: int,
+        *,
+        tls: ssl.SSLContext | None = None,
+        fields: Sequence[str] = ("/host", "/port"),
+        service: str | None = None,
     ) -> GuardedStream:
         """Connect to a server: records the checks `resolve` and `connect`, with `tls` given also `tls`.
 
         Inside a running check it records nothing of its own, but belongs to that.
         """
         self._refuse_when_over()
-        step = self._part_of_a_check if self._running else self.check
+        self.reports.dial()
+        step = self._part_of_a_check if self.running else self.check
         async with step("resolve", fields=fields[:1]):
-            addresses = await resolve(host, port)
+            addresses = await resolve(host, port, self._policy)
+            for _, address in addresses:
+                self._refusals.resolved(host, address[0])
         async with step("connect", fields=fields):
-            stream = await dial(addresses, seconds=self.remaining)
-            self._keep(stream)
+            reach = dial_untold if self._policy.public_only else dial
+            stream = await reach(addresses, seconds=self.remaining)
+            self._keep(Dialled(stream, service, fields))
         if tls is not None:
             async with step("tls", fields=fields[:1]):
                 await stream.start_tls(tls, server_hostname=host)
@@ -127,19 +162,44 @@ class RunContext:
 
     def end(self, status: CheckStatus, code: str) -> None:
         """End the checks that still run: the time is over, or the validator ended in the middle of them."""
-        for step in reversed(self._running.copy()):
+        for step in reversed(self.running.copy()):
             step.end(status, code, None, None)
 
     def close(self) -> None:
         """Close the connections that are still open; a validator that goes on nevertheless gets no more."""
         self._over = True
-        for stream in self._streams:
-            stream.close()
+        for dialled in self._dialled:
+            dialled.stream.close()
 
-    def _keep(self, stream: GuardedStream) -> None:
+    def _keep(self, dialled: Dialled) -> None:
         if self._over:
-            stream.close()
-        self._streams.append(stream)
+            dialled.stream.close()
+        dialled.stream.on_certificate = self._look_at_certificate
+        self._dialled.append(dialled)
+
+    def _look_at_certificate(self, days_left: int) -> None:
+        if self.running and days_left <= _EXPIRES_SOON:
+            when = f"in {days_left} days" if days_left > 1 else "in less than two days"
+            self.warn("certificate_expires_soon", f"The server's certificate expires {when}.")
+
+    def failure_of(self, error: Exception) -> CheckFailedError:
+        """Return what to report of an exception that a check raised; of several at once, of the first."""
+        if (refused := self._refusals.take()) is not None:  # whatever the driver made of it
+            return CheckFailedError(refused)
+        cause = leaf(error)
+        if isinstance(cause, CheckFailedError):
+            failure = cause
+        else:
+            code = understand(cause, self._errors)
+            failure = CheckFailedError(code or "protocol_error", hint=hint_of(cause))
+            if code is None:
+                self.reports.defect(logs.where(cause))
+        if self._policy.public_only and failure.check_code in _OF_A_PORT:
+            return CheckFailedError("connection_failed")
+        if failure.check_code not in UNEXPLAINED:
+            return failure
+        found = (dialled.wrong_service() for dialled in reversed(self._dialled))
+        return next((other for other in found if other is not None), failure)
 
     def _refuse_when_over(self) -> None:
         if self._over:
@@ -147,65 +207,3 @@ class RunContext:
 
     def _part_of_a_check(self, _name: str, **_keywords: object) -> contextlib.nullcontext[None]:
         return contextlib.nullcontext()
-
-
-class _Step:
-    """One running check; it works with `with` and `async with`."""
-
-    def __init__(self, context: RunContext, name: str, fields: tuple[str, ...]) -> None:
-        self._context = context
-        self._name = name
-        self._fields = fields
-        self._started = time.perf_counter()
-        self.warning: tuple[str, str | None, str | None] | None = None
-
-    def __enter__(self) -> None:
-        self._started = time.perf_counter()
-        self._context._running.append(self)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> Literal[False]:
-        if error is None:
-            code, message, hint = self.warning or (None, None, None)
-            self.end("passed" if code is None else "warning", code, message, hint)
-            return False
-        if not isinstance(error, Exception):  # the run is being cancelled: whoever did that ends the step
-            return False
-        failure = self._failure(error)
-        if failure.fields is not None:
-            self._fields = failure.fields
-        self.end("failed", failure.check_code, failure.text, failure.hint)
-        if failure is not error:
-            raise failure from None  # the driver's text may hold what nobody should read
-        return False
-
-    async def __aenter__(self) -> None:
-        self.__enter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> Literal[False]:
-        return self.__exit__(kind, error, traceback)
-
-    def _failure(self, error: Exception) -> CheckFailedError:
-        """Return what to report; of several errors at once, the first."""
-        cause: BaseException = error
-        while isinstance(cause, BaseExceptionGroup):
-            cause = cause.exceptions[0]
-        return (
-            cause if isinstance(cause, CheckFailedError) else CheckFailedError(diagnose(cause, self._context._errors))
-        )
-
-    def end(self, status: CheckStatus, code: str | None, message: str | None, hint: str | None) -> None:
-        """Record the outcome, once: a validator's thread and the deadline may both want to."""
-        try:
-            self._context._running.remove(self)
-        except ValueError:
-            return
-        seconds = time.perf_counter() - self._started
-        self._context._emit(
-            self._context._wording.check(
-                self._name, status, code, message=message, hint=hint, fields=self._fields, seconds=seconds
-            )
-        )

@@ -32,6 +32,7 @@ class RunningServer:
         host: Its address.
         port: Its port.
         connections: How many have come.
+        left: Set as soon as one of them has ended.
         ca_certificate: The certificate (PEM) of the authority that a client is to trust; None where there is no TLS.
     """
 
@@ -40,6 +41,7 @@ class RunningServer:
         self.host = "127.0.0.1"
         self.port = 0
         self.connections = 0
+        self.left = threading.Event()
         self.ca_certificate: str | None = None
         self._received = bytearray()
 
@@ -165,6 +167,7 @@ class _Host:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
+        self._server.left.set()
         error = None if task.cancelled() else task.exception()
         if error is not None and not isinstance(error, OSError | EOFError):  # those say that the client has gone
             self.failures.append(error)
