@@ -64,9 +64,9 @@ async def test_H_07_changed_answers_give_only_listed_codes(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ANSWERS)
-@pytest.mark.parametrize("seed", range(1, 6))
+@pytest.mark.parametrize("seed", range(1, 3))
 async def test_H_07_thousands_of_changed_answers_give_only_listed_codes(seed: int, kind: str, canary: Canary) -> None:
-    await fuzz(kind, canary, count=400, seed=seed)
+    await fuzz(kind, canary, count=300, seed=seed)
 
 
 async def fuzz(kind: str, canary: Canary, *, count: int, seed: int = 0) -> set[str]:

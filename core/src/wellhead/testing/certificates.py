@@ -1,8 +1,10 @@
 """Certificates for tests, from an authority that only they trust: good ones, and ones with each fault.
 
-certificates = make_certificates()
-with servers.tls(certificates.expired) as server:
-    ...  # a client that trusts `certificates.ca` must refuse it
+    certificates = make_certificates()
+    with servers.tls(certificates.expired) as server:
+        ...  # a client that trusts `certificates.ca` must refuse it
+
+No system trusts the authority, and its key is forgotten when the process ends.
 """
 
 from __future__ import annotations
