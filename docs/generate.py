@@ -103,7 +103,7 @@ def failures(type_name: str) -> str:
     """List the codes that the checks of a type, which connects to a server, can end with."""
     known = _registry().describe(type_name)
     core = DOCS.parent / "core/src/wellhead"
-    parts = ("guard/network.py", "guard/tls.py", "validation/diagnosis.py", "validation/dialled.py")
+    parts = ("guard/network.py", "guard/tls.py", "validation/inside/diagnosis.py", "validation/inside/dialled.py")
     sources = [core / part for part in parts]
     sources += (DOCS.parent / "plugins" / str(known.distribution) / "src").rglob("*.py")
     texts = "\n".join(path.read_text(encoding="utf-8") for path in sources)

@@ -22,10 +22,10 @@ import asyncpg
 import httpx2
 
 sys.path[:0] = [str(Path(__file__).parents[1])]
-from run import Row, in_turns
+from run import Row, in_turns  # noqa: E402  # it lies beside this file
 
-from support.postgres import Postgres, start_postgres
-from support.service import SOURCES, Service, running_service
+from support.postgres import Postgres, start_postgres  # noqa: E402  # found by what the line above adds
+from support.service import SOURCES, Service, running_service  # noqa: E402  # as above
 
 MANY = 1000
 PORTS = 40
