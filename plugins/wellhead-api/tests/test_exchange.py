@@ -219,6 +219,29 @@ async def test_N_11_a_redirect_to_another_server_with_the_login_is_not_followed(
     canary.saw(json.dumps(result.as_document()))
 
 
+PLACES = {
+    "another scheme": "https://127.0.0.1:{port}/",
+    "another port": "http://127.0.0.1:{port}/",
+    "another host": "http://localhost:{port}/",
+    "a login": "http://user:word@127.0.0.1:{port}/",
+    "no scheme": "//127.0.0.1:{port}/",
+    "a file": "file:///etc/passwd",
+    "the metadata of a cloud": "http://169.254.169.254/latest/meta-data/",
+    "itself": "/",
+}
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
+async def test_N_12_wherever_a_redirect_leads_it_is_not_followed(place: str, status: int) -> None:
+    async with serve(silent) as other:
+        head = f"HTTP/1.1 {status} Elsewhere\r\nLocation: {place.format(port=other.port)}\r\nContent-Length: 0\r\n\r\n"
+        async with serve(saying(head.encode())) as rogue:
+            result = await run(rogue.port)
+
+    assert (last(result).code, other.connections, rogue.connections) == ("redirected", 0, 1)
+
+
 # What aiohttp does if it is left alone. Where one of these fails after an update, a workaround may no longer be needed.
 
 
