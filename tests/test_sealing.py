@@ -16,7 +16,7 @@ from support.canary import Canary
 from support.probe import Probe, ProbeSource, Proxy, probe_of
 from wellhead import Secret
 from wellhead.errors import KeyRingError, SecretUnavailableError, StorageError
-from wellhead.secrets.keyring import FileKeys
+from wellhead.secrets.key_file import FileKeys
 
 pytestmark = pytest.mark.anyio
 

@@ -11,7 +11,7 @@ import pydantic
 
 import wellhead
 from wellhead.plugins.registry import DataSourceTypeRegistry
-from wellhead.secrets.keyring import FileKeys
+from wellhead.secrets.key_file import FileKeys
 from wellhead.storage.files import FileRecordStore
 from wellhead.storage.service import ConfigurationStorageService
 

@@ -15,7 +15,7 @@ from wellhead.errors import SettingsError
 from wellhead.guard.files import FileGuard
 from wellhead.plugins.loader import load_plugins
 from wellhead.plugins.registry import DataSourceTypeRegistry
-from wellhead.secrets.keyring import FileKeys
+from wellhead.secrets.key_file import FileKeys
 from wellhead.secrets.references import References
 from wellhead.settings import Settings
 from wellhead.storage.directory import STORE_NAME

@@ -2,7 +2,10 @@
 
     WellheadError
     ├── SettingsError                 the settings do not allow a start
-    │   └── KeyRingError              the key ring is missing, unsafe or damaged
+    │   └── KeyRingError              the key ring cannot be used
+    │       ├── KeyRingMissingError   there is none
+    │       ├── KeyRingDamagedError   what there is, is no key ring
+    │       └── KeyRingSlowError      it did not come in time
     ├── InputError                    what was sent does not fit
     │   ├── MalformedJSONError        the text is not JSON as Wellhead accepts it
     │   └── ConnectionStringError     a connection string cannot be taken apart
@@ -48,7 +51,10 @@ __all__ = [
     "InputError",
     "InputProblem",
     "InsufficientStorageError",
+    "KeyRingDamagedError",
     "KeyRingError",
+    "KeyRingMissingError",
+    "KeyRingSlowError",
     "MalformedJSONError",
     "NameTakenError",
     "NewerFormatError",
@@ -94,9 +100,21 @@ class SettingsError(WellheadError):
 
 
 class KeyRingError(SettingsError):
-    """The key ring is missing, unsafe or damaged."""
+    """The key ring cannot be used: it is missing, unsafe or damaged."""
 
     code = "key_unavailable"
+
+
+class KeyRingMissingError(KeyRingError):
+    """There is no key ring."""
+
+
+class KeyRingDamagedError(KeyRingError):
+    """What there is, is no key ring."""
+
+
+class KeyRingSlowError(KeyRingError):
+    """The key ring did not come in time."""
 
 
 @dataclass(frozen=True, slots=True)
