@@ -13,6 +13,7 @@ import wellhead
 from wellhead.plugins.registry import DataSourceTypeRegistry
 from wellhead.secrets.key_file import FileKeys
 from wellhead.storage.files import FileRecordStore
+from wellhead.storage.live_keys import LiveKeys
 from wellhead.storage.service import ConfigurationStorageService
 
 NO_ID = "00000000-0000-4000-8000-000000000000"
@@ -77,7 +78,7 @@ def probe_of(
     store = FileRecordStore(workspace, lock_timeout=lock_timeout)
     path = key_file or workspace.parent / "config" / "keys.json"
     keys = FileKeys(path, may_create=may_create, not_below=workspace / ".datasources")
-    service = ConfigurationStorageService(store, keys, registry.find)
+    service = ConfigurationStorageService(store, LiveKeys(keys), registry.find)
     return Probe(service, store, keys, workspace / ".datasources")
 
 

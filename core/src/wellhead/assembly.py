@@ -11,19 +11,25 @@ from wellhead import durable
 from wellhead.access.token import LocalToken
 from wellhead.access.uses import UseLog
 from wellhead.catalog.catalog import Catalog
-from wellhead.errors import SettingsError
+from wellhead.errors import KeyRingDamagedError, KeyRingError, SettingsError
 from wellhead.guard.files import FileGuard
 from wellhead.plugins.loader import load_plugins
 from wellhead.plugins.registry import DataSourceTypeRegistry
 from wellhead.secrets.key_file import FileKeys
+from wellhead.secrets.key_variable import VariableKeys
+from wellhead.secrets.keyring import KeyProvider
 from wellhead.secrets.references import References
 from wellhead.settings import Settings
 from wellhead.storage.directory import STORE_NAME
 from wellhead.storage.files import FileRecordStore
+from wellhead.storage.live_keys import KeysState, LiveKeys
 from wellhead.storage.records import MAX_RECORD_BYTES, DamagedRecordError, NewerRecordError, decode
 from wellhead.storage.service import ConfigurationStorageService
 from wellhead.storage.workspace_id import WORKSPACE_FILE
 from wellhead.validation.service import DataSourceValidationService
+
+_HISTORY = ".history.jsonl"
+_MAX_HISTORY_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,29 +39,46 @@ class Wellhead:
     Attributes:
         settings: What they were made from.
         catalog: What can be done with data sources.
-        keys: The key ring.
+        keys: Where the key ring comes from.
+        live_keys: The key ring as it is used: not waited for long, the last good one kept.
         token: The token of the REST API.
         uses: The log of uses of secrets.
     """
 
     settings: Settings
     catalog: Catalog
-    keys: FileKeys
+    keys: KeyProvider
+    live_keys: LiveKeys
     token: LocalToken
     uses: UseLog
     store: FileRecordStore
     files: FileGuard
 
-    async def check(self) -> None:
+    async def check(self) -> KeysState:
         """Look whether the store and the key ring can be used.
+
+        Returns:
+            `ready`; or `degraded` where the last good key ring stands in for a damaged one, or one out of reach.
 
         Raises:
             StorageError: The store cannot.
             KeyRingError: The key ring cannot; having none yet is all right.
         """
         await self.store.check()
-        if self.settings.key_path.exists():
-            self.keys.ring()
+        return await self.live_keys.state()
+
+    async def check_start(self) -> None:
+        """Look whether a service may start, and read the key ring, so that it can go on with it from now on.
+
+        Raises:
+            KeyRingDamagedError: The key ring is damaged.
+        """
+        try:
+            await self.live_keys.ring()
+        except KeyRingDamagedError:
+            raise
+        except KeyRingError:
+            return
 
     def close(self) -> None:
         """Give back what is held open."""
@@ -89,7 +112,8 @@ def assemble(
     reports = load_plugins(registry, plugins)
     store_path = workspace / STORE_NAME
     store = FileRecordStore(workspace)
-    keys = FileKeys(settings.key_path, may_create=lambda: not _has_secrets(store_path), not_below=store_path)
+    keys = _keys(settings, store_path)
+    live_keys = LiveKeys(keys)
     forbidden = (settings.key_path, settings.token_path, store_path)
     files = _guard(workspace, settings, forbidden)
     references = References(
@@ -97,7 +121,7 @@ def assemble(
         directories=settings.reference_dirs,
         forbidden=forbidden,
     )
-    storage = ConfigurationStorageService(store, keys, registry.find)
+    storage = ConfigurationStorageService(store, live_keys, registry.find)
     validation = DataSourceValidationService(
         registry.describe, files=files, references=references, timeout=settings.validation_timeout
     )
@@ -105,11 +129,21 @@ def assemble(
         settings=settings,
         catalog=Catalog(registry=registry, plugins=reports, storage=storage, validation=validation),
         keys=keys,
+        live_keys=live_keys,
         token=LocalToken(settings.token_path, settings.token),
         uses=UseLog(settings.config_dir / "uses.jsonl", workspace),
         store=store,
         files=files,
     )
+
+
+def _keys(settings: Settings, store: Path) -> KeyProvider:
+    """Return where the key ring comes from: a file, or a variable."""
+    if settings.keys is None:
+        return FileKeys(settings.key_path, may_create=lambda: not _has_secrets(store), not_below=store)
+    if settings.key_file is not None:
+        raise SettingsError("WELLHEAD_KEYS and WELLHEAD_KEY_FILE are both set. Keep the one that holds the key ring.")
+    return VariableKeys(settings.keys)
 
 
 def _guard(workspace: Path, settings: Settings, forbidden: Iterable[Path]) -> FileGuard:
@@ -122,7 +156,7 @@ def _guard(workspace: Path, settings: Settings, forbidden: Iterable[Path]) -> Fi
 def _has_secrets(store: Path) -> bool:
     """Tell whether anything is encrypted in a store; what cannot be read counts as encrypted."""
     try:
-        return any(_may_hold_secrets(path) for path in store.iterdir() if path.suffix == ".json")
+        return any(_may_hold_secrets(path) for path in store.iterdir() if path.name.endswith((".json", _HISTORY)))
     except FileNotFoundError:
         return False
 
@@ -131,6 +165,9 @@ def _may_hold_secrets(path: Path) -> bool:
     if path.name == WORKSPACE_FILE:
         return False
     try:
+        if path.name.endswith(_HISTORY):
+            content, _ = durable.read_file(path, _MAX_HISTORY_BYTES)
+            return b'"box"' in content or len(content) > _MAX_HISTORY_BYTES
         content, _ = durable.read_file(path, MAX_RECORD_BYTES)
         return bool(decode(content, path.stem).secrets)
     except (OSError, DamagedRecordError, NewerRecordError):

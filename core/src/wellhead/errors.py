@@ -3,9 +3,9 @@
     WellheadError
     ├── SettingsError                 the settings do not allow a start
     │   └── KeyRingError              the key ring cannot be used
-    │       ├── KeyRingMissingError   there is none
-    │       ├── KeyRingDamagedError   what there is, is no key ring
-    │       └── KeyRingSlowError      it did not come in time
+    │       ├── KeyRingMissingError       there is none
+    │       ├── KeyRingDamagedError       what there is, is no key ring
+    │       └── KeyRingUnreachableError   it cannot be read just now
     ├── InputError                    what was sent does not fit
     │   ├── MalformedJSONError        the text is not JSON as Wellhead accepts it
     │   └── ConnectionStringError     a connection string cannot be taken apart
@@ -54,7 +54,7 @@ __all__ = [
     "KeyRingDamagedError",
     "KeyRingError",
     "KeyRingMissingError",
-    "KeyRingSlowError",
+    "KeyRingUnreachableError",
     "MalformedJSONError",
     "NameTakenError",
     "NewerFormatError",
@@ -113,8 +113,8 @@ class KeyRingDamagedError(KeyRingError):
     """What there is, is no key ring."""
 
 
-class KeyRingSlowError(KeyRingError):
-    """The key ring did not come in time."""
+class KeyRingUnreachableError(KeyRingError):
+    """The key ring cannot be read just now, or did not come in time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ STATUS: dict[type[errors.WellheadError], int] = {
     errors.KeyRingError: 503,
     errors.KeyRingMissingError: 503,
     errors.KeyRingDamagedError: 503,
-    errors.KeyRingSlowError: 503,
+    errors.KeyRingUnreachableError: 503,
     errors.InputError: 422,
     errors.MalformedJSONError: 400,
     errors.ConnectionStringError: 422,

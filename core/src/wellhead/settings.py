@@ -41,6 +41,7 @@ _RULES = {
     "validation_timeout": "must be a number of seconds, more than 0 and at most 3600",
     "validation_timeout_max": "must be a number of seconds, more than 0 and at most 3600",
     "host": "must be a text",
+    "keys": "must be the text of a key ring",
 }
 """What a setting must be, in plain words; every other one is a path."""
 
@@ -57,6 +58,12 @@ class Settings(BaseSettings):
     )
     key_file: Path | None = Field(
         None, description="The key ring; `keys.json` in the configuration directory if not set."
+    )
+    keys: str | None = Field(
+        None,
+        repr=False,
+        description="The text of the key ring, where there is no place for a file; not together with `key_file`. "
+        "Wellhead never changes it.",
     )
     token: str | None = Field(
         None,

@@ -168,10 +168,9 @@ async def healthz(_request: Request) -> Response:
 async def readyz(request: Request) -> Response:
     """Say whether the store and the key ring can be used; the reasons are in the log only."""
     try:
-        await _parts(request).check()
+        return _json({"status": await _parts(request).check()})
     except WellheadError:
         return _json({"status": "not ready"}, 503, {"Retry-After": "1"})
-    return _json({"status": "ready"})
 
 
 def _changes(body: dict[str, Any]) -> dict[str, Any]:

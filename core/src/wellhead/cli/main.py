@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from importlib.metadata import version
 from typing import Annotated
@@ -73,6 +74,7 @@ def serve(
     from wellhead.api import server  # noqa: PLC0415  # FastAPI is loaded for this command only
 
     with told(), opened(workspace, config, host=host, port=port) as wellhead:
+        asyncio.run(wellhead.check_start())
         token = wellhead.token.read_or_make()
         if sys.platform != "linux":
             err.print("Note: on this system, validations are less isolated than on Linux.")

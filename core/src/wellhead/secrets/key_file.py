@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import time
@@ -11,12 +12,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wellhead import durable
-from wellhead.errors import InputError, KeyRingDamagedError, KeyRingError, KeyRingMissingError
+from wellhead.errors import (
+    InputError,
+    KeyRingDamagedError,
+    KeyRingError,
+    KeyRingMissingError,
+    KeyRingUnreachableError,
+)
 from wellhead.secrets.keyring import KeyRing
 from wellhead.secrets.links import UntrustedLinkError, without_links
 
 _MAX_SIZE = 1 << 20
 _ATTEMPTS = 3
+# Errors that say something of the file. All others come from the machine, and may pass.
+_REFUSED = frozenset(
+    (errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENOTDIR, errno.EINVAL, errno.ENXIO, errno.ENAMETOOLONG)
+)
 # Timestamps of files are coarse: what changed less than this many nanoseconds ago may change again unseen.
 _SETTLED = 1_000_000_000
 # Clocks go back, and inodes come again: after this many seconds the content is looked at, whatever its file's metadata.
@@ -61,14 +72,13 @@ class FileKeys:
         Raises:
             KeyRingMissingError: There is no file.
             KeyRingDamagedError: It is damaged.
-            KeyRingError: Others may read or replace it, or it cannot be reached.
+            KeyRingUnreachableError: It cannot be read just now.
+            KeyRingError: Others may read or replace it, or this user may not.
         """
         try:
             seen = self._path.stat()
-        except FileNotFoundError:
-            raise self._missing("Restore it from a backup, or set WELLHEAD_KEY_FILE.") from None
         except OSError as error:
-            raise self._error(f"cannot be reached: {error.strerror}", "Check its directory.") from error
+            raise self._failure(error) from error
         signature = (seen.st_dev, seen.st_ino, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_size)
         known = self._loaded
         if known is None or not known.is_current(signature):
@@ -130,7 +140,7 @@ class FileKeys:
             remedy = f"Others could change {error.place}: name the file itself in WELLHEAD_KEY_FILE."
             raise self._error("is reached by a symbolic link that is not safe", remedy) from None
         except OSError as error:
-            raise self._error(f"cannot be read: {error.strerror}", "Name a file that you may read.") from error
+            raise self._failure(error) from error
         self._check_owner(seen)
         return text
 
@@ -207,6 +217,15 @@ class FileKeys:
             raise self._error("is being changed by another command", "Try again when that is done.") from None
         except OSError as error:
             raise self._error(f"cannot be locked: {error.strerror}", "Keep it on a disk of this machine.") from error
+
+    def _failure(self, error: OSError) -> KeyRingError:
+        """Return the error for one of the operating system: there is no file, it is refused, or it may come back."""
+        if error.errno == errno.ENOENT:
+            return self._missing("Restore it from a backup, or set WELLHEAD_KEY_FILE.")
+        if error.errno in _REFUSED:
+            return self._error(f"cannot be read: {error.strerror}", "Name an ordinary file that you may read.")
+        message = f"The key file {self._path} cannot be read just now: {error.strerror}. Check the disk that it is on."
+        return KeyRingUnreachableError(message)
 
     def _missing(self, remedy: str) -> KeyRingMissingError:
         return KeyRingMissingError(f"The key file {self._path} does not exist. {remedy}")

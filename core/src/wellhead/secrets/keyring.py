@@ -148,6 +148,7 @@ class KeyProvider(Protocol):
         Raises:
             KeyRingMissingError: There is none.
             KeyRingDamagedError: What there is, is no key ring.
+            KeyRingUnreachableError: It cannot be read just now.
             KeyRingError: It cannot be used.
         """
         ...

@@ -26,10 +26,10 @@ from wellhead.errors import (
 from wellhead.model.secret import Secret
 from wellhead.model.shape import Shape
 from wellhead.model.source import BASE_FIELDS, RESERVED_FIELDS, DataSourceConfig
-from wellhead.secrets.keyring import KeyProvider
 from wellhead.storage.changes import Change, change_of
+from wellhead.storage.live_keys import LiveKeys
 from wellhead.storage.records import Record, as_stored
-from wellhead.storage.sealing import Basis, Sealer
+from wellhead.storage.sealing import Basis, Sealer, opens
 from wellhead.storage.store import Entry, RecordStore
 from wellhead.storage.stored import StoredDataSource
 
@@ -61,7 +61,7 @@ FindType = Callable[[str], KnownType | None]
 class ConfigurationStorageService:
     """Keeps the data sources of one workspace."""
 
-    def __init__(self, store: RecordStore, keys: KeyProvider, find_type: FindType) -> None:
+    def __init__(self, store: RecordStore, keys: LiveKeys, find_type: FindType) -> None:
         """Keep data sources in a store.
 
         Args:
@@ -304,18 +304,17 @@ class ConfigurationStorageService:
             known = None if entry.record is None else self._find_type(entry.record.type)
             before = self._before.get(entry)
             if before is None or before[:2] != (known, basis):
-                before = (known, basis, await self._with_seals(self._opened(entry)))
+                before = (known, basis, _with_seals(self._opened(entry), basis))
                 self._before[entry] = before
             found.append(before[2])
         return found
 
-    async def _with_seals(self, stored: StoredDataSource) -> StoredDataSource:
-        """Look whether the secrets of a data source open."""
-        if stored.state != "ok" or not stored.facts or stored.record is None:
-            return stored
-        if await self._sealer.opens(stored.record):
-            return stored
-        return replace(stored, state="secret_unavailable")
+
+def _with_seals(stored: StoredDataSource, basis: Basis) -> StoredDataSource:
+    """Look whether the secrets of a data source open."""
+    if stored.state != "ok" or not stored.facts or stored.record is None or opens(stored.record, basis):
+        return stored
+    return replace(stored, state="secret_unavailable")
 
 
 def _current(health: dict[str, Any] | None, revision: int) -> dict[str, Any] | None:
