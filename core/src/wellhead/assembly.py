@@ -22,6 +22,7 @@ from wellhead.secrets.references import References
 from wellhead.settings import Settings
 from wellhead.storage.directory import STORE_NAME
 from wellhead.storage.files import FileRecordStore
+from wellhead.storage.key_service import KeyService
 from wellhead.storage.live_keys import KeysState, LiveKeys
 from wellhead.storage.records import MAX_RECORD_BYTES, DamagedRecordError, NewerRecordError, decode
 from wellhead.storage.service import ConfigurationStorageService
@@ -40,6 +41,7 @@ class Wellhead:
         settings: What they were made from.
         catalog: What can be done with data sources.
         keys: Where the key ring comes from.
+        key_service: Lists, makes, changes and retires keys.
         live_keys: The key ring as it is used: not waited for long, the last good one kept.
         token: The token of the REST API.
         uses: The log of uses of secrets.
@@ -49,6 +51,7 @@ class Wellhead:
     catalog: Catalog
     keys: KeyProvider
     live_keys: LiveKeys
+    key_service: KeyService
     token: LocalToken
     uses: UseLog
     store: FileRecordStore
@@ -130,6 +133,7 @@ def assemble(
         catalog=Catalog(registry=registry, plugins=reports, storage=storage, validation=validation),
         keys=keys,
         live_keys=live_keys,
+        key_service=KeyService(store, live_keys),
         token=LocalToken(settings.token_path, settings.token),
         uses=UseLog(settings.config_dir / "uses.jsonl", workspace),
         store=store,

@@ -297,6 +297,11 @@ _CONFLICT = _table(
             "Wellhead was put back to an older version.",
             "Install the newer version again.",
         ),
+        "key_in_use": (
+            "A key cannot be taken away.",
+            "A record is sealed with it, or it is the primary key.",
+            "Seal everything anew first: wellhead keys rotate.",
+        ),
     },
 )
 

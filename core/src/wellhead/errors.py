@@ -19,7 +19,8 @@
     │   ├── RecordUnreadableError
     │   ├── RecordInvalidError
     │   ├── NewerFormatError
-    │   └── SecretUnavailableError
+    │   ├── SecretUnavailableError
+    │   └── KeyInUseError             a key cannot be taken away
     ├── RecordTooLargeError
     ├── ValidationFailedError         saving was to depend on a validation, and that failed
     ├── StorageError                  the store cannot do its work just now
@@ -51,6 +52,7 @@ __all__ = [
     "InputError",
     "InputProblem",
     "InsufficientStorageError",
+    "KeyInUseError",
     "KeyRingDamagedError",
     "KeyRingError",
     "KeyRingMissingError",
@@ -262,6 +264,12 @@ class SecretUnavailableError(ConflictError):
     """A stored secret cannot be decrypted, or its reference cannot be resolved."""
 
     code = "secret_unavailable"
+
+
+class KeyInUseError(ConflictError):
+    """A key cannot be taken away: something needs it, or may need it."""
+
+    code = "key_in_use"
 
 
 class RecordTooLargeError(WellheadError):

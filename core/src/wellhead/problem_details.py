@@ -28,6 +28,7 @@ STATUS: dict[type[errors.WellheadError], int] = {
     errors.RecordInvalidError: 409,
     errors.NewerFormatError: 409,
     errors.SecretUnavailableError: 409,
+    errors.KeyInUseError: 409,
     errors.RecordTooLargeError: 413,
     errors.ValidationFailedError: 422,
     errors.StorageError: 503,

@@ -11,6 +11,7 @@ import typer
 
 from wellhead.assembly import Wellhead
 from wellhead.catalog.types import INSTALL_HINT
+from wellhead.cli import keys
 from wellhead.cli.add import add
 from wellhead.cli.edit import edit
 from wellhead.cli.listing import list_
@@ -111,3 +112,4 @@ def _announce(url: str, token: str, wellhead: Wellhead) -> None:
 for command in (serve, types, list_, show, add, edit, validate, remove):
     app.command(command.__name__.rstrip("_"))(command)
 app.command(context_settings={"ignore_unknown_options": True})(run)
+app.add_typer(keys.app)

@@ -12,6 +12,7 @@ from rich.table import Table
 from wellhead.catalog.types import INSTALL_HINT
 from wellhead.cli.session import out, tamed
 from wellhead.model.result import Check, ValidationResult
+from wellhead.storage.key_service import KeyUse, Rotation
 
 _NOTHING = "–"  # noqa: RUF001  # a dash that is seen
 _MARKS = {
@@ -21,7 +22,8 @@ _MARKS = {
     "timeout": "[red]⏱[/]",
     "skipped": "[dim]·[/]",
 }
-_COLOURS = {"ok": "green", "ready": "green", "passed": "green", "warning": "yellow"}
+_COLOURS = {"ok": "green", "ready": "green", "passed": "green", "primary": "green", "warning": "yellow"}
+_COLOURS |= dict.fromkeys(("enabled", "disabled"), "yellow")
 
 
 def _status(text: str | None) -> str:
@@ -104,3 +106,33 @@ def show_results(rows: Iterable[tuple[str, ValidationResult]], totals: Mapping[s
         table.add_row(escape(tamed(name)), _status(result.status), *(escape(text) for text in told))
     out.print(table)
     out.print(", ".join(f"{number} {escape(status)}" for status, number in sorted(totals.items())))
+
+
+def show_keys(keys: Sequence[KeyUse]) -> None:
+    """Print a table of keys."""
+    if not keys:
+        out.print("No key. The first one is made with the first secret, or by: wellhead keys add")
+        return
+    table = Table("Key", "State", "Created", "Records", box=None, pad_edge=False)
+    for key in keys:
+        table.add_row(escape(tamed(key.id)), _status(key.state), key.created_at or _NOTHING, str(key.records))
+    out.print(table)
+    if any(key.state == "missing" for key in keys):
+        out.print(
+            "What a missing key sealed does not open. Restore the key ring from a backup, or send the secrets anew."
+        )
+
+
+def show_rotation(rotation: Rotation) -> None:
+    """Print what a rotation did, and what it left."""
+    made = "is primary now" if rotation.is_new else "was primary already"
+    out.print(
+        f"Key {rotation.key_id} {made}. Sealed anew: {rotation.resealed}. Left: {len(rotation.left)}.", markup=False
+    )
+    for left in rotation.left:
+        document = left.document
+        name = document.id if document.name is None else f"{document.name} ({document.id})"
+        revision = "" if document.revision is None else f", revision {document.revision}"
+        out.print(tamed(f"  {name}{revision}: {left.reason}"), markup=False)
+    if rotation.left:
+        out.print("Mend those and rotate once more, or send their secrets anew. Old keys stay in the ring until then.")

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from wellhead.errors import (
     DataSourceNotFoundError,
@@ -50,6 +50,8 @@ _FILE = re.compile(rf"({_ID.pattern})\.(json|health\.jsonl)")
 _SETTLED, _SETTLED_IN_SECONDS = 20_000_000, 3_000_000_000
 # Writers wait for the lock and for the disk; with threads of their own they keep none from readers.
 _WRITERS = 8
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,10 @@ class FileRecordStore:
         """Store a new state of a record."""
         await self._in_writer(self._write, record, expected)
 
+    async def rewrite(self, record_id: str, change: Callable[[Record], Record]) -> bool:
+        """Write a record anew, without a change of the data source."""
+        return await self._in_writer(self._rewrite, record_id, change)
+
     async def delete(self, record_id: str, *, expected: int | None) -> None:
         """Delete what is stored under an id."""
         await self._in_writer(self._delete, record_id, expected)
@@ -132,9 +138,9 @@ class FileRecordStore:
         self._writers.shutdown()
         self._directory.close()
 
-    async def _in_writer(self, function: Callable[..., None], *arguments: Any) -> None:
+    async def _in_writer(self, function: Callable[..., T], *arguments: Any) -> T:
         """Run a function in a thread for writes, so that those that wait for the lock hold no read up."""
-        await asyncio.get_running_loop().run_in_executor(self._writers, function, *arguments)
+        return await asyncio.get_running_loop().run_in_executor(self._writers, function, *arguments)
 
     # What follows runs in a thread.
 
@@ -207,6 +213,35 @@ class FileRecordStore:
             check_held()
             os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
         sync_directory(directory)
+
+    def _rewrite(self, record_id: str, change: Callable[[Record], Record]) -> bool:
+        directory = self._directory.open() if _ID.fullmatch(record_id) else None
+        if directory is None:
+            return False
+        self._sweep_once(directory)
+        while True:
+            entry = self._load(directory, record_id)
+            found = None if entry is None else entry.record
+            if found is None or (record := change(found)) == found:
+                return False
+            if self._put_in_place_of(directory, found, record):
+                sync_directory(directory)
+                return True
+
+    def _put_in_place_of(self, directory: int, found: Record, record: Record) -> bool:
+        """Store a record if what it was made from is still stored; else return False."""
+        with (
+            temporary_file(directory, record.encode(), durable=True) as temporary,
+            translated(),
+            self._lock.hold(directory) as check_held,
+        ):
+            entry = self._load(directory, record.id)
+            if entry is None or entry.record != found:
+                remove_quietly(directory, temporary)
+                return False
+            check_held()
+            os.rename(temporary, f"{record.id}.json", src_dir_fd=directory, dst_dir_fd=directory)
+            return True
 
     def _delete(self, record_id: str, expected: int | None) -> None:
         directory = self._directory.open() if _ID.fullmatch(record_id) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -74,6 +74,21 @@ class RecordStore(Protocol):
             RevisionMismatchError: Another revision is stored.
             NameTakenError: Another record has the name.
             StorageError: It could not be stored.
+        """
+        ...
+
+    async def rewrite(self, record_id: str, change: Callable[[Record], Record]) -> bool:
+        """Write a record anew as a function makes it of what is stored; return whether it differs, when it is on disk.
+
+        This is for what is no change of the data source, such as another encryption of the same secrets: the
+        revision stays. What cannot be read, or is not there, is left alone.
+
+        Args:
+            record_id: The id.
+            change: Returns the record as it is to be. It is called in another thread, perhaps more than once.
+
+        Raises:
+            StorageError: It could not be stored; what is stored is as it was.
         """
         ...
 
