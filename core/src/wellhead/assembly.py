@@ -9,7 +9,7 @@ from pathlib import Path
 
 from wellhead import durable
 from wellhead.access.token import LocalToken
-from wellhead.access.uses import UseLog
+from wellhead.access.uses import UseLog, local_user
 from wellhead.catalog.catalog import Catalog
 from wellhead.errors import SettingsError
 from wellhead.guard.files import FileGuard
@@ -88,7 +88,7 @@ def assemble(
     registry = registry if registry is not None else DataSourceTypeRegistry()
     reports = load_plugins(registry, plugins)
     store_path = workspace / STORE_NAME
-    store = FileRecordStore(workspace)
+    store = FileRecordStore(workspace, kept_revisions=settings.history)
     keys = FileKeys(settings.key_path, may_create=lambda: not _has_secrets(store_path), not_below=store_path)
     forbidden = (settings.key_path, settings.token_path, store_path)
     files = _guard(workspace, settings, forbidden)
@@ -97,7 +97,7 @@ def assemble(
         directories=settings.reference_dirs,
         forbidden=forbidden,
     )
-    storage = ConfigurationStorageService(store, keys, registry.find)
+    storage = ConfigurationStorageService(store, keys, registry.find, acting=local_user)
     validation = DataSourceValidationService(
         registry.describe, files=files, references=references, timeout=settings.validation_timeout
     )

@@ -16,6 +16,7 @@
     │   ├── RecordUnreadableError
     │   ├── RecordInvalidError
     │   ├── NewerFormatError
+    │   ├── SecretsPurgedError        a former revision whose secrets were taken out
     │   └── SecretUnavailableError
     ├── RecordTooLargeError
     ├── ValidationFailedError         saving was to depend on a validation, and that failed
@@ -58,6 +59,7 @@ __all__ = [
     "RecordUnreadableError",
     "RevisionMismatchError",
     "SecretUnavailableError",
+    "SecretsPurgedError",
     "SettingsError",
     "StorageError",
     "StorageIOError",
@@ -238,6 +240,12 @@ class NewerFormatError(ConflictError):
     """A newer Wellhead wrote the record."""
 
     code = "newer_format"
+
+
+class SecretsPurgedError(ConflictError):
+    """The secrets of a former revision were taken out of the history."""
+
+    code = "secrets_purged"
 
 
 class SecretUnavailableError(ConflictError):

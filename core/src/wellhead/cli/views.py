@@ -66,6 +66,18 @@ def show_source(item: Mapping[str, Any]) -> None:
     out.print(table)
 
 
+def show_history(items: Sequence[Mapping[str, Any]]) -> None:
+    """Print a table of former revisions."""
+    if not items:
+        out.print("No former revision is kept. One is with each change, as WELLHEAD_HISTORY says.")
+        return
+    table = Table("Revision", "Changed", "By", "Fields", box=None, pad_edge=False)
+    for item in items:
+        by, fields = tamed(item["by"] or _NOTHING), tamed(", ".join(item["changed"]) or _NOTHING)
+        table.add_row(str(item["revision"]), item["at"], escape(by), escape(fields))
+    out.print(table)
+
+
 def _written(value: Any) -> str:
     if isinstance(value, dict) and value.get("is_set") is True:
         return f"secret, from {value['ref']}" if "ref" in value else f"secret, set {value['set_at']}"
