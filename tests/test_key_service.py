@@ -69,7 +69,7 @@ async def test_the_keys_are_listed_with_how_many_records_need_them(probe: Probe,
     await keys.add(primary=False)
     found = await keys.uses()
     assert [(use.state, use.records) for use in found] == [("enabled", 2), ("primary", 1), ("enabled", 0)]
-    assert [use.as_document().keys() for use in found] == [{"id", "state", "created_at", "records"}] * 3
+    assert [use.as_document().keys() for use in found] == [{"id", "state", "created_at", "records", "revisions"}] * 3
 
 
 async def test_C_09_a_key_that_is_needed_and_not_in_the_ring_is_listed_as_missing(
@@ -170,7 +170,7 @@ async def test_C_10_what_a_rotation_left_undone_is_finished_by_the_next_without_
     await keys.add(primary=True)
     await probe.service.update_config(str(made[0].id), made[0].model_copy(update={"note": "changed"}))
     rotation = await keys.rotate()
-    assert (rotation.is_new, rotation.resealed, rotation.left) == (False, 2, [])
+    assert (rotation.is_new, rotation.resealed, rotation.left) == (False, 3, [])  # with one former revision
     assert {key_of(probe, config) for config in made} == {rotation.key_id}
     assert len(probe.keys.ring().keys) == 2
 
@@ -288,6 +288,94 @@ async def test_the_progress_of_a_rotation_is_told(probe: Probe, keys: KeyService
     told: list[tuple[int, int]] = []
     await keys.rotate(report=lambda done, total: told.append((done, total)))
     assert told == [(number, 20) for number in range(1, 21)]
+
+
+# Former revisions
+
+
+async def with_history(probe: Probe, *secrets: str) -> Any:
+    """Save a data source whose every revision has another secret."""
+    made = await saved(probe, secret=secrets[0])
+    for secret in secrets[1:]:
+        made = await probe.service.update_config(str(made.id), made.model_copy(update={"password": Secret(secret)}))
+    return made
+
+
+def history_of(probe: Probe, config: Any) -> list[dict[str, Any]]:
+    text = (probe.directory / f"{config.id}.history.jsonl").read_text()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+async def test_C_10_a_rotation_covers_the_history_and_former_secrets_can_be_restored(
+    probe: Probe, keys: KeyService, canary: Canary
+) -> None:
+    secrets = [canary.secret() for _ in range(3)]
+    made = await with_history(probe, *secrets)
+    before = history_of(probe, made)
+    rotation = await keys.rotate()
+    assert (rotation.resealed, rotation.left) == (3, [])
+    after = history_of(probe, made)
+    assert [(use.state, use.records, use.revisions) for use in await keys.uses()] == [
+        ("enabled", 0, 0),
+        ("primary", 1, 2),
+    ]
+    for old, new in zip(before, after, strict=True):
+        assert new["encryption"].pop("key_id") == rotation.key_id != old["encryption"].pop("key_id")
+        assert new["secrets"]["/password"].pop("box") != old["secrets"]["/password"].pop("box")
+    assert after == before
+    await keys.retire(next(use.id for use in await keys.uses() if use.state == "enabled"))
+    for number, secret in enumerate(secrets, start=1):
+        await probe.service.rollback(str(made.id), number)
+        assert (await probe.clear(made.id)).password.reveal() == secret
+
+
+async def test_C_10_a_key_that_the_history_needs_is_not_retired(probe: Probe, keys: KeyService) -> None:
+    made = await with_history(probe, "one", "two")
+    old = key_of(probe, made)
+    await keys.add(primary=True)
+    changed = made.model_copy(update={"password": Secret("three")})
+    await probe.service.update_config(str(made.id), changed)
+    with pytest.raises(KeyInUseError, match="needed by 2 former revisions"):
+        await keys.retire(old)
+    await keys.rotate()
+    await keys.retire(old)
+
+
+async def test_what_was_purged_from_the_history_needs_no_key(probe: Probe, keys: KeyService) -> None:
+    made = await with_history(probe, "one", "two", "three")
+    await probe.service.purge_history(str(made.id))
+    before = history_of(probe, made)
+    rotation = await keys.rotate()
+    assert (rotation.resealed, rotation.left) == (1, [])
+    assert history_of(probe, made) == before
+
+
+@pytest.mark.parametrize("line", [b"{", b'{"wellhead_format": 2}'])
+async def test_a_line_of_a_history_that_cannot_be_read_is_left_and_named(
+    probe: Probe, keys: KeyService, line: bytes
+) -> None:
+    made = await with_history(probe, "one", "two")
+    old = key_of(probe, made)
+    path = probe.directory / f"{made.id}.history.jsonl"
+    path.write_bytes(path.read_bytes() + line + b"\n")
+    rotation = await keys.rotate()
+    assert rotation.resealed == 2
+    assert [(left.document.id, "line of its history" in left.reason) for left in rotation.left] == [
+        (str(made.id), True)
+    ]
+    assert path.read_bytes().splitlines()[-1] == line
+    with pytest.raises(KeyInUseError, match=str(made.id)):
+        await keys.retire(old)
+
+
+async def test_a_history_that_cannot_be_read_is_left_and_named(probe: Probe, keys: KeyService) -> None:
+    made = await with_history(probe, "one", "two")
+    path = probe.directory / f"{made.id}.history.jsonl"
+    path.unlink()
+    path.mkdir()
+    rotation = await keys.rotate()
+    assert {left.document.id for left in rotation.left} == {str(made.id)}
+    assert any("history" in left.reason for left in rotation.left)
 
 
 # Others at work

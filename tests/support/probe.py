@@ -54,6 +54,10 @@ class Probe:
         """Return the file of a record."""
         return self.directory / f"{config.id}.json"
 
+    def history(self, config: wellhead.DataSourceConfig) -> Path:
+        """Return the file with the former revisions of a record."""
+        return self.directory / f"{config.id}.history.jsonl"
+
     async def clear(self, config_id: object) -> Any:
         """Return a data source with its secrets in clear."""
         return await self.service.reveal(await self.service.read(str(config_id)))
@@ -70,15 +74,16 @@ def probe_of(
     key_file: Path | None = None,
     may_create: Callable[[], bool] = lambda: True,
     lock_timeout: float = 5.0,
+    kept_revisions: int = 20,
 ) -> Probe:
     """Make the storage service of a workspace, as a process of its own would."""
     registry = DataSourceTypeRegistry()
     if model is not None:
         registry.register_type("probe", model, None)
-    store = FileRecordStore(workspace, lock_timeout=lock_timeout)
+    store = FileRecordStore(workspace, lock_timeout=lock_timeout, kept_revisions=kept_revisions)
     path = key_file or workspace.parent / "config" / "keys.json"
     keys = FileKeys(path, may_create=may_create, not_below=workspace / ".datasources")
-    service = ConfigurationStorageService(store, LiveKeys(keys), registry.find)
+    service = ConfigurationStorageService(store, LiveKeys(keys), registry.find, acting=lambda: "tester")
     return Probe(service, store, keys, workspace / ".datasources")
 
 

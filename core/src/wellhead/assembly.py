@@ -9,7 +9,7 @@ from pathlib import Path
 
 from wellhead import durable
 from wellhead.access.token import LocalToken
-from wellhead.access.uses import UseLog
+from wellhead.access.uses import UseLog, local_user
 from wellhead.catalog.catalog import Catalog
 from wellhead.errors import KeyRingDamagedError, KeyRingError, SettingsError
 from wellhead.guard.files import FileGuard
@@ -114,7 +114,7 @@ def assemble(
     registry = registry if registry is not None else DataSourceTypeRegistry()
     reports = load_plugins(registry, plugins)
     store_path = workspace / STORE_NAME
-    store = FileRecordStore(workspace)
+    store = FileRecordStore(workspace, kept_revisions=settings.history)
     keys = _keys(settings, store_path)
     live_keys = LiveKeys(keys)
     forbidden = (settings.key_path, settings.token_path, store_path)
@@ -124,7 +124,7 @@ def assemble(
         directories=settings.reference_dirs,
         forbidden=forbidden,
     )
-    storage = ConfigurationStorageService(store, live_keys, registry.find)
+    storage = ConfigurationStorageService(store, live_keys, registry.find, acting=local_user)
     validation = DataSourceValidationService(
         registry.describe, files=files, references=references, timeout=settings.validation_timeout
     )

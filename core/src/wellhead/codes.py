@@ -250,6 +250,11 @@ _INPUT = _table(
             "It was shortened, or the filter or the order changed.",
             "Start again without a cursor.",
         ),
+        "revision_not_kept": (
+            "This revision is not in the history.",
+            "It never was, or is older than those that are kept: see `WELLHEAD_HISTORY`.",
+            "Choose one of those that the history lists.",
+        ),
         "validation_failed": (
             "Nothing was saved, because the validation did not pass.",
             "The request asked to save only what works.",
@@ -301,6 +306,11 @@ _CONFLICT = _table(
             "A key cannot be taken away.",
             "A record is sealed with it, or it is the primary key.",
             "Seal everything anew first: wellhead keys rotate.",
+        ),
+        "secrets_purged": (
+            "The secrets of this former revision are gone.",
+            "They were taken out of the history: `wellhead history NAME --purge-secrets`.",
+            "Change the data source instead, and send the secrets anew.",
         ),
     },
 )

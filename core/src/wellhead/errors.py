@@ -19,6 +19,7 @@
     │   ├── RecordUnreadableError
     │   ├── RecordInvalidError
     │   ├── NewerFormatError
+    │   ├── SecretsPurgedError        a former revision whose secrets were taken out
     │   ├── SecretUnavailableError
     │   └── KeyInUseError             a key cannot be taken away
     ├── RecordTooLargeError
@@ -66,6 +67,7 @@ __all__ = [
     "RecordUnreadableError",
     "RevisionMismatchError",
     "SecretUnavailableError",
+    "SecretsPurgedError",
     "SettingsError",
     "StorageError",
     "StorageIOError",
@@ -258,6 +260,12 @@ class NewerFormatError(ConflictError):
     """A newer Wellhead wrote the record."""
 
     code = "newer_format"
+
+
+class SecretsPurgedError(ConflictError):
+    """The secrets of a former revision were taken out of the history."""
+
+    code = "secrets_purged"
 
 
 class SecretUnavailableError(ConflictError):

@@ -27,6 +27,7 @@ STATUS: dict[type[errors.WellheadError], int] = {
     errors.RecordUnreadableError: 409,
     errors.RecordInvalidError: 409,
     errors.NewerFormatError: 409,
+    errors.SecretsPurgedError: 409,
     errors.SecretUnavailableError: 409,
     errors.KeyInUseError: 409,
     errors.RecordTooLargeError: 413,

@@ -38,6 +38,7 @@ _RULES = {
     "reference_dirs": "must be absolute paths, in a variable with commas between them",
     "allowed_hosts": "must be host names, in a variable with commas between them",
     "reference_env": "must be patterns of variables' names, in a variable with commas between them",
+    "history": "must be an integer from 0 to 200",
     "validation_timeout": "must be a number of seconds, more than 0 and at most 3600",
     "validation_timeout_max": "must be a number of seconds, more than 0 and at most 3600",
     "host": "must be a text",
@@ -84,6 +85,12 @@ class Settings(BaseSettings):
         (), description="Patterns of variables that secrets may refer to, such as `PG_*`; never `WELLHEAD_*`."
     )
     reference_dirs: Paths = Field((), description="Directories below which secrets may refer to files.")
+    history: int = Field(
+        20,
+        ge=0,
+        le=200,
+        description="How many former revisions of each data source are kept; 0 keeps none, from the next change on.",
+    )
     validation_timeout: float = Field(10.0, gt=0, le=3600, description="Seconds that a validation may take.")
     validation_timeout_max: float = Field(
         60.0, gt=0, le=3600, description="The most seconds that a request may give to a validation."

@@ -24,7 +24,7 @@ from wellhead.catalog.types import type_list
 from wellhead.errors import InputError, InputProblem, WellheadError
 from wellhead.model.problems import unknown_key
 from wellhead.model.result import Check, ValidationResult
-from wellhead.storage.service import conflict_of
+from wellhead.storage.opening import conflict_of
 
 PREFIX = "/api/v1"
 NDJSON = "application/x-ndjson"
@@ -147,6 +147,24 @@ async def read_health(request: Request) -> Response:
     return _json({"items": results})
 
 
+async def read_history(request: Request) -> Response:
+    """Read the former revisions of a data source."""
+    source_id = source_id_of(request)
+    items = await _catalog(request).history(source_id)
+    read_query(request, ())
+    return _json({"items": items})
+
+
+async def roll_back(request: Request) -> Response:
+    """Restore a former revision of a data source."""
+    catalog, source_id = _catalog(request), source_id_of(request)
+    stored = await catalog.read(source_id)
+    document = await read_document(request)
+    read_query(request, ())
+    expected = expected_revision(request, stored.revision)
+    return _saved(await catalog.rollback(source_id, _revision(document), expected=expected))
+
+
 async def list_types(request: Request) -> Response:
     """List the types, installed or broken."""
     read_query(request, ())
@@ -182,6 +200,21 @@ def _changes(body: dict[str, Any]) -> dict[str, Any]:
     if unknown:
         raise InputError(unknown)
     return dict(changes)
+
+
+def _revision(body: dict[str, Any]) -> int:
+    """Take the revision out of the body of a rollback."""
+    problems = [unknown_key(key, ["revision"]) for key in body if key != "revision"]
+    revision = body.get("revision")
+    if revision is None:
+        problems.append(InputProblem("/revision", "required", "The field is required."))
+    elif type(revision) is not int:
+        problems.append(InputProblem("/revision", "wrong_type", "Must be an integer."))
+    elif revision < 1:
+        problems.append(InputProblem("/revision", "out_of_range", "Must be 1 or more."))
+    if problems:
+        raise InputError(problems)
+    return int(body["revision"])
 
 
 async def _result(events: AsyncIterator[Check | ValidationResult]) -> dict[str, Any]:

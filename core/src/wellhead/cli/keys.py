@@ -27,7 +27,7 @@ app = typer.Typer(name="keys", help="List, add, rotate and retire the keys that 
 
 @app.command("list")
 def list_(workspace: Workspace = None, config: ConfigFile = None, as_json: AsJson = False) -> None:
-    """List the keys, and how many data sources of the workspace need each."""
+    """List the keys, and how many records and former revisions of the workspace need each."""
     with told(as_json), opened(workspace, config) as wellhead:
         found = asyncio.run(wellhead.key_service.uses())
     if as_json:

@@ -12,7 +12,8 @@ from rich.table import Table
 from wellhead.catalog.types import INSTALL_HINT
 from wellhead.cli.session import out, tamed
 from wellhead.model.result import Check, ValidationResult
-from wellhead.storage.key_service import KeyUse, Rotation
+from wellhead.storage.key_service import KeyUse
+from wellhead.storage.rotation import Rotation
 
 _NOTHING = "–"  # noqa: RUF001  # a dash that is seen
 _MARKS = {
@@ -68,6 +69,18 @@ def show_source(item: Mapping[str, Any]) -> None:
     out.print(table)
 
 
+def show_history(items: Sequence[Mapping[str, Any]]) -> None:
+    """Print a table of former revisions."""
+    if not items:
+        out.print("No former revision is kept. One is with each change, as WELLHEAD_HISTORY says.")
+        return
+    table = Table("Revision", "Changed", "By", "Fields", box=None, pad_edge=False)
+    for item in items:
+        by, fields = tamed(item["by"] or _NOTHING), tamed(", ".join(item["changed"]) or _NOTHING)
+        table.add_row(str(item["revision"]), item["at"], escape(by), escape(fields))
+    out.print(table)
+
+
 def _written(value: Any) -> str:
     if isinstance(value, dict) and value.get("is_set") is True:
         return f"secret, from {value['ref']}" if "ref" in value else f"secret, set {value['set_at']}"
@@ -113,9 +126,10 @@ def show_keys(keys: Sequence[KeyUse]) -> None:
     if not keys:
         out.print("No key. The first one is made with the first secret, or by: wellhead keys add")
         return
-    table = Table("Key", "State", "Created", "Records", box=None, pad_edge=False)
+    table = Table("Key", "State", "Created", "Records", "Former revisions", box=None, pad_edge=False)
     for key in keys:
-        table.add_row(escape(tamed(key.id)), _status(key.state), key.created_at or _NOTHING, str(key.records))
+        counts = str(key.records), str(key.revisions)
+        table.add_row(escape(tamed(key.id)), _status(key.state), key.created_at or _NOTHING, *counts)
     out.print(table)
     if any(key.state == "missing" for key in keys):
         out.print(

@@ -20,10 +20,10 @@ def resealed(record: Record, ring: KeyRing, workspace: str | None) -> Record:
         ring: The key ring.
         workspace: The id of the workspace, which the secrets are bound to; None if that is lost.
     """
-    if not record.secrets or record.key_id == ring.primary.id or workspace is None:
+    if not _sealed(record) or record.key_id == ring.primary.id or workspace is None:
         return record
-    secrets = {}
-    for pointer, sealed in record.secrets.items():
+    secrets = dict(record.secrets)
+    for pointer, sealed in _sealed(record).items():
         try:
             plaintext = open_secret(record, pointer, (ring, workspace))
         except SecretUnavailableError:
@@ -50,6 +50,11 @@ def obstacle(document: SealedDocument, ring: KeyRing, workspace: str | None) -> 
         return "its key is not in the key ring"
     if key.state == "disabled":
         return "its key is disabled"
-    if not opens(document.record, (ring, workspace)):
+    if not opens(replace(document.record, secrets=_sealed(document.record)), (ring, workspace)):
         return "a secret does not open: the record was edited or moved"
     return None
+
+
+def _sealed(record: Record) -> dict[str, SealedSecret]:
+    """Return the secrets that a key sealed; what was purged from a history has an empty box."""
+    return {pointer: sealed for pointer, sealed in record.secrets.items() if sealed.box}

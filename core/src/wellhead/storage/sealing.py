@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -51,6 +52,31 @@ class Sealer:
             box = seal(ring.primary, plaintext, bound_to=bound.binding(workspace, pointer, facts))
             sealed[pointer] = SealedSecret(facts, box)
         return replace(bound, secrets=sealed)
+
+    async def restored(self, record: Record, present: Mapping[str, SecretFacts]) -> dict[str, Secret]:
+        """Return the secrets of a former state, to be sealed again in a new one.
+
+        A secret that is still the stored one is to be kept, with its facts. Every other one counts as set anew: its
+        value or reference is returned in clear.
+
+        Args:
+            record: The former state.
+            present: The facts of the secrets that are stored now.
+
+        Raises:
+            SecretUnavailableError: One does not open.
+        """
+        basis = await self.basis() if record.secrets else (None, None)
+        secrets: dict[str, Secret] = {}
+        for pointer, sealed in record.secrets.items():
+            plaintext = open_secret(record, pointer, basis)
+            if present.get(pointer) == sealed.facts:
+                secrets[pointer] = Secret.sealed(sealed.facts)
+            elif sealed.facts.reference is not None:
+                secrets[pointer] = Secret.from_reference(plaintext)
+            else:
+                secrets[pointer] = Secret(plaintext)
+        return secrets
 
     async def reveal(self, record: Record, shape: Shape, config: DataSourceConfig) -> DataSourceConfig:
         """Return a configuration of a record with its sealed secrets in clear, or as references.
