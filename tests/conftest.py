@@ -2,6 +2,7 @@
 
 from support.fixtures import (  # noqa: F401  # pytest finds fixtures by their names here
     _clean_environment,
+    _shared_workers,
     anyio_backend,
     canary,
     settings,

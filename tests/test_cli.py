@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 import stat
 import subprocess
 from pathlib import Path
@@ -373,6 +374,40 @@ def test_settings_that_do_not_fit_are_named_and_not_repeated(
 )
 def test_variables_that_do_not_fit_are_named(wellhead: CommandLine, variables: dict[str, str]) -> None:
     assert next(iter(variables)) in wellhead("list", code=78, **variables).err
+
+
+@pytest.mark.parametrize("side", ["ALLOW", "DENY"])
+def test_N_22_a_rule_that_cannot_be_read_ends_every_command_and_is_named(wellhead: CommandLine, side: str) -> None:
+    variables = {f"WELLHEAD_EGRESS_{side}": "db.internal,10.0.0.1/8"}
+    for command in (("list",), ("types",), ("serve", "--port", "0")):
+        said = wellhead(*command, code=78, **variables).err
+        assert f"WELLHEAD_EGRESS_{side}: rule 2 of {side.lower()}, '10.0.0.1/8'" in " ".join(said.split())
+        assert "write 10.0.0.0/8." in said
+
+
+def test_N_24_a_destination_that_is_denied_is_refused_with_the_setting_to_change(wellhead: CommandLine) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        place = ("--set", f"port={server.getsockname()[1]}", *DATABASE[:2], *DATABASE[4:])
+        wellhead("add", "postgres", "--name", "sales", *place)
+        denied = {"WELLHEAD_EGRESS_DENY": "127.0.0.0/8"}
+        [check] = wellhead("validate", "sales", "--json", code=1, **denied).document["checks"][:1]
+        server.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            server.accept()
+    assert (check["name"], check["code"]) == ("resolve", "destination_rejected")
+    assert "WELLHEAD_EGRESS_ALLOW" in check["hint"]
+    assert "WELLHEAD_EGRESS_DENY" in check["hint"]
+
+
+def test_N_25_neither_a_workspace_nor_a_data_source_changes_the_egress_policy(wellhead: CommandLine) -> None:
+    for name in (".env", "settings.toml", "wellhead.toml", ".datasources/settings.toml"):
+        path = wellhead.workspace / name
+        path.parent.mkdir(exist_ok=True, mode=0o700)
+        path.write_text("WELLHEAD_EGRESS_ALLOW=rubbish/\n" if name == ".env" else 'egress_allow = ["rubbish/"]\n')
+    wellhead("list")  # it would end with 78 if it had read one of them
+    for name in ("egress_allow", "egress_deny", "policy"):
+        said = wellhead("add", "postgres", "--name", "sales", *DATABASE, "--set", f"{name}=0.0.0.0/0", code=2).err
+        assert name in said
 
 
 def test_a_workspace_that_vanished_is_told(wellhead: CommandLine) -> None:

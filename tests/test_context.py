@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from support.canary import Canary
 from support.rogue import serve, silent
+from support.validating import LOCAL
 from wellhead.codes import CODES
 from wellhead.errors import CheckFailedError
 from wellhead.guard.files import FileGuard
@@ -41,6 +42,7 @@ def make(checks: list[Check], *secrets: str, seconds: float = 5.0, workspace: Pa
     wording = Wording(secrets, fields=["host", "port", "password", "headers", "tls_mode"], steps=["login"])
     return RunContext(
         files=FileGuard(workspace) if workspace else None,  # type: ignore[arg-type]
+        policy=LOCAL,
         wording=wording,
         errors={"KeyError": "auth_failed"},
         deadline=time.monotonic() + seconds,

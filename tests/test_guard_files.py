@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
 import stat
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from wellhead.errors import CheckFailedError
 from wellhead.guard import files as guard_files
-from wellhead.guard.files import FileGuard
+from wellhead.guard import openat2
+from wellhead.guard.files import FileGuard, counted_file
+
+NOBODY = 65534
+
+
+@pytest.fixture(autouse=True, params=["openat2", "walk"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Every test runs over both ways of opening, with the system call and without."""
+    if request.param == "walk":
+        monkeypatch.setattr(openat2, "is_supported", lambda: False)
+    elif not openat2.is_supported():
+        pytest.skip("this system has no openat2")
+    return str(request.param)
 
 
 @pytest.fixture
@@ -102,60 +118,45 @@ def test_F_02_links_are_not_followed_wherever_they_lead(guard: FileGuard, worksp
         assert refused(guard, path) == "file_unavailable"
 
 
-def test_F_03_a_file_that_is_swapped_for_a_link_never_leads_out(guard: FileGuard, workspace: Path) -> None:
-    place, spare, link = workspace / "swap.csv", workspace / "spare.csv", workspace / "link.csv"
-    over = threading.Event()
-
-    def swap() -> None:
-        while not over.is_set():
-            spare.write_text("inside")
-            spare.replace(place)
-            link.unlink(missing_ok=True)
-            link.symlink_to(workspace.parent / "outside.csv")
-            link.replace(place)
-
-    swapper = threading.Thread(target=swap)
+def race(guard: FileGuard, path: str, swap: Callable[[], None]) -> set[bytes]:
+    """Open a path again and again, while something else is put in its place and back thousands of times."""
+    swapper = threading.Thread(target=lambda: [swap() for _ in range(2500)])
+    seen = {read(guard, path)}
     swapper.start()
-    seen = set()
-    end = time.monotonic() + 1
-    while time.monotonic() < end:
+    while swapper.is_alive():
         try:
-            seen.add(read(guard, "swap.csv"))
+            seen.add(read(guard, path))
         except CheckFailedError as error:
             seen.add(error.check_code.encode())
-    over.set()
     swapper.join()
+    return seen
 
-    assert seen == {b"inside", b"file_unavailable"}
+
+def test_F_03_a_file_that_is_swapped_for_a_link_never_leads_out(guard: FileGuard, workspace: Path) -> None:
+    place, aside, link = workspace / "in" / "side.csv", workspace / "aside", workspace / "link"
+
+    def swap() -> None:
+        os.link(place, aside)
+        link.symlink_to(workspace.parent / "outside.csv")
+        link.replace(place)
+        aside.replace(place)
+
+    assert race(guard, "in/side.csv", swap) == {b"inside", b"file_unavailable"}
 
 
 def test_F_03_a_directory_that_is_swapped_for_a_link_never_leads_out(guard: FileGuard, workspace: Path) -> None:
     (workspace.parent / "elsewhere").mkdir()
     (workspace.parent / "elsewhere" / "side.csv").write_text("outside")
     place, aside, link = workspace / "in", workspace / "aside", workspace / "link"
-    over = threading.Event()
 
     def swap() -> None:
-        while not over.is_set():
-            place.rename(aside)
-            link.symlink_to(workspace.parent / "elsewhere")
-            link.rename(place)
-            place.unlink()
-            aside.rename(place)
+        place.rename(aside)
+        link.symlink_to(workspace.parent / "elsewhere")
+        link.rename(place)
+        place.unlink()
+        aside.rename(place)
 
-    swapper = threading.Thread(target=swap)
-    swapper.start()
-    seen = set()
-    end = time.monotonic() + 1
-    while time.monotonic() < end:
-        try:
-            seen.add(read(guard, "in/side.csv"))
-        except CheckFailedError as error:
-            seen.add(error.check_code.encode())
-    over.set()
-    swapper.join()
-
-    assert seen == {b"inside", b"file_unavailable"}
+    assert race(guard, "in/side.csv", swap) == {b"inside", b"file_unavailable"}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
@@ -203,11 +204,12 @@ def test_F_07_files_of_the_kernel_are_refused_even_below_a_root(workspace: Path)
         guard.close()
 
 
-def test_F_07_what_is_mounted_below_the_kernels_directories_is_refused_too(workspace: Path) -> None:
-    inner = next((path for path in Path("/sys/fs/cgroup").rglob("cgroup.procs") if path.is_file()), None)
+@pytest.mark.parametrize("place", ["/sys/fs/cgroup", "/proc/self", "/sys/kernel", "/proc/sys/kernel"])
+def test_F_07_a_root_that_is_itself_of_the_kernel_gives_nothing(workspace: Path, place: str) -> None:
+    inner = next((path for path in Path(place).rglob("*") if path.is_file()), None)
     if inner is None:
-        pytest.skip("no cgroup file system is mounted")
-    guard = FileGuard(workspace, [Path("/")])
+        pytest.skip(f"{place} is not mounted here")
+    guard = FileGuard(workspace, [Path(place)])
     try:
         assert refused(guard, str(inner)) == "file_unavailable"
     finally:
@@ -243,6 +245,35 @@ def test_F_09_forbidden_files_are_refused_by_whatever_path_they_are_reached(work
         guard.close()
 
 
+def test_F_04_f_09_a_hard_link_to_a_record_of_the_store_is_refused(workspace: Path) -> None:
+    store = workspace / ".datasources"
+    (store / "history").mkdir(parents=True)
+    for name in ("a.json", "history/b.json"):
+        (store / name).write_text("record")
+        os.link(store / name, workspace / f"{Path(name).stem}.json")
+    (workspace / "c.json").write_text("data")
+    os.link(workspace / "c.json", workspace / "d.json")
+    guard = FileGuard(workspace, forbidden=[store])
+    try:
+        assert [refused(guard, name) for name in ("a.json", "b.json")] == ["file_unavailable"] * 2
+        assert read(guard, "c.json") == read(guard, "d.json") == b"data"
+    finally:
+        guard.close()
+
+
+@pytest.mark.parametrize("below", ["", "history"])
+def test_F_09_a_root_that_leads_into_the_store_gives_nothing(workspace: Path, root: Path, below: str) -> None:
+    store = workspace / ".datasources"
+    (store / "history").mkdir(parents=True)
+    (store / below / "a.json").write_text("record")
+    (root / "link").symlink_to(store / below)
+    guard = FileGuard(workspace, [root / "link"], forbidden=[store])
+    try:
+        assert refused(guard, f"{root}/link/a.json") == "file_unavailable"
+    finally:
+        guard.close()
+
+
 def test_F_10_what_counts_is_what_was_read_not_what_the_file_says(workspace: Path) -> None:
     (workspace / "large.csv").write_bytes(b"x" * 3000)
     guard = FileGuard(workspace, max_bytes=1000)
@@ -270,6 +301,99 @@ def test_F_10_a_file_that_grows_while_it_is_read_ends(workspace: Path) -> None:
     assert total <= 200_000
 
 
+@pytest.mark.parametrize(("size", "limit"), [(1000, 1000), (0, 0), (0, 1)])
+def test_F_10_as_much_as_may_be_read_can_be_read(workspace: Path, size: int, limit: int) -> None:
+    (workspace / "a.csv").write_bytes(b"x" * size)
+    with counted_file(os.open(workspace / "a.csv", os.O_RDONLY), limit) as file:
+        assert file.read() == b"x" * size
+
+
+@contextlib.contextmanager
+def as_nobody() -> Iterator[None]:
+    """Let go of root's rights, which would open everything."""
+    was_root = os.geteuid() == 0
+    if was_root:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        if was_root:
+            os.seteuid(0)
+
+
+def test_F_18_what_may_not_be_read_gives_the_same_answer_as_what_is_missing(guard: FileGuard, workspace: Path) -> None:
+    (workspace / "denied.csv").write_text("x")
+    (workspace / "closed").mkdir()
+    (workspace / "closed" / "a.csv").write_text("x")
+    for name in ("denied.csv", "closed"):
+        (workspace / name).chmod(0)
+
+    with as_nobody():
+        for path in ("denied.csv", "closed/a.csv", "closed/missing.csv", "missing.csv"):
+            assert refused(guard, path) == "file_unavailable"
+
+
+def test_a_directory_that_may_be_entered_but_not_listed_is_entered(guard: FileGuard, workspace: Path) -> None:
+    (workspace / "in").chmod(0o311)
+
+    with as_nobody():
+        assert read(guard, "in/side.csv") == b"inside"
+
+
+class Opened:
+    """What is opened below the roots, in whichever way; with an error set, it fails."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.names: list[str] = []
+        self.error: int | None = None
+        self._call, self._walk = openat2.open_below, os.open
+        monkeypatch.setattr(openat2, "open_below", self.call)
+        monkeypatch.setattr(guard_files.os, "open", self.walk)
+
+    def call(self, directory: int, name: str, flags: int) -> int:
+        self._note(name)
+        return self._call(directory, name, flags)
+
+    def walk(self, name: str, flags: int, *, dir_fd: int | None = None) -> int:
+        if dir_fd is not None:
+            self._note(name)
+        return self._walk(name, flags, dir_fd=dir_fd)
+
+    def _note(self, name: str) -> None:
+        self.names.append(name)
+        if self.error is not None:
+            raise OSError(self.error, "private text")
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> Opened:
+    """What is opened below the roots."""
+    return Opened(monkeypatch)
+
+
+def test_F_18_whether_a_file_outside_exists_changes_no_step_of_the_work(
+    opened: Opened, guard: FileGuard, workspace: Path
+) -> None:
+    outside = workspace.parent
+    for name, target in (("to_a_file", outside / "outside.csv"), ("to_nothing", outside / "nothing.csv")):
+        (workspace / name).symlink_to(target)
+    (workspace / "up").symlink_to(outside)
+
+    for path, steps in {
+        "to_a_file": ["to_a_file"],
+        "to_nothing": ["to_nothing"],
+        "up/outside.csv": ["up"],
+        "up/nothing.csv": ["up"],
+        str(outside / "outside.csv"): [],
+        str(outside / "nothing.csv"): [],
+        "../outside.csv": [],
+        "../nothing.csv": [],
+    }.items():
+        opened.names.clear()
+        assert refused(guard, path) == "file_unavailable"
+        assert opened.names == steps
+
+
 def test_F_19_a_root_that_is_replaced_by_a_link_stays_what_it_was(guard: FileGuard, root: Path, tmp_path: Path) -> None:
     (tmp_path / "evil").mkdir()
     (tmp_path / "evil" / "shared.csv").write_text("evil")
@@ -279,13 +403,47 @@ def test_F_19_a_root_that_is_replaced_by_a_link_stays_what_it_was(guard: FileGua
     assert read(guard, str(root / "shared.csv")) == b"shared"
 
 
-def test_an_error_of_the_disk_is_told_from_a_missing_file(guard: FileGuard, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_arguments: object, **_keywords: object) -> int:
-        raise OSError(errno.EIO, "disk")
+MACHINE = (errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.EMFILE)
+NAMES = (errno.EXDEV, errno.ENXIO, errno.ENODEV, errno.EINVAL, errno.EILSEQ, errno.EAGAIN, errno.EPERM, errno.ELOOP)
 
-    monkeypatch.setattr(guard_files.os, "open", broken)
 
-    assert refused(guard, "in/side.csv") == "file_unreadable"
+@pytest.mark.parametrize(
+    ("code", "answer"),
+    [*((code, "file_unreadable") for code in MACHINE), *((code, "file_unavailable") for code in NAMES)],
+)
+def test_F_18_only_an_error_of_the_machine_is_told_from_a_missing_file(
+    opened: Opened, guard: FileGuard, code: int, answer: str
+) -> None:
+    opened.error = code
+
+    assert refused(guard, "in/side.csv") == answer
+
+
+def test_an_error_of_the_disk_while_it_is_read_is_told(workspace: Path) -> None:
+    descriptor = os.open(workspace / "written.csv", os.O_WRONLY | os.O_CREAT)
+    with counted_file(descriptor, 1000) as file, pytest.raises(CheckFailedError) as raised:
+        file.read()
+
+    assert raised.value.check_code == "file_unreadable"
+    assert raised.value.__suppress_context__
+
+
+def test_a_descriptor_is_all_that_another_process_needs(guard: FileGuard) -> None:
+    descriptor = guard.open_descriptor("in/side.csv")
+    program = f"from wellhead.guard.files import counted_file; print(counted_file({descriptor}, 100).read())"
+    try:
+        assert not os.get_inheritable(descriptor)
+        run = [sys.executable, "-c", program]
+        child = subprocess.run(run, pass_fds=[descriptor], cwd="/", env={}, capture_output=True, text=True, check=True)
+    finally:
+        os.close(descriptor)
+
+    assert child.stdout == "b'inside'\n"
+
+
+def test_a_root_that_is_not_there_leaves_no_other_open(workspace: Path, root: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        FileGuard(workspace, [root, root / "missing"])
 
 
 def test_what_is_opened_is_not_inherited_and_closes(guard: FileGuard) -> None:

@@ -15,13 +15,16 @@ import pytest
 
 from support.certificates import make_certificates
 from support.rogue import saying, serve, silent
+from support.validating import LOCAL
 from wellhead.errors import CheckFailedError
 from wellhead.guard import network
+from wellhead.guard.egress import EgressPolicy
 from wellhead.guard.network import GuardedStream, dial, resolve
 from wellhead.guard.tls import client_context
 
 pytestmark = pytest.mark.anyio
 CERTIFICATES = make_certificates()
+PUBLIC = EgressPolicy((), (), public_only=True)
 
 
 @pytest.fixture(autouse=True)
@@ -55,9 +58,9 @@ def answers(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> list[Any]:
     return calls
 
 
-async def code_of(host: str) -> str:
+async def code_of(host: str, policy: EgressPolicy = LOCAL) -> str:
     with pytest.raises(CheckFailedError) as raised:
-        await resolve(host, 80)
+        await resolve(host, 80, policy)
     return raised.value.check_code
 
 
@@ -70,6 +73,52 @@ async def test_N_05_metadata_services_are_refused_in_every_spelling(host: str) -
     assert await code_of(host) == "destination_rejected"
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1", "0x7f.1", "0177.0.0.1", "2130706433", "0", "::1"])
+async def test_N_01_N_02_loopback_is_refused_in_every_spelling_where_only_public_addresses_are_dialled(
+    host: str,
+) -> None:
+    assert await code_of(host, PUBLIC) == "destination_rejected"
+    assert await resolve(host, 80, LOCAL)
+
+
+@pytest.mark.parametrize("host", ["①②⑦.⓪.⓪.①", "127。0。0。1", "\uff11\uff12\uff17.1"])
+async def test_N_03_characters_that_stand_for_digits_and_dots_get_past_no_rule(host: str) -> None:
+    assert await code_of(host, PUBLIC) == "destination_rejected"
+
+
+@pytest.mark.parametrize("host", ["10.0.0.1", "::ffff:10.0.0.1", "0x0a.1"])
+async def test_N_09_a_rule_for_a_network_is_about_literal_addresses_too(host: str) -> None:
+    assert await code_of(host, EgressPolicy.parse((), ("10.0.0.0/8",), public_only=False)) == "destination_rejected"
+
+
+@pytest.mark.parametrize("host", ["db.internal", "DB.internal.", "a.corp.example"])
+async def test_N_23_a_host_that_is_denied_is_not_even_looked_up(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    calls = answers(monkeypatch, "8.8.8.8")
+    policy = EgressPolicy.parse((), ("db.internal", "*.corp.example"), public_only=False)
+    assert await code_of(host, policy) == "destination_rejected"
+    assert calls == []
+
+
+async def test_N_23_a_host_that_is_allowed_is_dialled_where_it_is_and_another_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers(monkeypatch, "10.0.0.1")
+    policy = EgressPolicy.parse(("db.internal:80",), (), public_only=True)
+    assert await resolve("db.internal", 80, policy) == [(socket.AF_INET, ("10.0.0.1", 80))]
+    assert await code_of("other.internal", policy) == "destination_rejected"
+    with pytest.raises(CheckFailedError):
+        await resolve("db.internal", 81, policy)
+
+
+@pytest.mark.parametrize("private", ["10.0.0.1", "::1", "fd12::1", "::ffff:127.0.0.1"])
+async def test_N_07_one_private_address_among_public_ones_refuses_all(
+    monkeypatch: pytest.MonkeyPatch, private: str
+) -> None:
+    for order in (("8.8.8.8", private), (private, "8.8.8.8"), ("8.8.8.8",) * 9 + (private,)):
+        answers(monkeypatch, *order)
+        assert await code_of("db.example.com", PUBLIC) == "destination_rejected"
+
+
 @pytest.mark.parametrize("address", ["169.254.169.254", "fd00:ec2::254", "64:ff9b::a9fe:a9fe", "100.100.100.200"])
 async def test_N_07_one_bad_address_among_good_ones_refuses_all(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     for order in (("127.0.0.1", address), (address, "127.0.0.1"), ("127.0.0.1",) * 9 + (address,)):
@@ -80,7 +129,7 @@ async def test_N_07_one_bad_address_among_good_ones_refuses_all(monkeypatch: pyt
 async def test_N_08_a_name_is_resolved_once_and_what_was_judged_is_dialled(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serve(silent) as server:
         calls = answers(monkeypatch, "127.0.0.1")
-        addresses = await resolve("rebinding.example.com", server.port)
+        addresses = await resolve("rebinding.example.com", server.port, LOCAL)
         answers(monkeypatch, "169.254.169.254")
         stream = await dial(addresses, seconds=5)
         stream.close()
@@ -90,7 +139,7 @@ async def test_N_08_a_name_is_resolved_once_and_what_was_judged_is_dialled(monke
 async def test_N_20_d_49_of_two_hundred_addresses_four_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     answers(monkeypatch, *(f"127.0.0.{number}" for number in range(1, 201)))
 
-    assert len(await resolve("many.example.com", 80)) == 4
+    assert len(await resolve("many.example.com", 80, LOCAL)) == 4
 
 
 async def test_N_20_an_address_that_does_not_answer_leaves_time_for_the_next() -> None:
@@ -119,7 +168,7 @@ async def test_the_error_of_the_last_address_is_told() -> None:
 
 async def test_D_49_the_errors_of_the_name_service_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(socket.gaierror) as raised:
-        await resolve("no-such-host.invalid", 80)
+        await resolve("no-such-host.invalid", 80, LOCAL)
     assert raised.value.errno in {socket.EAI_NONAME, socket.EAI_AGAIN}
 
     def broken(*_arguments: Any, **_keywords: Any) -> list[Any]:
@@ -127,13 +176,13 @@ async def test_D_49_the_errors_of_the_name_service_are_told(monkeypatch: pytest.
 
     monkeypatch.setattr(network.socket, "getaddrinfo", broken)
     with pytest.raises(socket.gaierror):
-        await resolve("db.example.com", 80)
+        await resolve("db.example.com", 80, LOCAL)
 
 
 @pytest.mark.parametrize("host", ["a" * 64 + ".com", "a..b", "\u2028.com"])
 async def test_D_49_what_cannot_be_a_name_is_not_found(host: str) -> None:
     with pytest.raises((CheckFailedError, socket.gaierror)) as raised:
-        await resolve(host, 80)
+        await resolve(host, 80, LOCAL)
     assert isinstance(raised.value, socket.gaierror) or raised.value.check_code == "host_not_found"
 
 
@@ -142,7 +191,7 @@ async def test_N_19_a_name_service_that_never_answers_blocks_nothing(monkeypatch
 
     release = threading.Event()
     monkeypatch.setattr(network.socket, "getaddrinfo", lambda *_arguments, **_keywords: release.wait() and [])
-    waiting = [asyncio.create_task(resolve("tarpit.example.com", 80)) for _ in range(40)]
+    waiting = [asyncio.create_task(resolve("tarpit.example.com", 80, LOCAL)) for _ in range(40)]
     await asyncio.sleep(0.05)
 
     assert await asyncio.wait_for(asyncio.to_thread(abs, -1), 2) == 1

@@ -98,3 +98,14 @@ def test_a_long_text_is_cut_after_the_secret_was_hidden() -> None:
     cleaned = Redactor(["hunter2hunter2"]).clean("x" * 190 + "hunter2hunter2")
     assert "hunter" not in cleaned
     assert len(cleaned) == 200
+
+
+def test_a_secret_where_a_long_text_is_cut_is_not_shown_in_part() -> None:
+    secret = "correct horse battery"
+    filler = "\n" * (20_000 - 10)
+
+    assert Redactor([secret]).clean(filler + secret) == ""
+
+
+def test_of_a_very_long_text_only_the_beginning_is_looked_at() -> None:
+    assert Redactor(["secret"]).clean("x" * 10_000_000, limit=5) == "xxxx…"

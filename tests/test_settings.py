@@ -37,6 +37,14 @@ def test_a_list_is_written_with_commas_in_a_variable_and_as_a_list_in_a_file(
     assert load_settings(path).file_roots == (Path("/data"), Path("/srv"))
 
 
+def test_the_rules_of_the_egress_policy_are_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = file_with(tmp_path, 'egress_allow = ["10.0.0.0/8", "db.internal:5432"]\negress_deny = ["*.corp.example"]')
+    monkeypatch.setenv("WELLHEAD_EGRESS_DENY", "[2001:db8::/32]:5432, 10.0.0.1")
+    settings = load_settings(path)
+    assert settings.egress_allow == ("10.0.0.0/8", "db.internal:5432")
+    assert settings.egress_deny == ("[2001:db8::/32]:5432", "10.0.0.1")
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.canary import Canary
+from support.validating import SHARED
 from wellhead.assembly import Wellhead, assemble
 from wellhead.settings import Settings
 
@@ -17,6 +19,14 @@ from wellhead.settings import Settings
 def anyio_backend() -> str:
     """Run asynchronous tests on asyncio, which is what Wellhead runs on."""
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_workers() -> Iterator[None]:
+    """Start the pool of processes that tests share, and end it."""
+    asyncio.run(SHARED.warm_up())
+    yield
+    SHARED.close()
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""Running a type's validator in a test, as the service runs it."""
+"""Running a type's validator in a test, as the service runs it: in a process of its own."""
 
 from __future__ import annotations
 
@@ -6,21 +6,47 @@ from pathlib import Path
 from typing import Any
 
 from wellhead import DataSourceConfig, DataSourceType, DataSourceTypeRegistry, DataSourceValidationService
+from wellhead.guard.egress import EgressPolicy
 from wellhead.guard.files import FileGuard
 from wellhead.model.result import Check, ValidationResult
+from wellhead.plugins.origin import origin_of
 from wellhead.plugins.registry import describe
 from wellhead.secrets.references import References
+from wellhead.validation.pool import WorkerPool
+
+LOCAL = EgressPolicy((), (), public_only=False)
+"""The policy of a service of one user, without rules."""
+
+
+def pool_for(policy: EgressPolicy = LOCAL, *, workers: int = 64, waiting: int = 1000, memory: int = 512) -> WorkerPool:
+    """Make a pool of workers; `memory` in megabytes."""
+    rules = {"egress": policy.as_document(), "hidden": [], "memory": memory << 20}
+    return WorkerPool(rules=rules, workers=workers, waiting=waiting)
+
+
+SHARED = pool_for()
+"""One pool for all tests that need nothing special; a fixture closes it at the end."""
 
 
 def service_for(
-    *types: DataSourceType, files: FileGuard, references: References | None = None, timeout: float = 10.0
+    *types: DataSourceType,
+    files: FileGuard,
+    references: References | None = None,
+    timeout: float = 10.0,
+    pool: WorkerPool = SHARED,
 ) -> DataSourceValidationService:
     """Make a service that knows some types."""
     registry = DataSourceTypeRegistry()
     for one in types:
         registry.add(describe(one))
-    references = references or References(environment={})
-    return DataSourceValidationService(registry.describe, files=files, references=references, timeout=timeout)
+    return DataSourceValidationService(
+        registry.describe,
+        locate=lambda name: origin_of(registry.describe(name)),
+        pool=pool,
+        files=files,
+        references=references or References(environment={}),
+        timeout=timeout,
+    )
 
 
 async def validate(

@@ -12,8 +12,10 @@ from wellhead.access.token import LocalToken
 from wellhead.access.uses import UseLog, local_user
 from wellhead.catalog.catalog import Catalog
 from wellhead.errors import KeyRingDamagedError, KeyRingError, SettingsError
+from wellhead.guard.egress import EgressPolicy, EgressRuleError
 from wellhead.guard.files import FileGuard
 from wellhead.plugins.loader import load_plugins
+from wellhead.plugins.origin import origin_of
 from wellhead.plugins.registry import DataSourceTypeRegistry
 from wellhead.secrets.key_file import FileKeys
 from wellhead.secrets.key_variable import VariableKeys
@@ -27,6 +29,7 @@ from wellhead.storage.live_keys import KeysState, LiveKeys
 from wellhead.storage.records import MAX_RECORD_BYTES, DamagedRecordError, NewerRecordError, decode
 from wellhead.storage.service import ConfigurationStorageService
 from wellhead.storage.workspace_id import WORKSPACE_FILE
+from wellhead.validation.pool import WorkerPool
 from wellhead.validation.service import DataSourceValidationService
 
 _HISTORY = ".history.jsonl"
@@ -56,6 +59,7 @@ class Wellhead:
     uses: UseLog
     store: FileRecordStore
     files: FileGuard
+    pool: WorkerPool
 
     async def check(self) -> KeysState:
         """Look whether the store and the key ring can be used.
@@ -84,7 +88,8 @@ class Wellhead:
             return
 
     def close(self) -> None:
-        """Give back what is held open."""
+        """Give back what is held open, and end what runs in other processes."""
+        self.pool.close()
         self.files.close()
         self.store.close()
 
@@ -125,8 +130,22 @@ def assemble(
         forbidden=forbidden,
     )
     storage = ConfigurationStorageService(store, live_keys, registry.find, acting=local_user)
+    pool = WorkerPool(
+        rules={
+            "egress": _egress(settings).as_document(),
+            "hidden": [str(path) for path in forbidden],
+            "memory": settings.validation_memory << 20,
+        },
+        workers=settings.validation_workers,
+        waiting=settings.validation_queue,
+    )
     validation = DataSourceValidationService(
-        registry.describe, files=files, references=references, timeout=settings.validation_timeout
+        registry.describe,
+        locate=lambda type_name: origin_of(registry.describe(type_name)),
+        pool=pool,
+        files=files,
+        references=references,
+        timeout=settings.validation_timeout,
     )
     return Wellhead(
         settings=settings,
@@ -138,6 +157,7 @@ def assemble(
         uses=UseLog(settings.config_dir / "uses.jsonl", workspace),
         store=store,
         files=files,
+        pool=pool,
     )
 
 
@@ -155,6 +175,13 @@ def _guard(workspace: Path, settings: Settings, forbidden: Iterable[Path]) -> Fi
         return FileGuard(workspace, settings.file_roots, forbidden=forbidden)
     except OSError as error:
         raise SettingsError(f"WELLHEAD_FILE_ROOTS: {error.filename} cannot be opened as a directory.") from error
+
+
+def _egress(settings: Settings) -> EgressPolicy:
+    try:
+        return EgressPolicy.parse(settings.egress_allow, settings.egress_deny, public_only=False)
+    except EgressRuleError as error:
+        raise SettingsError(f"WELLHEAD_EGRESS_{error.side.upper()}: {error}") from error
 
 
 def _has_secrets(store: Path) -> bool:

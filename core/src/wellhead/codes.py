@@ -349,6 +349,11 @@ _SERVICE = _table(
             "It was moved or deleted while the service ran.",
             "Put it back; nothing is made anew in its place.",
         ),
+        "validation_busy": (
+            "Too many validations run and wait already.",
+            "Many were asked for at once, or many targets do not answer.",
+            "Try again in a few seconds; WELLHEAD_VALIDATION_WORKERS sets how many run at once.",
+        ),
         "insufficient_storage": (
             "The disk is full.",
             "No space, inodes or quota are left.",
@@ -382,8 +387,15 @@ _CHECK = _table(
         ),
         "destination_rejected": (
             "The service does not connect to this address.",
-            "Addresses of cloud metadata services and link-local addresses are always refused.",
-            "Use the address of the data source itself.",
+            (
+                "It is the metadata service of a cloud, or link-local, which is always refused; or "
+                "`WELLHEAD_EGRESS_DENY` lists it; or it is not public, and a service for several users dials that only "
+                "if `WELLHEAD_EGRESS_ALLOW` lists it."
+            ),
+            (
+                "Use the address of the data source itself. If this is it, ask whoever runs the service: "
+                "`WELLHEAD_EGRESS_ALLOW` and `WELLHEAD_EGRESS_DENY` decide."
+            ),
         ),
         "connection_refused": (
             "Nothing listens on this port.",
@@ -557,19 +569,29 @@ _CHECK = _table(
         ),
         "file_unavailable": (
             "There is no file that can be read at this path.",
-            "It is missing, outside the allowed directories, behind a link, or not an ordinary file.",
-            "Check the path: it is relative to the workspace, and links are not followed.",
+            "It is missing, outside the allowed directories, hidden, a link, no ordinary file, or may not be read.",
+            "Use a path relative to the workspace, or absolute below `WELLHEAD_FILE_ROOTS`; links are not followed.",
         ),
         "file_unreadable": (
             "The file cannot be read.",
-            "The disk reported an error.",
-            "Check the disk, and that the file can be read by the user who runs Wellhead.",
+            "The disk or the file server reported an error, or the service has too many files open.",
+            "Check the disk or the mount, and try again.",
         ),
         "file_empty": ("The file is empty.", "It has no content yet.", "Check that the file was written."),
         "encoding_mismatch": (
             "The file is not in the encoding that is set.",
             "It has bytes that this encoding does not know.",
             "Set `encoding` to what the file was written with, often utf-8, windows-1252 or utf-16.",
+        ),
+        "encoding_doubtful": (
+            "The file can be read in the encoding that is set, but probably with wrong letters.",
+            "This encoding takes any bytes, and these make sense in another one.",
+            "Look at the names of the columns, and set `encoding` to what the file was written with.",
+        ),
+        "format_mismatch": (
+            "The file is in another format than its type reads.",
+            "It was given a wrong name, or the download was answered by a web page.",
+            "Check the path, and export the data as CSV or JSON Lines.",
         ),
         "not_csv": (
             "The file cannot be read as CSV.",
@@ -663,6 +685,26 @@ _CHECK = _table(
             "The plugin failed.",
             "A defect of the plugin.",
             "Report it to the plugin's author, with the versions from `wellhead types`.",
+        ),
+        "plugin_crashed": (
+            "The process that ran the plugin has ended.",
+            "The plugin or its driver crashed, wanted to exit, or took more memory or processor time than it may.",
+            "Report it to the plugin's author, with the versions from `wellhead types`.",
+        ),
+        "plugin_blocked": (
+            "The plugin held up the process that it shared with other validations.",
+            "The plugin, or its driver, blocks the event loop.",
+            "Validate the data source by itself, and report it to the plugin's author.",
+        ),
+        "operation_forbidden": (
+            "The plugin tried what a validation may not do.",
+            "It started a process, opened or wrote a file by itself, or spoke something else than TCP.",
+            "Report it to the plugin's author: files and connections come from the validation's context.",
+        ),
+        "worker_unavailable": (
+            "No process could be started for the validation.",
+            "The machine is out of memory or processes, or the process that starts them was killed.",
+            "Try again; look at the service's log.",
         ),
     },
 )

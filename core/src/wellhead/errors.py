@@ -24,6 +24,7 @@
     │   └── KeyInUseError             a key cannot be taken away
     ├── RecordTooLargeError
     ├── ValidationFailedError         saving was to depend on a validation, and that failed
+    ├── ValidationBusyError           too many validations run and wait already
     ├── StorageError                  the store cannot do its work just now
     │   ├── StoreBusyError
     │   ├── StoreReadOnlyError
@@ -77,6 +78,7 @@ __all__ = [
     "TypeRefusedError",
     "TypeUnavailableError",
     "UnknownTypeError",
+    "ValidationBusyError",
     "ValidationFailedError",
     "WellheadError",
 ]
@@ -298,6 +300,12 @@ class ValidationFailedError(WellheadError):
     def __init__(self, result: dict[str, Any]) -> None:
         super().__init__("Nothing was saved: the validation did not pass. See 'result' for the check that failed.")
         self.result = result
+
+
+class ValidationBusyError(WellheadError):
+    """Too many validations run and wait already."""
+
+    code = "validation_busy"
 
 
 class StorageError(WellheadError):

@@ -32,6 +32,7 @@ STATUS: dict[type[errors.WellheadError], int] = {
     errors.KeyInUseError: 409,
     errors.RecordTooLargeError: 413,
     errors.ValidationFailedError: 422,
+    errors.ValidationBusyError: 503,
     errors.StorageError: 503,
     errors.StoreBusyError: 503,
     errors.StoreReadOnlyError: 503,

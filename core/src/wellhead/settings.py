@@ -18,6 +18,7 @@ from pydantic_settings import (
 from wellhead.errors import SettingsError
 
 PREFIX = "WELLHEAD_"
+_LEAST_RECHECK = 10
 
 
 def default_config_directory() -> Path:
@@ -39,8 +40,14 @@ _RULES = {
     "allowed_hosts": "must be host names, in a variable with commas between them",
     "reference_env": "must be patterns of variables' names, in a variable with commas between them",
     "history": "must be an integer from 0 to 200",
+    "egress_allow": "must be networks, addresses or host names, in a variable with commas between them",
+    "egress_deny": "must be networks, addresses or host names, in a variable with commas between them",
     "validation_timeout": "must be a number of seconds, more than 0 and at most 3600",
     "validation_timeout_max": "must be a number of seconds, more than 0 and at most 3600",
+    "validation_workers": "must be an integer from 1 to 1000",
+    "validation_queue": "must be an integer from 0 to 100000",
+    "validation_memory": "must be an integer of megabytes, from 64 to 65536",
+    "recheck_seconds": "must be 0, or a number of seconds from 10 to 31536000",
     "host": "must be a text",
     "keys": "must be the text of a key ring",
 }
@@ -91,18 +98,56 @@ class Settings(BaseSettings):
         le=200,
         description="How many former revisions of each data source are kept; 0 keeps none, from the next change on.",
     )
+    egress_allow: Words = Field(
+        (),
+        description="Destinations that may be dialled although they are not public, such as `10.0.0.0/8` or "
+        "`db.internal:5432`; of use only to a service for several users.",
+    )
+    egress_deny: Words = Field(
+        (),
+        description="Destinations that are never dialled, such as `10.0.0.0/8` or `*.corp.example:5432`, whatever "
+        "allows them.",
+    )
     validation_timeout: float = Field(10.0, gt=0, le=3600, description="Seconds that a validation may take.")
     validation_timeout_max: float = Field(
         60.0, gt=0, le=3600, description="The most seconds that a request may give to a validation."
+    )
+    validation_workers: int = Field(
+        16,
+        ge=1,
+        le=1000,
+        description="How many processes run validations at once; validating many takes half of them.",
+    )
+    validation_queue: int = Field(
+        64, ge=0, le=100_000, description="How many validations may wait for a process; more are refused with 503."
+    )
+    validation_memory: int = Field(
+        512, ge=64, le=65536, description="Megabytes of memory that the process of a validation may take."
+    )
+    recheck_seconds: float = Field(
+        0,
+        ge=0,
+        le=31_536_000,
+        description="Seconds after which `wellhead serve` validates each data source again, give or take a tenth; 0: "
+        "never.",
     )
     log_level: str = Field(
         "info", pattern="^(debug|info|warning|error)$", description="What is logged: debug, info, warning or error."
     )
 
-    @field_validator("allowed_hosts", "file_roots", "reference_env", "reference_dirs", mode="before")
+    @field_validator(
+        "allowed_hosts", "file_roots", "reference_env", "reference_dirs", "egress_allow", "egress_deny", mode="before"
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("recheck_seconds")
+    @classmethod
+    def _not_too_often(cls, value: float) -> float:
+        if 0 < value < _LEAST_RECHECK:
+            raise ValueError("too often")
+        return value
 
     @field_validator("config_dir", "key_file")
     @classmethod

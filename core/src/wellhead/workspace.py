@@ -11,8 +11,8 @@ from typing import Any, Self, TypeVar, overload
 
 from wellhead.assembly import Wellhead, assemble
 from wellhead.catalog.listing import MAX_LIMIT, ListQuery
+from wellhead.model.clear import in_clear, with_secrets
 from wellhead.model.result import ValidationResult
-from wellhead.model.secret import Secret
 from wellhead.model.source import DataSourceConfig
 from wellhead.settings import load_settings
 from wellhead.storage.opening import conflict_of
@@ -183,17 +183,5 @@ def _config_of(stored: StoredDataSource) -> DataSourceConfig:
 def _document(source: DataSourceConfig | Mapping[str, Any]) -> dict[str, Any]:
     """Write a model, or a document, as the document that the API takes, with its secrets in clear."""
     if isinstance(source, Mapping):
-        return dict(_written(source, source))
-    written = _written(source.model_dump(mode="json"), source.model_dump())
-    return {name: value for name, value in written.items() if value is not None}
-
-
-def _written(dumped: Any, value: Any) -> Any:
-    """Put secrets in clear in place of what they were dumped as; one that is sealed stays the facts that are told."""
-    if isinstance(value, Mapping):
-        return {name: _written(dumped[name], inner) for name, inner in value.items()}
-    if not isinstance(value, Secret):
-        return dumped
-    if value.is_clear:
-        return value.reveal()
-    return {"ref": value.reference} if value.facts is None else value.facts.as_document()
+        return dict(with_secrets(source, source))
+    return {name: value for name, value in in_clear(source).items() if value is not None}

@@ -132,7 +132,7 @@ async def test_https_tells_the_tls_version_and_when_the_certificate_expires(cert
     assert result.status == "passed"
     assert [check.name for check in result.checks] == ["resolve", "connect", "tls", "request", "response"]
     assert result.details["tls_version"] == "TLSv1.3"
-    assert result.details["certificate_days_left"] in {29, 30}
+    assert result.details["certificate_days_left"] in {89, 90}
 
 
 @pytest.mark.parametrize(

@@ -79,13 +79,27 @@ async def test_F_14_a_file_in_the_encoding_that_is_declared(run: Run, bytes_of: 
 
 
 async def test_F_14_an_encoding_that_is_declared_wrong_is_named_with_a_hint(run: Run) -> None:
-    await expect(run, GOOD.encode("windows-1252"), "read", "encoding_mismatch")
+    western = GOOD.encode("windows-1252")
+    await expect(run, western, "read", "encoding_mismatch", "set 'encoding' to windows-1252")
+    await expect(run, western, "read", "encoding_mismatch", "set 'encoding' to windows-1252", encoding="ascii")
+    for wide in ("utf-16-le", "utf-16-be"):
+        await expect(run, GOOD.encode(wide), "read", "encoding_mismatch", f"set 'encoding' to {wide}")
     await expect(run, GOOD.encode("utf-16"), "read", "encoding_mismatch", "set 'encoding' to utf-16")
     await expect(run, GOOD.encode("utf-32"), "read", "encoding_mismatch", "set 'encoding' to utf-32")
     await expect(run, GOOD, "read", "encoding_mismatch", "set 'encoding' to utf-8", encoding="ascii")
     await expect(run, GOOD + "x", "read", "encoding_mismatch", "set 'encoding' to utf-8", encoding="utf-16")
     await expect(run, "ab,cd\nef,gh\n", "read", "encoding_mismatch", "set 'encoding' to utf-8", encoding="utf-16-le")
     await expect(run, "“quoted”\n", "read", "encoding_mismatch", "set 'encoding' to utf-8", encoding="windows-1252")
+
+
+@pytest.mark.parametrize("encoding", ["windows-1252", "iso-8859-1", "iso-8859-15", "macintosh"])
+async def test_F_14_an_encoding_that_makes_wrong_letters_is_warned_about(run: Run, encoding: str) -> None:
+    result = await run("name,city\nZoë,Zürich\n", encoding=encoding)
+
+    assert outcomes(result)[1] == ("read", "warning", "encoding_doubtful")
+    assert result.checks[1].hint == "The file reads like utf-8: set 'encoding' to utf-8."
+    assert (await run(GOOD.encode(encoding), encoding=encoding)).status == "passed"
+    assert (await run("name,city\nAda,London\n", encoding=encoding)).status == "passed"
 
 
 async def test_F_14_half_a_character_at_the_end_and_lone_surrogates_are_refused(run: Run) -> None:
@@ -101,11 +115,12 @@ async def test_a_character_at_the_end_of_the_head_may_be_cut(run: Run) -> None:
 
 
 async def test_F_14_utf_16_without_a_mark_reads_as_text_with_nul(run: Run) -> None:
-    await expect(run, "name,city\n".encode("utf-16-le"), "parse", "not_csv", "utf-16")
+    for wide in ("utf-16-le", "utf-16-be"):
+        await expect(run, "name,city\n".encode(wide), "parse", "not_csv", f"set 'encoding' to {wide}")
 
 
 async def test_F_13_binary_files_are_no_csv(run: Run) -> None:
-    await expect(run, b"PK\x03\x04\0\0\0\0\n", "parse", "not_csv", "it is binary")
+    await expect(run, b"\x01\x02\x03\x04\0\0\0\0\n", "parse", "not_csv", "it is binary")
     await expect(run, b"a,b\n1,\0\n", "parse", "not_csv", "NUL")
     await expect(run, os.urandom(4096), "read", "encoding_mismatch")
 
@@ -145,6 +160,12 @@ async def test_F_13_fifty_thousand_columns_stay_bounded(run: Run) -> None:
     assert len(result.details["columns"]) == len(named.details["columns"]) == 200
 
 
+async def test_F_13_a_million_columns_stay_bounded(run: Run) -> None:
+    result = await run("," * ((1 << 20) - 2) + "\n", has_header=False)
+
+    assert (result.status, len(result.details["columns"])) == ("passed", 200)
+
+
 async def test_quoted_line_breaks_are_part_of_a_value(run: Run) -> None:
     result = await run('a,b\r\n1,"two\r\nlines"\r\n')
 
@@ -169,6 +190,14 @@ async def test_rows_of_different_lengths_are_warned_about_with_the_line(run: Run
     assert "Line 5 has 3 columns, most rows have 2." in await warned(
         run, "a,b\n\n1,2\n3,4\n5,6,7\n8,9\n", "ragged_rows"
     )
+
+
+async def test_another_delimiter_is_guessed_where_values_have_the_one_that_is_set(run: Run) -> None:
+    said = await warned(run, "name;price\nTea;1,5\nMilk;2\n", "ragged_rows")
+    assert "Every row has the character ';' equally often" in said
+
+    for rows in ("note\na;b\nc,d\n", "a;b\n1,5;2;3\n4;5\n", "a;b\n1,2\n3;4\n"):
+        assert CODES["ragged_rows"].remedy in await warned(run, rows, "ragged_rows")
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t", "|"])
@@ -221,40 +250,35 @@ async def test_F_10_a_sparse_file_of_zeros_is_no_csv(run: Run, workspace: Path) 
     await expect(run, None, "read", "file_too_large")
 
 
-def _made(workspace: Path, kind: str) -> str:
-    """Make something that is no file of the workspace, and return its path."""
-    outside = workspace.parent / "outside.csv"
-    outside.write_text(GOOD)
-    place = workspace / "data.csv"
-    if kind == "link":
-        place.symlink_to(outside)
-    elif kind == "fifo":
-        os.mkfifo(place)
-    elif kind == "directory":
-        place.mkdir()
-    elif kind == "linked directory":
-        (workspace / "there").symlink_to(workspace.parent)
-        return "there/outside.csv"
-    elif kind == "absolute":
-        return str(outside)
-    elif kind == "proc":
-        return "/proc/self/status"
-    elif kind == "below a file":
-        place.write_text(GOOD)
-        return "data.csv/more"
-    return "data.csv"
+NO_FILES = {
+    "missing": "missing.csv",
+    "a link": "link.csv",
+    "a link to nothing": "link_to_nothing.csv",
+    "below a link": "up/outside.csv",
+    "below a link, missing": "up/missing.csv",
+    "a pipe": "fifo",
+    "a directory": "directory",
+    "hidden": ".hidden.csv",
+    "above": "../outside.csv",
+    "absolute": "{above}/outside.csv",
+    "absolute, missing": "{above}/missing.csv",
+    "of the kernel": "/proc/self/status",
+    "below a file": "plain.csv/more",
+}
 
 
-KINDS = ["missing", "link", "fifo", "directory", "linked directory", "absolute", "proc", "below a file"]
+@pytest.mark.parametrize("path", NO_FILES.values(), ids=NO_FILES)
+async def test_F_18_whatever_is_no_file_of_the_workspace_gives_the_same_answer(workspace: Path, path: str) -> None:
+    above = workspace.parent
+    for plain in (above / "outside.csv", workspace / "plain.csv", workspace / ".hidden.csv"):
+        plain.write_text(GOOD)
+    for link, target in (("link.csv", "outside.csv"), ("link_to_nothing.csv", "missing.csv"), ("up", ".")):
+        (workspace / link).symlink_to(above / target)
+    os.mkfifo(workspace / "fifo")
+    (workspace / "directory").mkdir()
+    stored = CsvDataSource.model_construct(name="a", path=path.format(above=above))  # as a record edited by hand has it
 
-
-@pytest.mark.parametrize("kind", KINDS)
-async def test_F_18_whatever_is_no_file_of_the_workspace_gives_the_same_answer(
-    run: Run, workspace: Path, kind: str
-) -> None:
-    path = _made(workspace, kind)
-
-    result = await run(None, path=path)
+    result = await validate(CSV, stored, workspace=workspace)
 
     assert outcomes(result) == [("locate", "failed", "file_unavailable")]
     assert last(result).fields == ("/path",)
@@ -262,6 +286,7 @@ async def test_F_18_whatever_is_no_file_of_the_workspace_gives_the_same_answer(
         CODES["file_unavailable"].title,
         CODES["file_unavailable"].remedy,
     )
+    assert "WELLHEAD_FILE_ROOTS" in (last(result).hint or "")
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import hashlib
 import inspect
-import os
 import random
 import struct
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any
 
 import aiomysql
@@ -23,6 +23,7 @@ from support.rogue import Rogue, Script, saying, serve, server_context, silent
 from support.validating import last, validate
 from wellhead.codes import CODES
 from wellhead.model.result import ValidationResult
+from wellhead.testing import servers
 from wellhead_mysql import MysqlDataSource, wellhead_data_source_types
 from wellhead_mysql.login import MAX_LOGIN_BYTES, MAX_SESSION_BYTES, GuardedConnection
 
@@ -72,26 +73,17 @@ def greeted(*parts: bytes, **fields: Any) -> Script:
     return script
 
 
-def greeted_with_tls(*parts: bytes, **fields: Any) -> Script:
+@dataclass(frozen=True)
+class Encrypted:
+    """What is said before TLS, and what is done after it."""
+
+    upgrade: servers.Upgrade
+    script: Script
+
+
+def greeted_with_tls(*parts: bytes, **fields: Any) -> Encrypted:
     """Make the same, with TLS after the greeting."""
-
-    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.transport.pause_reading()  # type: ignore[attr-defined]  # it reads: asyncio must not take the ClientHello
-        writer.write(greeting(**fields))
-        await take(writer.get_extra_info("socket").fileno(), 36)
-        await writer.start_tls(server_context(CERTIFICATES.server))
-        await saying(*parts)(reader, writer)
-
-    return script
-
-
-async def take(descriptor: int, size: int) -> None:
-    """Read from a socket that asyncio does not read from just now."""
-    while size:
-        try:
-            size -= len(os.read(descriptor, size))
-        except BlockingIOError:
-            await asyncio.sleep(0.002)
+    return Encrypted(servers.Upgrade(says=greeting(**fields), hears=36), saying(*parts))
 
 
 def a_config(port: int, **changes: Any) -> MysqlDataSource:
@@ -99,13 +91,19 @@ def a_config(port: int, **changes: Any) -> MysqlDataSource:
     return MysqlDataSource(**(fields | changes))
 
 
-async def meet(script: Script, *, seconds: float = 10.0, **changes: Any) -> tuple[ValidationResult, Rogue]:
+async def meet(script: Script | Encrypted, *, seconds: float = 10.0, **changes: Any) -> tuple[ValidationResult, Rogue]:
     """Validate a server that follows a script; the password is never among what it hears, unless TLS is checked."""
-    async with serve(script) as rogue:
+    with served(script) as rogue:
         result = await validate(MYSQL, a_config(rogue.port, **changes), timeout=seconds)
     if changes != VERIFIED:
         assert not heard_password(rogue)
     return result, rogue
+
+
+def served(script: Script | Encrypted) -> contextlib.AbstractContextManager[Rogue]:
+    if isinstance(script, Encrypted):
+        return servers.serve(script.script, tls=CERTIFICATES.server, upgrade=script.upgrade)
+    return servers.serve(script)
 
 
 def heard_password(rogue: Rogue) -> bool:

@@ -303,39 +303,51 @@ async def test_what_may_be_read_by_a_role_counts(mariadb: MariaDB) -> None:
     assert result.details["readable"] == 3
 
 
-async def test_the_check_cannot_write_and_limits_its_time(mariadb: MariaDB, monkeypatch: pytest.MonkeyPatch) -> None:
-    import wellhead_mysql
+class Writing(wellhead.Validator[MysqlDataSource]):
+    """Logs in as the type's own validator does, and tries to write."""
 
-    seen: list[Any] = []
-    look = wellhead_mysql.look_for_tables
+    async def validate(self, config: MysqlDataSource, context: wellhead.ValidationContext) -> None:
+        import wellhead_mysql
 
-    async def look_closer(connection: Any, context: wellhead.ValidationContext) -> None:
-        seen.extend(await connection.first_row("SELECT @@max_statement_time, CONNECTION_ID()"))
-        with pytest.raises(Exception) as caught:  # noqa: PT011
-            await connection.query("INSERT INTO salaries VALUES (1, 1)")
-        seen.append(caught.value.args[0])
-        await look(connection, context)
+        look = wellhead_mysql.look_for_tables
 
-    monkeypatch.setattr(wellhead_mysql, "look_for_tables", look_closer)
+        async def look_closer(connection: Any, context: wellhead.ValidationContext) -> None:
+            seconds, _ = await connection.first_row("SELECT @@max_statement_time, CONNECTION_ID()")
+            context.detail("seconds", float(seconds))
+            with pytest.raises(Exception) as caught:  # noqa: PT011
+                await connection.query("INSERT INTO salaries VALUES (1, 1)")
+            context.detail("error", caught.value.args[0])
+            await look(connection, context)
 
-    assert (await run(mariadb)).status == "passed"
-    assert 0 < float(seen[0]) <= 10
-    assert seen[2] == 1792  # ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION
+        wellhead_mysql.look_for_tables = look_closer  # this process is the validation's own
+        await wellhead_mysql.MysqlValidator().validate(config, context)
+
+
+async def test_the_check_cannot_write_and_limits_its_time(mariadb: MariaDB) -> None:
+    one = wellhead.DataSourceType(MysqlDataSource, Writing, errors=ERRORS)
+
+    result = await validate(one, a_config(mariadb))
+
+    assert result.status == "passed"
+    assert 0 < result.details["seconds"] <= 10
+    assert result.details["error"] == 1792  # ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION
+
+
+class Looking(wellhead.Validator[MysqlDataSource]):
+    """Looks what the driver would tell the server."""
+
+    async def validate(self, config: MysqlDataSource, context: wellhead.ValidationContext) -> None:
+        from wellhead_mysql.login import GuardedConnection
+
+        connection = GuardedConnection(await context.connect(config.host, config.port), config)
+        context.detail("user", connection.user)
+        context.detail("attributes", [f"{name}={value}" for name, value in connection._connect_attrs.items()])
 
 
 async def test_M_11_the_server_learns_nothing_of_this_machine(mariadb: MariaDB) -> None:
-    from wellhead_mysql.login import GuardedConnection
+    result = await validate(wellhead.DataSourceType(MysqlDataSource, Looking), a_config(mariadb))
 
-    seen: list[Any] = []
-
-    class Looking(wellhead.Validator[MysqlDataSource]):
-        async def validate(self, config: MysqlDataSource, context: wellhead.ValidationContext) -> None:
-            connection = GuardedConnection(await context.connect(config.host, config.port), config)
-            seen.append((connection.user, connection._connect_attrs))
-
-    await validate(wellhead.DataSourceType(MysqlDataSource, Looking), a_config(mariadb))
-
-    assert seen == [("reader", {"program_name": "wellhead"})]
+    assert result.details == {"user": "reader", "attributes": ["program_name=wellhead"]}
 
 
 async def test_M_07_nothing_of_the_surroundings_comes_in(

@@ -32,6 +32,7 @@ pytestmark = pytest.mark.anyio
 CLEAR = b"R\0\0\0\x08\0\0\0\x03"
 OK = b"R\0\0\0\x08\0\0\0\0"
 READY = b"Z\0\0\0\x05I"
+SYNC, FLUSH = b"S\0\0\0\x04", b"H\0\0\0\x04"
 
 
 def message(kind: bytes, body: bytes) -> bytes:
@@ -264,6 +265,9 @@ async def test_P_08_an_endless_answer_to_a_query_is_cut_off() -> None:
     assert code in {"connection_lost", "protocol_error"}
 
 
+SYNC, FLUSH = message(b"S", b""), message(b"H", b"")
+
+
 def answering(**texts: bytes) -> Script:
     """Make a server that lets everybody in, and answers queries for numbers with texts."""
     names = {"version": [b"version"], "recovery": [b"recovery"], "has_table_privilege": [b"relations", b"readable"]}
@@ -274,7 +278,11 @@ def answering(**texts: bytes) -> Script:
         await reader.read(65536)
         writer.write(LOGGED_IN)
         columns: list[bytes] = []
-        while asked := await reader.read(65536):
+        asked = b""
+        while data := await reader.read(65536):
+            asked += data
+            if asked[:1] != b"Q" and not asked.endswith((SYNC, FLUSH)):
+                continue
             if asked[:1] == b"Q":
                 writer.write(message(b"C", b"SET\0") + READY)
             elif b"D\0\0\0\x06S" in asked:
@@ -286,6 +294,7 @@ def answering(**texts: bytes) -> Script:
                 cells = b"".join(struct.pack("!i", len(values[name])) + values[name] for name in columns)
                 row = message(b"D", struct.pack("!h", len(columns)) + cells)
                 writer.write(message(b"1", b"") + message(b"2", b"") + row + message(b"C", b"SELECT 1\0") + READY)
+            asked = b""
 
     return script
 

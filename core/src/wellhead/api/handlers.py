@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
-from wellhead.api.query import FORCE, VERIFY, Parameter, list_query, read_query, timeout_parameter
+from wellhead.api.query import (
+    FILTER_PARAMETERS,
+    FORCE,
+    VERIFY,
+    Parameter,
+    filters_of,
+    list_query,
+    read_query,
+    timeout_parameter,
+)
 from wellhead.api.requests import (
     PATCH_TYPES,
     expected_revision,
@@ -20,11 +30,13 @@ from wellhead.api.requests import (
 )
 from wellhead.assembly import Wellhead
 from wellhead.catalog.catalog import Catalog, Finished
+from wellhead.catalog.outcomes import Outcome, totals_of
 from wellhead.catalog.types import type_list
 from wellhead.errors import InputError, InputProblem, WellheadError
 from wellhead.model.problems import unknown_key
-from wellhead.model.result import Check, ValidationResult
+from wellhead.model.result import ValidationResult
 from wellhead.storage.opening import conflict_of
+from wellhead.validation.service import Event
 
 PREFIX = "/api/v1"
 NDJSON = "application/x-ndjson"
@@ -139,6 +151,17 @@ async def validate_new(request: Request) -> Response:
     return _json(result.as_document())
 
 
+async def validate_many(request: Request) -> Response:
+    """Validate many data sources, and stream what comes of each."""
+    _refuse_members(await read_optional_document(request), ())
+    query = read_query(request, (*FILTER_PARAMETERS, _timeout(request)))
+    catalog = _catalog(request)
+    chosen = await catalog.select(filters_of(query))
+    return StreamingResponse(
+        _outcome_lines(catalog.validate_many(chosen, timeout=query.get("timeout"))), media_type=NDJSON
+    )
+
+
 async def read_health(request: Request) -> Response:
     """Read the last results of a data source."""
     source_id = source_id_of(request)
@@ -193,13 +216,17 @@ async def readyz(request: Request) -> Response:
 
 def _changes(body: dict[str, Any]) -> dict[str, Any]:
     """Take the changes out of the body of a validation."""
-    unknown = [unknown_key(key, ["changes"]) for key in body if key != "changes"]
+    _refuse_members(body, ("changes",))
     changes = body.get("changes", {})
     if not isinstance(changes, dict):
-        unknown.append(InputProblem("/changes", "wrong_type", "Must be an object."))
+        raise InputError([InputProblem("/changes", "wrong_type", "Must be an object.")])
+    return changes
+
+
+def _refuse_members(body: dict[str, Any], known: Sequence[str]) -> None:
+    unknown = [unknown_key(key, known) for key in body if key not in known]
     if unknown:
         raise InputError(unknown)
-    return dict(changes)
 
 
 def _revision(body: dict[str, Any]) -> int:
@@ -217,14 +244,28 @@ def _revision(body: dict[str, Any]) -> int:
     return int(body["revision"])
 
 
-async def _result(events: AsyncIterator[Check | ValidationResult]) -> dict[str, Any]:
-    async for event in events:
-        if isinstance(event, ValidationResult):
-            return event.as_document()
+async def _result(events: AsyncGenerator[Event, None]) -> dict[str, Any]:
+    async with aclosing(events):
+        async for event in events:
+            if isinstance(event, ValidationResult):
+                return event.as_document()
     raise RuntimeError("a validation always ends with its result")
 
 
-async def _lines(events: AsyncIterator[Check | ValidationResult]) -> AsyncIterator[bytes]:
-    async for event in events:
-        name = "result" if isinstance(event, ValidationResult) else "check"
-        yield json.dumps({name: event.as_document()}, ensure_ascii=False).encode("utf-8") + b"\n"
+async def _lines(events: AsyncGenerator[Event, None]) -> AsyncIterator[bytes]:
+    async with aclosing(events):
+        async for event in events:
+            yield _line({"result" if isinstance(event, ValidationResult) else "check": event.as_document()})
+
+
+async def _outcome_lines(outcomes: AsyncGenerator[Outcome, None]) -> AsyncIterator[bytes]:
+    seen = []
+    async with aclosing(outcomes):
+        async for outcome in outcomes:
+            seen.append(outcome.status)
+            yield _line(outcome.as_document())
+    yield _line({"totals": totals_of(seen)})
+
+
+def _line(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, ensure_ascii=False).encode("utf-8") + b"\n"

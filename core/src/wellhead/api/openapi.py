@@ -108,7 +108,7 @@ def _query_parameter(parameter: Parameter) -> dict[str, Any]:
 def _answer(status: int, schema: str, operation: Operation) -> dict[str, Any]:
     answer: dict[str, Any] = {"description": operation.summary}
     if schema:
-        answer["content"] = {"application/json": {"schema": {"$ref": REF + schema}}}
+        answer["content"] = {operation.answer_type: {"schema": {"$ref": REF + schema}}}
     headers: dict[str, Any] = {}
     if schema == "DataSourceRead":
         headers["ETag"] = {"description": "The revision, in quotation marks.", "schema": TEXT}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fastapi import Request, Response
 
 from wellhead.api import handlers, pages
-from wellhead.api.query import FORCE, LIST_PARAMETERS, VERIFY, Parameter
+from wellhead.api.query import FILTER_PARAMETERS, FORCE, LIST_PARAMETERS, VERIFY, Parameter
 from wellhead.api.requests import JSON_TYPES, PATCH_TYPES
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -33,6 +33,7 @@ class Operation:
         body_types: The media types of its body.
         body_required: Whether the body is required.
         answers: The schema of the answer of each status that means success; an empty name for no body.
+        answer_type: The media type of that answer.
         problems: The statuses of its problems, besides those that every operation has.
         conditional: Whether it honours `If-Match`.
         in_document: Whether the OpenAPI document has it.
@@ -50,6 +51,7 @@ class Operation:
     body_types: tuple[str, ...] = JSON_TYPES
     body_required: bool = True
     answers: tuple[tuple[int, str], ...] = ()
+    answer_type: str = "application/json"
     problems: tuple[int, ...] = ()
     conditional: bool = False
     in_document: bool = True
@@ -89,6 +91,19 @@ OPERATIONS = (
         takes_timeout=True,
         body="DataSourceUnsaved",
         answers=((200, "ValidationResult"),),
+        problems=(400, 413, 415, 422),
+    ),
+    Operation(
+        "POST",
+        SOURCES + "/validations",
+        "validateDataSources",
+        "Validate many data sources, chosen by the filters of the list. Each is a line of JSON as soon as it is done; "
+        "the last line has the totals.",
+        handlers.validate_many,
+        query=FILTER_PARAMETERS,
+        takes_timeout=True,
+        answers=((200, "ValidationLine"),),
+        answer_type=handlers.NDJSON,
         problems=(400, 413, 415, 422),
     ),
     Operation(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, get_args
 from urllib.parse import parse_qsl
@@ -142,7 +142,7 @@ _STRING = {"type": "string"}
 _INSTANT = {"type": "string", "format": "date-time"}
 _BOOLEAN = {"type": "boolean"}
 
-LIST_PARAMETERS = (
+FILTER_PARAMETERS = (
     Parameter(
         "type", _matching(TYPE_NAME, "a type's name"), {**_STRING, "pattern": TYPE_NAME}, "Any of these types.", True
     ),
@@ -175,6 +175,9 @@ LIST_PARAMETERS = (
     Parameter("created_before", _instant, _INSTANT, "Made at this instant or earlier."),
     Parameter("updated_after", _instant, _INSTANT, "Last changed at this instant or later."),
     Parameter("updated_before", _instant, _INSTANT, "Last changed at this instant or earlier."),
+)
+LIST_PARAMETERS = (
+    *FILTER_PARAMETERS,
     Parameter(
         "sort",
         _sort,
@@ -222,6 +225,16 @@ def list_query(request: Request) -> ListQuery:
         InputError: A parameter is unknown, given twice, or does not fit.
     """
     given = read_query(request, LIST_PARAMETERS)
+    return replace(
+        filters_of(given),
+        sort=given.get("sort", ()),
+        limit=given.get("limit", DEFAULT_LIMIT),
+        cursor=given.get("cursor"),
+    )
+
+
+def filters_of(given: Mapping[str, Any]) -> ListQuery:
+    """Return the filters of a query that was read."""
     return ListQuery(
         types=given.get("type", ()),
         labels=given.get("label", ()),
@@ -231,7 +244,4 @@ def list_query(request: Request) -> ListQuery:
         health=given.get("health", ()),
         created=(given.get("created_after"), given.get("created_before")),
         updated=(given.get("updated_after"), given.get("updated_before")),
-        sort=given.get("sort", ()),
-        limit=given.get("limit", DEFAULT_LIMIT),
-        cursor=given.get("cursor"),
     )

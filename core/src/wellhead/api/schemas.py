@@ -90,11 +90,30 @@ def fixed_schemas() -> dict[str, Any]:
         "RollbackRequest": _object({"revision": {"type": "integer", "minimum": 1}}, additionalProperties=False),
         "State": {"type": "string", "enum": list(STATES)},
         "Status": _object({"status": TEXT}),
+        "ValidationLine": _validation_line(),
         "ValidationRequest": _object({"changes": _reference("DataSourcePatch")}, (), additionalProperties=False),
         "ValidationResult": _object(result),
         "ValidationStatus": {"type": "string", "enum": list(get_args(ValidationStatus))},
         **_problem_schemas(),
         **_type_schemas(),
+    }
+
+
+def _validation_line() -> dict[str, Any]:
+    outcome = {
+        "id": {"type": "string", "format": "uuid"},
+        "name": TEXT_OR_NULL,
+        "result": {"anyOf": [_reference("ValidationResult"), {"type": "null"}]},
+    }
+    totals = {"type": "object", "additionalProperties": {"type": "integer"}}
+    return {
+        "description": "One line. The result is null where the data source cannot be read; `state` then says why.",
+        "anyOf": [
+            _object({**outcome, "state": _reference("State")}, outcome),
+            _object(
+                {"totals": {**totals, "description": "How many, by status, or by state where there is no result."}}
+            ),
+        ],
     }
 
 

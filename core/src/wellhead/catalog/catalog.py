@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any
 from uuid import UUID
 
 from wellhead.catalog.documents import Document, check_echoed_revision, read_new, read_patch, read_replacement
-from wellhead.catalog.listing import ListQuery, Page, page_of
+from wellhead.catalog.listing import ListQuery, Page, matches, page_of
+from wellhead.catalog.outcomes import Outcome
 from wellhead.catalog.types import type_detail, type_items
 from wellhead.errors import (
     DataSourceNotFoundError,
@@ -18,7 +20,7 @@ from wellhead.errors import (
     StorageError,
     ValidationFailedError,
 )
-from wellhead.model.result import Check, ValidationResult
+from wellhead.model.result import ValidationResult
 from wellhead.model.source import DataSourceConfig
 from wellhead.model.texts import name_key
 from wellhead.plugins.loader import PluginReport
@@ -28,7 +30,8 @@ from wellhead.storage.history import Rewritten
 from wellhead.storage.opening import conflict_of
 from wellhead.storage.service import ConfigurationStorageService
 from wellhead.storage.stored import StoredDataSource
-from wellhead.validation.service import DataSourceValidationService, Unlock
+from wellhead.validation.batch import Batch
+from wellhead.validation.service import DataSourceValidationService, Event, Job, Unlock
 
 _ATTEMPTS = 10
 
@@ -196,7 +199,7 @@ class Catalog:
 
     async def stream_validation(
         self, source_id: str, changes: Document | None = None, *, timeout: float | None = None
-    ) -> AsyncIterator[Check | ValidationResult]:
+    ) -> AsyncGenerator[Event, None]:
         """Validate what is stored, with changes that are tried but not saved; yield each check, last the result.
 
         The result of validating what is stored, without changes, is kept as its health.
@@ -205,6 +208,7 @@ class Catalog:
             DataSourceNotFoundError: There is none of this id.
             InputError: The changes do not fit, or leave out a secret that they need.
             ConflictError: The record cannot be read as its type.
+            ValidationBusyError: Too many validations wait already.
         """
         stored = await self.storage.read(source_id)
         config = stored.config
@@ -214,17 +218,36 @@ class Catalog:
             change_of(known.shape, stored, config)
         if config is None:
             raise conflict_of(stored)
-        return self._events(stored, config, timeout, keep=not changes)
+        events = self.validation.start(config, timeout=timeout, unlock=self._unlocking(stored, config))
+        return self._events(stored, events, keep=not changes)
 
     async def validate(
         self, source_id: str, changes: Document | None = None, *, timeout: float | None = None
     ) -> ValidationResult:
         """Validate as `stream_validation` does, and return the result."""
-        events = await self.stream_validation(source_id, changes, timeout=timeout)
-        async for event in events:
-            if isinstance(event, ValidationResult):
-                return event
+        async with aclosing(await self.stream_validation(source_id, changes, timeout=timeout)) as events:
+            async for event in events:
+                if isinstance(event, ValidationResult):
+                    return event
         raise RuntimeError("a validation always ends with its result")
+
+    async def select(self, query: ListQuery) -> Sequence[StoredDataSource]:
+        """Return all data sources that a query's filters ask for, in no order."""
+        return [stored for stored in await self.storage.list_configs() if matches(stored, query)]
+
+    def validate_many(
+        self, chosen: Sequence[StoredDataSource], *, timeout: float | None = None
+    ) -> AsyncGenerator[Outcome, None]:
+        """Validate many data sources at once, as they are stored; yield what comes of each as it ends.
+
+        The results are kept as their health.
+
+        Raises:
+            ValidationBusyError: Too many validations wait already.
+        """
+        unreadable = [stored for stored in chosen if stored.config is None]
+        jobs = [self._job(stored, stored.config) for stored in chosen if stored.config is not None]
+        return self._outcomes(unreadable, self.validation.start_many(jobs, timeout=timeout))
 
     async def health(self, source_id: str) -> Sequence[dict[str, Any]]:
         """Return the last 50 results of validating a data source, newest first.
@@ -281,13 +304,27 @@ class Catalog:
         return self.validation.resolve(await self.storage.reveal(stored))
 
     async def _events(
-        self, stored: StoredDataSource, config: DataSourceConfig, timeout: float | None, *, keep: bool
-    ) -> AsyncIterator[Check | ValidationResult]:
-        events = self.validation.stream(config, timeout=timeout, unlock=self._unlocking(stored, config))
-        async for event in events:
-            if isinstance(event, ValidationResult) and keep and stored.revision is not None:
-                await self._keep(stored.id, stored.revision, event)
-            yield event
+        self, stored: StoredDataSource, events: AsyncGenerator[Event, None], *, keep: bool
+    ) -> AsyncGenerator[Event, None]:
+        async with aclosing(events):
+            async for event in events:
+                if isinstance(event, ValidationResult) and keep and stored.revision is not None:
+                    await self._keep(stored.id, stored.revision, event)
+                yield event
+
+    def _job(self, stored: StoredDataSource, config: DataSourceConfig) -> Job:
+        async def keep(result: ValidationResult) -> None:
+            if stored.revision is not None:
+                await self._keep(stored.id, stored.revision, result)
+
+        return Job(stored, config, self._unlocking(stored, config), keep)
+
+    async def _outcomes(self, unreadable: Iterable[StoredDataSource], batch: Batch) -> AsyncGenerator[Outcome, None]:
+        async with aclosing(batch):
+            for stored in unreadable:
+                yield Outcome(stored.id, stored.name, stored.state, None)
+            async for job, result in batch:
+                yield Outcome(job.key.id, job.key.name, job.key.state, result)
 
     def _unlocking(self, stored: StoredDataSource, config: DataSourceConfig) -> Unlock:
         async def unlock() -> DataSourceConfig:

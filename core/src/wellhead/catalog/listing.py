@@ -80,7 +80,7 @@ def page_of(found: Iterable[StoredDataSource], query: ListQuery) -> Page:
     Raises:
         InputError: The cursor is not one of this query (`bad_cursor`).
     """
-    chosen = [item for item in found if _matches(item, query)]
+    chosen = [item for item in found if matches(item, query)]
     order = _Order(query)
     chosen.sort(key=order.tie_break)
     for field, descending in reversed(query.sort):
@@ -91,7 +91,8 @@ def page_of(found: Iterable[StoredDataSource], query: ListQuery) -> Page:
     return Page([item.as_document() for item in shown], None if is_last else order.cursor(shown[-1]), len(chosen))
 
 
-def _matches(item: StoredDataSource, query: ListQuery) -> bool:
+def matches(item: StoredDataSource, query: ListQuery) -> bool:
+    """Tell whether a query's filters ask for a data source."""
     record = item.record
     labels = record.labels if record else {}
     return (

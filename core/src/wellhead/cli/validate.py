@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
-from typing import Annotated, Any
+from collections.abc import Sequence
+from contextlib import aclosing
+from typing import Annotated
 
 import typer
 
 from wellhead.assembly import Wellhead
+from wellhead.catalog.listing import ListQuery
+from wellhead.catalog.outcomes import GOOD, Outcome, totals_of
 from wellhead.cli import views
 from wellhead.cli.completion import source_names
 from wellhead.cli.progress import Progress
@@ -24,11 +27,8 @@ from wellhead.cli.session import (
     tamed,
     work,
 )
-from wellhead.model.result import Check, ValidationResult
+from wellhead.model.result import Check
 from wellhead.storage.stored import StoredDataSource
-
-_AT_ONCE = 8
-_GOOD = {"passed", "warning"}
 
 Timeout = Annotated[
     float | None, typer.Option("--timeout", metavar="S", min=0.001, help="Seconds for each validation.")
@@ -54,7 +54,7 @@ def validate(  # noqa: PLR0917  # options of the command line, which come by nam
 
     async def job(wellhead: Wellhead) -> bool:
         if everything:
-            chosen = list(await wellhead.catalog.storage.list_configs())
+            chosen = await wellhead.catalog.select(ListQuery())
         else:
             chosen = [await wellhead.catalog.find(name) for name in names or ()]
         if len(chosen) == 1 and not everything:
@@ -67,12 +67,13 @@ def validate(  # noqa: PLR0917  # options of the command line, which come by nam
 
 async def _validate_one(wellhead: Wellhead, stored: StoredDataSource, seconds: float | None, *, as_json: bool) -> bool:
     """Validate one data source, and show each check as it ends."""
-    async for event in await wellhead.catalog.stream_validation(stored.id, timeout=seconds):
-        if isinstance(event, Check):
-            if not as_json:
-                views.show_check(event)
-        else:
-            result = event
+    async with aclosing(await wellhead.catalog.stream_validation(stored.id, timeout=seconds)) as events:
+        async for event in events:
+            if isinstance(event, Check):
+                if not as_json:
+                    views.show_check(event)
+            else:
+                result = event
     if as_json:
         print_json(result.as_document())
     else:
@@ -84,37 +85,29 @@ async def _validate_one(wellhead: Wellhead, stored: StoredDataSource, seconds: f
 
 
 async def _validate_many(
-    wellhead: Wellhead, chosen: list[StoredDataSource], seconds: float | None, *, as_json: bool
+    wellhead: Wellhead, chosen: Sequence[StoredDataSource], seconds: float | None, *, as_json: bool
 ) -> bool:
-    """Validate several data sources at once, a few at a time; those that cannot be read count as failed."""
-    gate = asyncio.Semaphore(_AT_ONCE)
-    totals: dict[str, int] = {}
-    results: list[tuple[StoredDataSource, ValidationResult | None]] = []
-
-    async def one(stored: StoredDataSource, progress: Progress) -> None:
-        async with gate:
-            result = await wellhead.catalog.validate(stored.id, timeout=seconds) if stored.config is not None else None
-        status = result.status if result is not None else stored.state
-        totals[status] = totals.get(status, 0) + 1
-        results.append((stored, result))
-        progress.add(passed=status in _GOOD)
-        if as_json:
-            document: dict[str, Any] = {"id": stored.id, "name": stored.name}
-            print_json(document | {"result": result.as_document() if result is not None else None})
-
+    """Validate several data sources at once; those that cannot be read count as failed."""
+    outcomes: list[Outcome] = []
     with Progress(len(chosen), shown=not (as_json and sys.stdout.isatty())) as progress:
-        await asyncio.gather(*(one(stored, progress) for stored in chosen))
+        async with aclosing(wellhead.catalog.validate_many(chosen, timeout=seconds)) as coming:
+            async for outcome in coming:
+                outcomes.append(outcome)
+                progress.add(passed=outcome.status in GOOD)
+                if as_json:
+                    print_json(outcome.as_document())
+    totals = totals_of(outcome.status for outcome in outcomes)
     if as_json:
         print_json({"totals": totals})
     else:
-        _show_many(results, totals)
-    return totals.keys() <= _GOOD
+        _show_many(outcomes, totals)
+    return totals.keys() <= GOOD
 
 
-def _show_many(results: list[tuple[StoredDataSource, ValidationResult | None]], totals: dict[str, int]) -> None:
+def _show_many(outcomes: list[Outcome], totals: dict[str, int]) -> None:
     """Print what came out, by name."""
-    named = sorted(((stored.name or stored.id, stored, result) for stored, result in results), key=lambda row: row[0])
-    for name, stored, result in named:
-        if result is None:
-            out.print(f"{tamed(name)}: not validated, its state is {stored.state}", markup=False)
-    views.show_results([(name, result) for name, _, result in named if result is not None], totals)
+    named = sorted(((outcome.name or outcome.id, outcome) for outcome in outcomes), key=lambda row: row[0])
+    for name, outcome in named:
+        if outcome.result is None:
+            out.print(f"{tamed(name)}: not validated, its state is {outcome.state}", markup=False)
+    views.show_results([(name, outcome.result) for name, outcome in named if outcome.result is not None], totals)

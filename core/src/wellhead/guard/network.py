@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 
 from wellhead.errors import CheckFailedError
-from wellhead.guard.addresses import REFUSED_NAMES, is_refused
+from wellhead.guard.egress import EgressPolicy
 from wellhead.guard.threads import in_thread
 
 MAX_ADDRESSES = 4
@@ -19,25 +19,30 @@ _DAY = 24 * 60 * 60
 SocketAddress = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int]]
 
 
-async def resolve(host: str, port: int) -> list[SocketAddress]:
+async def resolve(host: str, port: int, policy: EgressPolicy) -> list[SocketAddress]:
     """Resolve a host, and judge every address that it has.
+
+    Args:
+        host: A host name, or an address.
+        port: The port that is to be dialled.
+        policy: What may be dialled.
 
     Returns:
         At most four addresses, in the order in which they are to be tried.
 
     Raises:
-        CheckFailedError: `destination_rejected` if any of the addresses is never dialled; `host_not_found` for what
-            cannot be a name.
+        CheckFailedError: `destination_rejected` if the policy refuses the name or any of its addresses;
+            `host_not_found` for what cannot be a name.
         OSError: The name could not be resolved.
     """
-    if host.lower().rstrip(".") in REFUSED_NAMES:
+    if not policy.permits_name(host, port):
         raise CheckFailedError("destination_rejected")
     try:
         found = await in_thread(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
     except UnicodeError:  # a label is empty or too long
         raise CheckFailedError("host_not_found") from None
     addresses = [(family, address) for family, _, _, _, address in found if family in {socket.AF_INET, socket.AF_INET6}]
-    if any(is_refused(str(address[0])) for _, address in addresses):
+    if not all(policy.permits(str(address[0]), port, names=[host]) for _, address in addresses):
         raise CheckFailedError("destination_rejected")
     return addresses[:MAX_ADDRESSES]  # type: ignore[return-value]  # of the two families only
 

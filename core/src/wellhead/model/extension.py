@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, get_args, runtime_checkable
 
@@ -54,6 +54,8 @@ class DataSourceType:
             (an SQLSTATE too), the number can stand for the class: `{"1045": "auth_failed"}`.
         environment: Variables that the type's own tools read, each with the field that it is set from by
             `wellhead run`, such as `{"PGHOST": "host"}`.
+        preload: Modules to import before the first validation, such as `("mydriver",)`. Each validation has a process
+            of its own, which has them already; what is not listed is imported anew by each.
     """
 
     model: type[DataSourceConfig]
@@ -65,6 +67,7 @@ class DataSourceType:
     requires_api: str = API_VERSION
     errors: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+    preload: Sequence[str] = ()
 
     def get_type_name(self) -> str:
         """Return the one value of the model's `type`.

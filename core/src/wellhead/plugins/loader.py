@@ -93,18 +93,23 @@ def _load(point: EntryPoint) -> tuple[PluginReport, list[RegisteredType]]:
     report = PluginReport(point.name, distribution, version)
     types: list[RegisteredType] = []
     try:
-        types = _types_of(point, distribution)
+        types = types_of(point, distribution)
     except _RefusedError as refusal:
         report = replace(report, state=refusal.state, reason=refusal.reason, remedy=refusal.remedy)
     took = (time.perf_counter() - started) * 1000
     return replace(report, types=tuple(described.name for described in types), load_ms=round(took, 1)), types
 
 
-def _types_of(point: EntryPoint, distribution: str) -> list[RegisteredType]:
+def types_of(point: EntryPoint, distribution: str) -> list[RegisteredType]:
+    """Load one plugin, and return the types that it provides.
+
+    Raises:
+        Exception: It cannot be used; only `load_plugins` makes a report of that.
+    """
     report_it = f"Report it to the author of {distribution}, or remove it: pip uninstall {distribution}"
     try:
         provided = _call(point.load(), point)
-        described = [_describe(item) for item in provided]
+        described = [replace(_describe(item), entry_point=(point.name, point.value)) for item in provided]
     except _RefusedError:
         raise
     except TypeRefusedError as error:

@@ -29,6 +29,8 @@ class RegisteredType:
         docs_url: Where it is documented.
         errors: What exceptions of its driver mean: class names to codes of checks.
         environment: Variables that its own tools read, each with the field that it is set from.
+        preload: Modules that are imported before the first validation.
+        entry_point: Name and value of the entry point that it came by; None if it was registered by hand.
         distribution: The name of the distribution that provides it; None if it was registered by hand.
         version: The distribution's version.
     """
@@ -43,6 +45,8 @@ class RegisteredType:
     docs_url: str | None = None
     errors: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+    preload: tuple[str, ...] = ()
+    entry_point: tuple[str, str] | None = None
     distribution: str | None = None
     version: str | None = None
 
@@ -150,4 +154,5 @@ def describe(extension: DataSourceTypeExtension) -> RegisteredType:
         docs_url=more.docs_url,
         errors=dict(more.errors),
         environment=more.environment,
+        preload=tuple(more.preload),
     )

@@ -13,6 +13,7 @@ from urllib.parse import quote, quote_plus
 REDACTED = "[redacted]"
 _MIN_LENGTH = 4
 _MIN_INNER = 8
+_MAX_TEXT = 20_000
 
 
 class Redactor:
@@ -27,6 +28,7 @@ class Redactor:
         long = [re.escape(text) for text in sorted(spellings, key=len, reverse=True) if len(text) >= _MIN_LENGTH]
         short = [rf"(?<!\w){re.escape(text)}(?!\w)" for text in sorted(spellings) if len(text) < _MIN_LENGTH]
         inside = [pattern for secret in secrets for pattern in _inside_base64(secret)]
+        self._longest = max(map(len, spellings), default=0)
         self._pattern = re.compile("|".join(inside + long + short), re.IGNORECASE) if spellings else None
 
     def clean(self, text: str, *, limit: int = 200) -> str:
@@ -36,6 +38,8 @@ class Redactor:
             text: Any text.
             limit: The most characters to return.
         """
+        if len(text) > _MAX_TEXT:
+            text = self._hide(text[:_MAX_TEXT])[: -self._longest or None]  # the cut may have left a part of a secret
         printable = self._hide(_printable(self._hide(text)))  # a character that is taken out may have split a secret
         return printable if len(printable) <= limit else printable[: limit - 1] + "…"
 

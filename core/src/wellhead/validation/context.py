@@ -7,10 +7,11 @@ import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, BinaryIO, Literal, ParamSpec, TypeVar
+from typing import Any, BinaryIO, Literal, ParamSpec, Protocol, TypeVar
 
 from wellhead.errors import CheckFailedError
-from wellhead.guard.files import FileGuard
+from wellhead.guard.egress import EgressPolicy
+from wellhead.guard.enforcement import Refusals, refusals
 from wellhead.guard.network import GuardedStream, dial, resolve
 from wellhead.guard.threads import in_thread
 from wellhead.guard.tls import client_context, verifying_context
@@ -25,32 +26,62 @@ MAX_CHECKS = 100
 _MAX_DETAILS = 50
 
 
+class Opener(Protocol):
+    """Opens files."""
+
+    def open(self, path: str) -> BinaryIO:
+        """Open a file for reading.
+
+        Raises:
+            CheckFailedError: It cannot be opened.
+        """
+        ...
+
+
+def _nobody(*_: Any) -> None:
+    """Tell nobody."""
+
+
 class RunContext:
     """The context of one run of a validator."""
 
     def __init__(
         self,
         *,
-        files: FileGuard,
+        files: Opener,
+        policy: EgressPolicy,
         wording: Wording,
         errors: Mapping[str, str],
         deadline: float,
         emit: Callable[[Check], None],
+        begin: Callable[[str, tuple[str, ...]], None] = _nobody,
+        fact: Callable[[str, Any], None] = _nobody,
+        dial: Callable[[], None] = _nobody,
+        defect: Callable[[list[str]], None] | None = None,
     ) -> None:
         """Record the checks of one run.
 
         Args:
             files: Opens files.
+            policy: What may be dialled.
             wording: Makes texts of the plugin fit to be shown.
             errors: What exceptions of the driver mean, by the names of their classes.
             deadline: When the run ends, on the clock of `time.monotonic`.
             emit: Gets each check when it has ended.
+            begin: Is told name and fields of each check when it begins.
+            fact: Is told name and value of each detail.
+            dial: Is told before a connection is made.
         """
         self._files = files
+        self._policy = policy
         self._wording = wording
         self._errors = errors
         self._deadline = deadline
         self._emit = emit
+        self._begin = begin
+        self._fact = fact
+        self._refusals = refusals.get() or Refusals()
+        self._dial = dial
         self._started = 0
         self._over = False
         self._running: list[_Step] = []
@@ -79,7 +110,9 @@ class RunContext:
     def detail(self, name: str, value: str | float | bool | list[str] | None) -> None:
         """Add a fact to the result's details."""
         if len(self.details) < _MAX_DETAILS:
-            self.details[self._wording.word(name)] = self._wording.fact(value)
+            word, fact = self._wording.word(name), self._wording.fact(value)
+            self.details[word] = fact
+            self._fact(word, fact)
 
     def open(self, path: str) -> BinaryIO:
         """Open a file for reading, below the workspace or a root of the settings."""
@@ -93,9 +126,12 @@ class RunContext:
         Inside a running check it records nothing of its own, but belongs to that.
         """
         self._refuse_when_over()
+        self._dial()
         step = self._part_of_a_check if self._running else self.check
         async with step("resolve", fields=fields[:1]):
-            addresses = await resolve(host, port)
+            addresses = await resolve(host, port, self._policy)
+            for _, address in addresses:
+                self._refusals.resolved(host, address[0])
         async with step("connect", fields=fields):
             stream = await dial(addresses, seconds=self.remaining)
             self._keep(stream)
@@ -162,6 +198,7 @@ class _Step:
     def __enter__(self) -> None:
         self._started = time.perf_counter()
         self._context._running.append(self)
+        self._context._begin(self._context._wording.word(self._name), self._fields)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -190,6 +227,8 @@ class _Step:
 
     def _failure(self, error: Exception) -> CheckFailedError:
         """Return what to report; of several errors at once, the first."""
+        if (refused := self._context._refusals.take()) is not None:  # whatever the driver made of it
+            return CheckFailedError(refused)
         cause: BaseException = error
         while isinstance(cause, BaseExceptionGroup):
             cause = cause.exceptions[0]

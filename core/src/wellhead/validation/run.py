@@ -1,35 +1,35 @@
-"""One validation: its checks as they come, its deadline, and what became of it."""
+"""One validation, as the service sees it: its checks as they come, its deadline, and what became of it."""
 
 from __future__ import annotations
 
 import asyncio
-import inspect
-import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from pydantic import ValidationError
-
 from wellhead import clock
-from wellhead.errors import CheckFailedError, SecretUnavailableError, WellheadError
-from wellhead.guard.files import FileGuard
-from wellhead.guard.threads import in_thread
-from wellhead.model.pointer import place, to_pointer
-from wellhead.model.result import Check, ValidationResult, ValidationStatus
+from wellhead.model.result import Check, CheckStatus, ValidationResult, ValidationStatus
 from wellhead.model.secret import Secret
 from wellhead.model.shape import Shape
 from wellhead.model.source import DataSourceConfig
-from wellhead.model.validator import ValidationContext, ValidatorClass
-from wellhead.secrets.references import References, UnresolvedReferenceError
-from wellhead.validation.context import RunContext
+from wellhead.model.validator import ValidatorClass
+from wellhead.validation.wire import Message, WireError
 from wellhead.validation.wording import Wording
 
-Unlock = Callable[[], Awaitable[DataSourceConfig]]
+MAX_BYTES = 64 * 1024
+"""What a worker may say of one validation."""
+MAX_DEFECTS = 100
+_MAX_CHECKS, _MAX_FACTS = 110, 50
 
 
 class KnownType(Protocol):
     """What a validation needs to know of a type."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        ...
 
     @property
     def shape(self) -> Shape:
@@ -47,186 +47,196 @@ class KnownType(Protocol):
         ...
 
 
-class Run:
-    """One validation."""
+@dataclass(slots=True, eq=False)
+class _Step:
+    """A check that has begun."""
 
-    def __init__(self, known: KnownType, config: DataSourceConfig, files: FileGuard, seconds: float) -> None:
-        """Prepare one validation, whose time begins now.
+    name: str
+    fields: tuple[str, ...]
+    started: float = field(default_factory=time.perf_counter)
+
+
+class Run:
+    """One validation. What a worker says of it is taken as what a stranger says.
+
+    Attributes:
+        known: The type of the data source.
+        config: The data source.
+        ended: Set when nothing more comes: it is over, or its worker is gone.
+        is_over: Whether the result is certain.
+        has_dialled: Whether it has begun to reach out.
+    """
+
+    def __init__(self, known: KnownType, config: DataSourceConfig, *, defect: Callable[[list[str]], None]) -> None:
+        """Prepare one validation.
 
         Args:
             known: The type of the data source.
             config: The data source.
-            files: Opens files.
-            seconds: How long it may take.
+            defect: Is told where in the code something went wrong that nobody understood.
         """
-        self._known = known
-        self._config = config
-        self._files = files
+        self.known = known
+        self.config = config
+        self.ended = asyncio.Event()
+        self.is_over = False
+        self.has_dialled = False
+        self._defect = defect
+        self._defects = 0
+        self._left = MAX_BYTES
+        self._wording = wording_for(known, config)
+        self._queue: asyncio.Queue[Check | None] = asyncio.Queue()
+        self._checks: list[Check] = []
+        self._details: dict[str, Any] = {}
+        self._steps: list[_Step] = []
+        self._status: ValidationStatus | None = None
+        self._took = 0.0
+        self.begin()
+
+    def begin(self) -> None:
+        """Let its time begin; it may have waited for its turn."""
         self._started_at = clock.now()
         self._started = time.monotonic()
-        self._seconds = seconds
-        self._queue: asyncio.Queue[Check | None] = asyncio.Queue()
-        self._loop = asyncio.get_running_loop()
-        self._thread = threading.get_ident()
-        self._checks: list[Check] = []
-        self._wording = self._wording_for(config)
-        self._context = self._new_context()
-        self._over = False
-        self._status: ValidationStatus | None = None
 
-    def start(self, unlock: Unlock, references: References) -> asyncio.Task[None]:
-        """Begin; the deadline holds whether or not anybody takes the checks."""
-        task = asyncio.create_task(self._work(unlock, references))
-        timer = self._loop.call_later(self._seconds, self._expire, task)
-        task.add_done_callback(lambda _: timer.cancel())
-        task.add_done_callback(lambda _: self._queue.put_nowait(None))
-        return task
+    def unlocked(self, config: DataSourceConfig) -> None:
+        """Learn the secrets in clear, which are then taken out of what is said."""
+        self.config = config
+        self._wording = wording_for(self.known, config)
 
     async def next_check(self) -> Check | None:
-        """Return the next check that ended; None when the run is over, by itself or by its deadline."""
+        """Return the next check that ended; None when it is over."""
         return await self._queue.get()
 
     def result(self) -> ValidationResult:
         """Return what was found."""
-        status = self._status_of_checks()
-        steps = self._steps_to_come() if status in {"failed", "timeout"} else ()
+        status = self._status or self._status_of_checks()
+        steps = self._steps_to_come() if status in {"failed", "timeout", "error"} else ()
         skipped = [self._wording.check(name, "skipped", "not_reached") for name in steps]
         return ValidationResult(
-            status=self._status or status,
+            status=status,
             checks=(*self._checks, *skipped),
             started_at=self._started_at,
-            duration_ms=(time.monotonic() - self._started) * 1000,
-            details=dict(self._context.details),
+            duration_ms=self._took * 1000,
+            details=dict(self._details),
         )
 
-    def close(self) -> None:
-        """Close what the validator left open."""
-        self._over = True
-        self._context.close()
+    def take(self, message: Message, size: int) -> None:
+        """Take what a worker says.
 
-    async def _work(self, unlock: Unlock, references: References) -> None:
-        """Open the secrets, then run the validator; whatever it raises becomes part of the result."""
-        try:
-            config = await self._unlock(unlock, references)
-            if self._known.validator is None:
-                self._status = "not_supported"
-            else:
-                await self._run_validator(self._known.validator, config)
-        except CheckFailedError as error:
-            if not any(check.status == "failed" for check in self._checks):  # it was raised outside a check
-                self._emit(self._wording.failure("validator", error))
-        except BaseException:  # noqa: BLE001  # where a plugin is called: it may even raise `SystemExit`
-            if not self._over:
-                self._plugin_failed()
-
-    async def _unlock(self, unlock: Unlock, references: References) -> DataSourceConfig:
-        """Bring the secrets in clear, as the first check where there are any."""
-        sealed = self._known.shape.secrets(self._config.model_dump())
-        fields = sorted(to_pointer(path) for path, value in sealed if isinstance(value, Secret))
-        if not fields:
-            return self._config
-        async with self._context.check("secrets", fields=fields):
-            try:
-                config = resolve_references(self._known.shape, await unlock(), references)
-            except SecretUnavailableError as error:
-                raise CheckFailedError("secret_unavailable", error.message) from None
-            except WellheadError:
-                raise CheckFailedError("secret_unavailable") from None
-            if not all(secret.is_clear for secret in self._secrets(config)):
-                raise CheckFailedError("secret_unavailable")
-        self._wording = self._wording_for(config)
-        self._context = self._new_context()
-        return config
-
-    async def _run_validator(self, validator: ValidatorClass, config: DataSourceConfig) -> None:
-        made: Any = validator() if inspect.isclass(validator) else validator
-        function: Callable[[DataSourceConfig, ValidationContext], Any] = getattr(made, "validate", made)
-        if inspect.iscoroutinefunction(function):
-            await function(config, self._context)
+        Raises:
+            WireError: It is nothing that a worker says, or too much; the plugin is to blame, and it is over.
+        """
+        if self.is_over:
             return
-        returned = await in_thread(function, config, self._context)
-        if inspect.isawaitable(returned):  # a wrapper around a coroutine function, such as a lambda
-            await returned
+        self._left -= size
+        try:
+            if self._left < 0:
+                raise WireError("too much")
+            self._take(message)
+        except (KeyError, TypeError, ValueError, AttributeError, WireError):
+            self.fail("plugin_error")
+            raise WireError("not what a worker says") from None
 
-    def _secrets(self, config: DataSourceConfig) -> list[Secret]:
-        values = (value for _, value in self._known.shape.secrets(config.model_dump()))
-        return [value for value in values if isinstance(value, Secret)]
-
-    def _wording_for(self, config: DataSourceConfig) -> Wording:
-        return Wording(
-            [secret.reveal() for secret in self._secrets(config) if secret.is_clear],
-            fields=self._known.shape.model.model_fields,
-            steps=getattr(self._known.validator, "steps", ()),
-        )
-
-    def _new_context(self) -> RunContext:
-        return RunContext(
-            files=self._files,
-            wording=self._wording,
-            errors=self._known.errors,
-            deadline=self._started + self._seconds,
-            emit=self._emit_from_any_thread,
-        )
-
-    def _emit_from_any_thread(self, check: Check) -> None:
-        if threading.get_ident() == self._thread:
-            self._emit(check)
+    def _take(self, message: Message) -> None:
+        if "begin" in message:
+            self.open_step(*message["begin"])
+        elif "check" in message:
+            self._take_check(**message["check"])
+        elif "fact" in message:
+            name, value = message["fact"]
+            if len(self._details) < _MAX_FACTS:
+                self._details[self._wording.word(name)] = self._wording.fact(value)
+        elif "dialled" in message:
+            self.has_dialled = True
+        elif "defect" in message:
+            self._defects += 1
+            if self._defects <= MAX_DEFECTS:
+                self._defect([self._wording.line(line) for line in message["defect"]])
+        elif message["end"] == "error":
+            self.fail("plugin_error")
         else:
-            self._loop.call_soon_threadsafe(self._emit, check)
+            self.end()
+
+    def _take_check(self, name: str, status: CheckStatus, duration_ms: float, **said: Any) -> None:
+        if status not in {"passed", "warning", "failed"} or len(self._checks) > _MAX_CHECKS:
+            raise WireError("no check")
+        step = next((step for step in reversed(self._steps) if step.name == name), None)
+        if step is not None:
+            self._steps.remove(step)
+        self._emit(self._wording.check(name, status, **said, seconds=duration_ms / 1000))
+
+    def open_step(self, name: str, fields: Sequence[str] = ()) -> None:
+        """Remember that a check has begun, in case that it does not end."""
+        if len(self._steps) > _MAX_CHECKS:
+            raise WireError("too many checks")
+        self._steps.append(_Step(name, tuple(fields)))
+
+    def close_step(self, status: CheckStatus, code: str | None = None, message: str | None = None) -> None:
+        """End the check that has begun last."""
+        step = self._steps.pop()
+        seconds = time.perf_counter() - step.started
+        self._emit(self._wording.check(step.name, status, code, message=message, fields=step.fields, seconds=seconds))
+
+    def expire(self) -> None:
+        """End it, because its time is over; the checks that ended are kept."""
+        self._end_as("timeout", "timeout", "deadline")
+
+    def fail(self, code: str, message: str | None = None) -> None:
+        """End it with a defect of the plugin or of the service, in the check that was running or in one of its own."""
+        if not self.is_over and not self._steps and not any(check.code == code for check in self._checks):
+            self.open_step("validator")
+        self._end_as("error", "failed", code, message)
+
+    def refuse(self) -> None:
+        """End it, because its type has nothing that validates."""
+        self._end_as("not_supported", "skipped", None)
+
+    def end(self) -> None:
+        """End it; what comes later is not taken."""
+        if not self.is_over:
+            self.is_over = True
+            self._took = time.monotonic() - self._started
+            self._queue.put_nowait(None)
+        self.ended.set()
+
+    def lose(self) -> None:
+        """Learn that its worker is gone; whoever gave it to the worker knows what that means."""
+        self.ended.set()
+
+    def _end_as(
+        self, status: ValidationStatus, of_checks: CheckStatus, code: str | None, message: str | None = None
+    ) -> None:
+        if not self.is_over:
+            self._status = status
+            while self._steps:
+                self.close_step(of_checks, code, message)
+            self.end()
 
     def _emit(self, check: Check) -> None:
-        if not self._over:
-            self._checks.append(check)
-            self._queue.put_nowait(check)
-
-    def _expire(self, task: asyncio.Task[None]) -> None:
-        if task.done():
-            return
-        self._status = "timeout"
-        self._context.end("timeout", "deadline")
-        self._over = True
-        self._queue.put_nowait(None)
-        task.cancel()
-
-    def _plugin_failed(self) -> None:
-        """Record a defect of the plugin, in the check that it happened in, or else in one of its own."""
-        self._status = "error"
-        self._context.end("failed", "plugin_error")
-        if not any(check.code == "plugin_error" for check in self._checks):
-            self._emit(self._wording.check("validator", "failed", "plugin_error"))
+        self._checks.append(check)
+        self._queue.put_nowait(check)
 
     def _steps_to_come(self) -> tuple[str, ...]:
         """Return the steps after the last one that was reached; one before it that was left out had no use here."""
-        steps: tuple[str, ...] = tuple(getattr(self._known.validator, "steps", ()))
+        steps: tuple[str, ...] = tuple(getattr(self.known.validator, "steps", ()))
         reached = [steps.index(check.name) for check in self._checks if check.name in steps]
         return steps[max(reached, default=-1) + 1 :]
 
     def _status_of_checks(self) -> ValidationStatus:
         statuses = {check.status for check in self._checks}
-        if "timeout" in statuses:
-            return "timeout"
         if "failed" in statuses:
             return "failed"
         return "warning" if "warning" in statuses else "passed"
 
 
-def resolve_references(shape: Shape, config: DataSourceConfig, references: References) -> DataSourceConfig:
-    """Return a configuration with the values that its references point to.
+def secrets_of(shape: Shape, config: DataSourceConfig) -> list[Secret]:
+    """Return the secrets of a configuration, in whatever state."""
+    return [value for _, value in shape.secrets(config.model_dump()) if isinstance(value, Secret)]
 
-    Raises:
-        SecretUnavailableError: One does not resolve, or to what does not fit; the message names the field.
-    """
-    document: dict[str, Any] = config.model_dump()
-    found = [(path, value) for path, value in shape.secrets(document) if isinstance(value, Secret) and value.reference]
-    for path, secret in found:
-        try:
-            place(document, path, Secret(references.resolve(secret.reference or "")))
-        except UnresolvedReferenceError as error:
-            raise SecretUnavailableError(f"The reference of {to_pointer(path)} does not resolve: {error}.") from None
-    if not found:
-        return config
-    try:
-        return shape.model.model_validate(document)
-    except ValidationError:
-        names = ", ".join(to_pointer(path) for path, _ in found)
-        raise SecretUnavailableError(f"What the reference of {names} points to does not fit the field.") from None
+
+def wording_for(known: KnownType, config: DataSourceConfig) -> Wording:
+    """Return what makes a plugin's texts fit to be shown, for one configuration."""
+    return Wording(
+        [secret.reveal() for secret in secrets_of(known.shape, config) if secret.is_clear],
+        fields=known.shape.model.model_fields,
+        steps=getattr(known.validator, "steps", ()),
+    )

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from typing import Any
 
+import structlog
+
+from wellhead.errors import TypeRefusedError
 from wellhead.guard.files import FileGuard
+from wellhead.model.clear import in_clear
 from wellhead.model.families import APIDataSource, DatabaseDataSource, FileDataSource
 from wellhead.model.result import Check, ValidationResult
 from wellhead.model.source import DataSourceConfig
 from wellhead.secrets.references import References
-from wellhead.validation.run import KnownType, Run, Unlock, resolve_references
+from wellhead.validation.batch import Batch, Job
+from wellhead.validation.handle import WorkerFailedError
+from wellhead.validation.pool import WorkerPool
+from wellhead.validation.run import KnownType, Run
+from wellhead.validation.slots import Ticket
+from wellhead.validation.unlocking import Unlock, already, resolve_references, unlock_secrets
 
-__all__ = ["DataSourceValidationService", "Event", "KnownType", "Unlock"]
+__all__ = ["DataSourceValidationService", "Event", "Job", "KnownType", "Unlock"]
 
 _GRACE = 0.1
 
@@ -21,12 +31,14 @@ Event = Check | ValidationResult
 
 
 class DataSourceValidationService:
-    """Validates data sources."""
+    """Validates data sources, each in a process that is killed at its deadline."""
 
     def __init__(
         self,
         describe: Callable[[str], KnownType],
         *,
+        locate: Callable[[str], Mapping[str, Any]],
+        pool: WorkerPool,
         files: FileGuard,
         references: References,
         timeout: float = 10.0,
@@ -35,14 +47,19 @@ class DataSourceValidationService:
 
         Args:
             describe: Returns what is known of a type, or raises `UnknownTypeError`.
-            files: Opens files.
+            locate: Says where a type comes from, or raises `TypeRefusedError`.
+            pool: Starts the processes.
+            files: Opens files for them.
             references: Looks references up.
             timeout: Seconds that a validation may take, if it does not say otherwise.
         """
         self._describe = describe
+        self._locate = locate
+        self._pool = pool
         self._files = files
         self._references = references
         self._timeout = timeout
+        self._log = structlog.get_logger("wellhead.validation")
 
     async def validate(
         self, config: DataSourceConfig, *, timeout: float | None = None, unlock: Unlock | None = None
@@ -51,7 +68,7 @@ class DataSourceValidationService:
 
         Args:
             config: The configuration, with its secrets in clear or as references.
-            timeout: Seconds that it may take.
+            timeout: Seconds that it may take, from when its turn comes.
             unlock: Returns the configuration with its stored secrets in clear, where `config` has them sealed.
 
         Returns:
@@ -59,8 +76,9 @@ class DataSourceValidationService:
 
         Raises:
             UnknownTypeError: Its type is not registered.
+            ValidationBusyError: Too many validations wait already.
         """
-        async with contextlib.aclosing(self.stream(config, timeout=timeout, unlock=unlock)) as events:
+        async with contextlib.aclosing(self.start(config, timeout=timeout, unlock=unlock)) as events:
             async for event in events:
                 if isinstance(event, ValidationResult):
                     return event
@@ -92,6 +110,48 @@ class DataSourceValidationService:
         """
         return await self._validate_family(config, APIDataSource, timeout)
 
+    def start(
+        self, config: DataSourceConfig, *, timeout: float | None = None, unlock: Unlock | None = None
+    ) -> AsyncGenerator[Event, None]:
+        """Begin to run all checks of a data source, as `validate` does.
+
+        Returns:
+            Each check as it ends; last, the result. Whoever closes it early ends the validation.
+
+        Raises:
+            UnknownTypeError: Its type is not registered.
+            ValidationBusyError: Too many validations wait already.
+        """
+        run = Run(self._describe(config.type), config, defect=self._logger_of(config.type))
+        ticket = self._pool.slots.enter()
+        seconds = self._timeout if timeout is None else timeout
+        task = asyncio.create_task(self._work(run, ticket, seconds, unlock or already(config)))
+        return _events(run, task)
+
+    def start_many(self, jobs: Iterable[Job], *, timeout: float | None = None) -> Batch:
+        """Begin to validate many data sources; those of one type share processes.
+
+        Args:
+            jobs: The data sources. Each is given its process's time only when its turn comes.
+            timeout: Seconds that each may take.
+
+        Returns:
+            An asynchronous iterator of pairs of a job and its result, as they end.
+
+        Raises:
+            ValidationBusyError: Too many validations wait already.
+        """
+        return Batch(
+            jobs,
+            pool=self._pool,
+            files=self._files,
+            describe=self._describe,
+            locate=self._locate,
+            references=self._references,
+            seconds=self._timeout if timeout is None else timeout,
+            defect=self._logger_of,
+        )
+
     def resolve(self, config: DataSourceConfig) -> DataSourceConfig:
         """Return a configuration with the values that its references point to.
 
@@ -107,24 +167,52 @@ class DataSourceValidationService:
             raise TypeError(f"a {family.__name__} is needed, not a {type(config).__name__}")
         return await self.validate(config, timeout=timeout)
 
-    async def stream(
-        self, config: DataSourceConfig, *, timeout: float | None = None, unlock: Unlock | None = None
-    ) -> AsyncGenerator[Event, None]:
-        """Run all checks of a data source, as `validate` does, and yield each as it ends; last, the result."""
-        run = Run(self._describe(config.type), config, self._files, self._timeout if timeout is None else timeout)
-        task = run.start(unlock or _already(config), self._references)
+    async def _work(self, run: Run, ticket: Ticket, seconds: float, unlock: Unlock) -> None:
+        """Run one validation in a worker of its own; its time begins when the worker is there."""
+        worker = None
         try:
-            while (check := await run.next_check()) is not None:
-                yield check
-            yield run.result()
+            await ticket.turn()
+            if run.known.validator is not None:
+                worker = await self._pool.start(self._locate(run.known.name), self._files, seconds=seconds)
+            run.begin()
+            async with asyncio.timeout(seconds):
+                if not await unlock_secrets(run, unlock, self._references):
+                    run.end()
+                elif worker is None:
+                    run.refuse()
+                else:
+                    worker.give(run, in_clear(run.config), seconds=seconds)
+                    await run.ended.wait()
+            run.fail("plugin_crashed")
+        except TimeoutError:
+            run.expire()
+        except TypeRefusedError as error:
+            run.fail("plugin_error", error.message)
+        except WorkerFailedError as error:
+            self._log.error("no worker", why=str(error))
+            run.fail("plugin_error" if error.is_plugins_fault else "worker_unavailable")
         finally:
-            run.close()
+            run.fail("worker_unavailable")  # which only counts where a defect of core came before
+            if worker is not None:
+                worker.close()
+                await worker.gone()
+            ticket.leave()
+
+    def _logger_of(self, type_name: str) -> Callable[[list[str]], None]:
+        """Return what writes to the log where a plugin, or its driver, failed in a way that nobody understood."""
+
+        def write(where: list[str]) -> None:
+            self._log.warning("validation not understood", type=type_name, error=where)
+
+        return write
+
+
+async def _events(run: Run, task: asyncio.Task[None]) -> AsyncGenerator[Event, None]:
+    try:
+        while (check := await run.next_check()) is not None:
+            yield check
+        yield run.result()
+    finally:
+        if not run.is_over:
             task.cancel()
-            await asyncio.wait({task}, timeout=_GRACE)  # one that swallows its cancellation is not waited for
-
-
-def _already(config: DataSourceConfig) -> Unlock:
-    async def unlock() -> DataSourceConfig:
-        return config
-
-    return unlock
+        await asyncio.wait({task}, timeout=_GRACE)

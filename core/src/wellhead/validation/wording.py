@@ -16,6 +16,7 @@ _CODE = re.compile(r"[a-z][a-z0-9]{0,19}(_[a-z0-9]{1,20}){0,4}")
 _MAX_FIELDS = 20
 _MAX_ITEMS = 200
 _MAX_FACTS_CHARACTERS = 16_000
+_MAX_LOG_LINE = 500
 _MAX_INTEGER = 2**53 - 1
 
 
@@ -56,8 +57,8 @@ class Wording:
             name=self.word(name),
             status=status,
             code=code,
-            message=self._clean(str(message)) if message else entry.title,
-            hint=self._clean(str(hint), limit=400) if hint else entry.remedy,
+            message=self._clean(str(message)) if message and message != entry.title else entry.title,
+            hint=self._clean(str(hint), limit=400) if hint and hint != entry.remedy else entry.remedy,
             fields=tuple(pointer for pointer in fields[:_MAX_FIELDS] if self._is_pointer(pointer)),
             duration_ms=seconds * 1000,
         )
@@ -70,6 +71,10 @@ class Wording:
     def word(self, name: str) -> str:
         """Return the name of a check or of a fact."""
         return name if name in self._known else self._clean(name, limit=50)
+
+    def line(self, text: str) -> str:
+        """Return a line for the operator's log."""
+        return self._clean(text, limit=_MAX_LOG_LINE)
 
     def fact(self, value: Any) -> Any:
         """Return a fact as JSON: a text, a number, true, false, a list of texts; null for everything else."""

@@ -127,4 +127,13 @@ def clear(secret: wellhead.Secret | None) -> str:
 @wellhead.hookimpl
 def wellhead_data_source_types() -> list[wellhead.DataSourceType]:
     """Provide the type `api`."""
-    return [wellhead.DataSourceType(ApiDataSource, ApiValidator, title="REST API", icon="🌐", errors=ERRORS)]
+    return [
+        wellhead.DataSourceType(
+            ApiDataSource,
+            ApiValidator,
+            title="REST API",
+            icon="🌐",
+            errors=ERRORS,
+            preload=["wellhead_api.exchange"],
+        )
+    ]

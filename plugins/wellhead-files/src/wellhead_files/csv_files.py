@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import json
 from collections import Counter
 from typing import Annotated, ClassVar, Literal
 
@@ -54,6 +55,7 @@ class CsvValidator(wellhead.Validator[CsvDataSource]):
         with file:
             async with context.check("read", fields=["/encoding", "/path"]):
                 head = whole_lines(await context.in_thread(read_text, file, config.encoding, config.compression))
+                head.warn(context)
         async with context.check("parse", fields=["/delimiter", "/quote_character"]):
             rows = await context.in_thread(parse, head, config)
             report(rows, config, context, is_whole=head.is_whole)
@@ -62,6 +64,9 @@ class CsvValidator(wellhead.Validator[CsvDataSource]):
 def parse(head: Head, config: CsvDataSource) -> list[Row]:
     """Parse the first rows. A row that the end of the head has cut off is left out."""
     refuse_nul(head.text, "not_csv")
+    if config.has_header and _is_json(head.text):
+        hint = "The file begins like JSON: make a data source of type json for it."
+        raise wellhead.CheckFailedError("format_mismatch", hint=hint, fields=["/path"])
     if config.delimiter == config.quote_character:
         raise wellhead.CheckFailedError("not_csv", hint="'delimiter' and 'quote_character' are the same character.")
     lines = io.StringIO(head.text, newline="")
@@ -86,11 +91,13 @@ def report(rows: list[Row], config: CsvDataSource, context: wellhead.ValidationC
     widths = Counter(len(row) for _, row in rows)
     context.detail("columns", header or [f"column {number}" for number in range(1, len(first) + 1)][:MAX_COLUMNS_SHOWN])
     context.detail("rows_checked", len(body))
+    other = _other_delimiter(rows, config.delimiter) if len(first) == 1 else None
     if len(widths) > 1:
         usual = widths.most_common(1)[0][0]
         line, row = next((line, row) for line, row in rows if len(row) != usual)
-        context.warn("ragged_rows", f"Line {line} has {len(row)} columns, most rows have {usual}.")
-    elif len(first) == 1 and (other := _other_delimiter(rows, config.delimiter)):
+        hint = f"Every row has the character {other!r} equally often: is it the 'delimiter'?" if other else None
+        context.warn("ragged_rows", f"Line {line} has {len(row)} columns, most rows have {usual}.", hint=hint)
+    elif other:
         context.warn("delimiter_mismatch", hint=f"Every row has the character {other!r}: is it the 'delimiter'?")
     elif header is not None and (len(set(header)) < len(header) or not all(name.strip() for name in header)):
         context.warn("duplicate_columns")
@@ -99,5 +106,28 @@ def report(rows: list[Row], config: CsvDataSource, context: wellhead.ValidationC
 
 
 def _other_delimiter(rows: list[Row], delimiter: str) -> str | None:
-    others = (other for other in _DELIMITERS if other != delimiter)
-    return next((other for other in others if all(other in row[0] for _, row in rows)), None)
+    """Return the character that separates the columns, if every row has another one than the delimiter equally often.
+
+    A quoted value may have it too: so the rows of one column need only have it at all.
+    """
+    lines = [delimiter.join(row) for _, row in rows]
+    is_ragged = any(len(row) > 1 for _, row in rows)
+    for other in _DELIMITERS:
+        counts = {line.count(other) for line in lines}
+        if other != delimiter and 0 not in counts and not (is_ragged and len(counts) > 1):
+            return other
+    return None
+
+
+def _is_json(text: str) -> bool:
+    """Tell whether the first line is a JSON object or array, or the beginning of one on several lines."""
+    line = text.lstrip().partition("\n")[0].strip()
+    if line in {"[", "{"}:
+        return True
+    if not line.startswith(("[", "{")):
+        return False
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True

@@ -7,6 +7,7 @@ import zlib
 from typing import Any, BinaryIO, Literal, NamedTuple
 
 import wellhead
+from wellhead_files.recognition import doubtful_encoding, is_packed, likely_encoding, other_format, wide_encoding
 
 HEAD_BYTES = 1 << 20
 MAX_COLUMNS_SHOWN = 200
@@ -14,18 +15,22 @@ MAX_COLUMNS_SHOWN = 200
 Compression = Literal["none", "gzip"]
 
 _GZIP = b"\x1f\x8b"
-_PACKED = (_GZIP, b"PK\x03\x04", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf\x27\x1c")
-_TAR = (257, b"ustar")
 _PIECE = 1 << 16
 _MAX_RATIO = 250
 _FIELDS = ("/compression", "/path")
 
 
 class Head(NamedTuple):
-    """The beginning of a file, and whether that is all of it."""
+    """The beginning of a file, whether that is all of it, and the encoding that it rather seems to be in."""
 
     text: str
     is_whole: bool
+    doubt: str | None = None
+
+    def warn(self, context: wellhead.ValidationContext) -> None:
+        """Warn where the text was decoded, but probably to wrong letters."""
+        if self.doubt:
+            context.warn("encoding_doubtful", hint=_encoding_hint(self.doubt))
 
 
 def compression_field() -> Any:
@@ -38,17 +43,11 @@ def read_text(file: BinaryIO, encoding: str, compression: Compression, *, limit:
     data, is_whole = _unpacked(file, limit) if compression == "gzip" else _plain(file, limit)
     if not data and is_whole:
         raise wellhead.CheckFailedError("file_empty", fields=["/path"])
+    if hint := other_format(data):
+        raise wellhead.CheckFailedError("format_mismatch", hint=hint, fields=["/path"])
     name = codecs.lookup(encoding).name
-    decoder = codecs.getincrementaldecoder("utf-8-sig" if name == "utf-8" else encoding)()
-    try:
-        text = decoder.decode(data, final=is_whole)
-    except UnicodeError:
-        raise wellhead.CheckFailedError(
-            "encoding_mismatch", hint=_encoding_hint(data, name, is_whole=is_whole)
-        ) from None
-    if name.startswith(("utf-16", "utf-32")) and b"\0" not in data:  # there, a line break has one
-        raise wellhead.CheckFailedError("encoding_mismatch", hint=_encoding_hint(data, name, is_whole=is_whole))
-    return Head(text.removeprefix("\ufeff"), is_whole)
+    text = _decoded(data, encoding, name, is_whole=is_whole)
+    return Head(text.removeprefix("\ufeff"), is_whole, doubtful_encoding(data, name, is_whole=is_whole))
 
 
 def whole_lines(head: Head) -> Head:
@@ -58,14 +57,31 @@ def whole_lines(head: Head) -> Head:
     end = max(head.text.rfind("\n"), head.text.rfind("\r"))
     if end < 0:
         raise wellhead.CheckFailedError("file_too_large", fields=["/path"])
-    return Head(head.text[: end + 1], is_whole=False)
+    return head._replace(text=head.text[: end + 1])
 
 
 def refuse_nul(text: str, code: str) -> None:
     """Refuse what is no text."""
     if "\0" in text:
-        hint = "The file has NUL characters: it is binary, or in an encoding such as utf-16."
+        wide = wide_encoding(text.encode("latin-1", "replace"))
+        hint = _encoding_hint(wide) if wide else "The file has NUL characters: it is binary, or in another encoding."
         raise wellhead.CheckFailedError(code, hint=hint, fields=["/path", "/encoding"])
+
+
+def _decoded(data: bytes, encoding: str, name: str, *, is_whole: bool) -> str:
+    decoder = codecs.getincrementaldecoder("utf-8-sig" if name == "utf-8" else encoding)()
+    try:
+        if name.startswith(("utf-16", "utf-32")) and b"\0" not in data:  # there, a line break has one
+            raise UnicodeError
+        return decoder.decode(data, final=is_whole)
+    except UnicodeError:
+        likely = likely_encoding(data, is_whole=is_whole)
+        hint = None if likely is None or name.startswith(likely) else _encoding_hint(likely)
+        raise wellhead.CheckFailedError("encoding_mismatch", hint=hint) from None
+
+
+def _encoding_hint(likely: str) -> str:
+    return f"The file reads like {likely}: set 'encoding' to {likely}."
 
 
 def _plain(file: BinaryIO, limit: int) -> tuple[bytes, bool]:
@@ -80,7 +96,8 @@ def _unpacked(file: BinaryIO, limit: int) -> tuple[bytes, bool]:
     """Unpack gzip members, until there are `limit` bytes of output, or as many of input were used up."""
     piece = file.read(_PIECE)
     if piece and not piece.startswith(_GZIP):
-        hint = "The file does not begin like gzip: if it is not compressed, set 'compression' to none."
+        plain = "The file does not begin like gzip, whatever its name is: set 'compression' to none."
+        hint = other_format(piece) or plain
         raise wellhead.CheckFailedError("compression_mismatch", hint=hint, fields=_FIELDS)
     data = bytearray()
     used = 0
@@ -103,27 +120,6 @@ def _unpacked(file: BinaryIO, limit: int) -> tuple[bytes, bool]:
     is_whole = not piece and len(data) < limit
     if is_whole and used and not member.eof:
         raise wellhead.CheckFailedError("archive_damaged", fields=_FIELDS)
-    place, tar = _TAR
-    if data.startswith(_PACKED) or data.startswith(tar, place):
+    if is_packed(data):
         raise wellhead.CheckFailedError("compression_nested", fields=_FIELDS)
     return bytes(data), is_whole
-
-
-def _encoding_hint(data: bytes, tried: str, *, is_whole: bool) -> str | None:
-    """Suggest another encoding, where the first bytes tell."""
-    guess = _guess(data, is_whole=is_whole)
-    if guess is None or tried.startswith(guess):
-        return None
-    return f"The file reads like {guess}: set 'encoding' to {guess}."
-
-
-def _guess(data: bytes, *, is_whole: bool) -> str | None:
-    if data.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
-        return "utf-32"
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(data, final=is_whole)
-    except UnicodeDecodeError:
-        return None
-    return "utf-8"

@@ -164,5 +164,6 @@ def wellhead_data_source_types() -> list[wellhead.DataSourceType]:
             icon="🐬",
             errors=ERRORS,
             environment={"MYSQL_HOST": "host", "MYSQL_TCP_PORT": "port", "MYSQL_PWD": "password"},
+            preload=["wellhead_mysql.login"],
         )
     ]

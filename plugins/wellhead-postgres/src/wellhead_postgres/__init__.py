@@ -138,5 +138,6 @@ def wellhead_data_source_types() -> list[wellhead.DataSourceType]:
             icon="🐘",
             errors=ERRORS,
             environment=ENVIRONMENT,
+            preload=["wellhead_postgres.login"],
         )
     ]

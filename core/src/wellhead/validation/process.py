@@ -1,0 +1,175 @@
+"""The process that workers are forked from, as the service sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Self
+
+from wellhead.guard.confinement import KEPT_VARIABLES
+from wellhead.guard.files import FileGuard
+from wellhead.validation import wire
+from wellhead.validation.handle import WorkerFailedError, WorkerHandle
+from wellhead.validation.wire import Lines, Message, WireError
+
+_PROGRAM = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[2]); "
+    "from wellhead.forkserver import main; main(int(sys.argv[1]))"
+)
+_LOADER_VARIABLES = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+_GONE_SECONDS = 2.0
+
+
+class ServerProcess:
+    """The process that workers are forked from."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, process: subprocess.Popen[bytes], control: socket.socket
+    ) -> None:
+        self.loop = loop
+        self.is_alive = True
+        self._process = process
+        self._control = control
+        self._lines = Lines(wire.MAX_LINE)
+        self._numbers = itertools.count(1)
+        self._forks: dict[int, asyncio.Future[None]] = {}
+        self._gone: dict[int, asyncio.Event] = {}
+        loop.add_reader(control, self._listen)
+
+    def move_to(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Be heard on another event loop; whoever waited on the one before has gone with it."""
+        if not self.loop.is_closed():
+            self.loop.remove_reader(self._control)
+        self._forks.clear()
+        self._gone.clear()
+        self.loop = loop
+        loop.add_reader(self._control, self._listen)
+
+    @classmethod
+    async def start(cls, rules: Message) -> Self:
+        """Start the process.
+
+        Args:
+            rules: What holds for its workers, as `wellhead.forkserver` reads it.
+
+        Raises:
+            OSError: It could not be started.
+        """
+        process, control = await asyncio.to_thread(_launch)
+        started = cls(asyncio.get_running_loop(), process, control)
+        started.tell({"rules": rules})
+        return started
+
+    def tell(self, message: Message, descriptors: list[int] | None = None) -> None:
+        """Send a message.
+
+        Raises:
+            OSError: The process is gone, or does not listen.
+        """
+        wire.send(self._control, message, descriptors or [])
+
+    def load(self, origin: Mapping[str, Any]) -> None:
+        """Let it load a type."""
+        self.tell({"load": dict(origin)})
+
+    async def fork(self, origin: Mapping[str, Any], seconds: float, files: FileGuard) -> WorkerHandle:
+        """Let it fork a worker."""
+        number = next(self._numbers)
+        channel, theirs = socket.socketpair()
+        opening, their_opening = socket.socketpair()
+        forked = self._forks[number] = self.loop.create_future()
+        self._gone[number] = asyncio.Event()
+        try:
+            with theirs, their_opening:
+                message = {"fork": number, "type": dict(origin), "seconds": seconds}
+                self.tell(message, [theirs.fileno(), their_opening.fileno()])
+            await forked
+            return await WorkerHandle.connect(self, number, channel, opening, files)
+        except BaseException:
+            channel.close()
+            opening.close()
+            raise
+        finally:
+            del self._forks[number]
+
+    def end(self, number: int) -> None:
+        """Let it kill a worker."""
+        with suppress(OSError):
+            self.tell({"kill": number})
+
+    async def gone(self, number: int) -> None:
+        """Wait until nothing of a worker is left."""
+        if (event := self._gone.get(number)) is not None and self.is_alive:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_GONE_SECONDS):
+                    await event.wait()
+
+    def kill(self) -> None:
+        """Kill the process; the kernel then kills its workers."""
+        self._process.kill()
+        self._lost()
+
+    def close(self) -> None:
+        """End the process: it ends, with its workers, when its socket is closed."""
+        self._lost()
+        self._control.close()
+        try:
+            self._process.wait(_GONE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _listen(self) -> None:
+        try:
+            if not self._lines.receive(self._control):
+                self._lost()
+            for message in self._lines:
+                self._take(message)
+        except (OSError, WireError):
+            self._lost()
+
+    def _take(self, message: Message) -> None:
+        if (forked := self._forks.get(message.get("forked", 0))) is not None and not forked.done():
+            forked.set_result(None)
+        elif (failed := self._forks.get(message.get("failed", 0))) is not None and not failed.done():
+            failed.set_exception(WorkerFailedError(f"its plugin raised {message['why']}", is_plugins_fault=True))
+        elif (event := self._gone.pop(message.get("gone", 0), None)) is not None:
+            event.set()
+
+    def _lost(self) -> None:
+        if not self.is_alive:
+            return
+        self.is_alive = False
+        if not self.loop.is_closed():
+            self.loop.remove_reader(self._control)
+        for forked in self._forks.values():
+            if not forked.done():
+                forked.set_exception(ConnectionResetError("the process for workers is gone"))
+        for event in self._gone.values():
+            event.set()
+        self._gone.clear()
+
+
+def _launch() -> tuple[subprocess.Popen[bytes], socket.socket]:
+    """Start the process, with nothing of this one but a socket: no environment, no descriptor, no memory."""
+    kept = {name: os.environ[name] for name in (*_LOADER_VARIABLES, *KEPT_VARIABLES) if name in os.environ}
+    ours, theirs = socket.socketpair()
+    with theirs:
+        process = subprocess.Popen(  # noqa: S603  # this very Python
+            [sys.executable, "-I", "-B", "-c", _PROGRAM, str(theirs.fileno()), json.dumps(sys.path)],
+            pass_fds=[theirs.fileno()],
+            env={**kept, "MALLOC_ARENA_MAX": "2"},  # threads would map 64 MiB each, which counts against the limit
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    ours.setblocking(False)
+    return process, ours
