@@ -20,6 +20,7 @@ from wellhead.plugins.registry import DataSourceTypeRegistry
 from wellhead.secrets.key_file import FileKeys
 from wellhead.secrets.key_variable import VariableKeys
 from wellhead.secrets.keyring import KeyProvider
+from wellhead.secrets.reference_rules import ReferenceRule
 from wellhead.secrets.references import References
 from wellhead.settings import Settings
 from wellhead.storage.directory import STORE_NAME
@@ -127,6 +128,7 @@ def assemble(
     references = References(
         names=settings.reference_env,
         directories=settings.reference_dirs,
+        rules=_reference_rules(settings),
         forbidden=forbidden,
     )
     storage = ConfigurationStorageService(store, live_keys, registry.find, acting=local_user)
@@ -168,6 +170,13 @@ def _keys(settings: Settings, store: Path) -> KeyProvider:
     if settings.key_file is not None:
         raise SettingsError("WELLHEAD_KEYS and WELLHEAD_KEY_FILE are both set. Keep the one that holds the key ring.")
     return VariableKeys(settings.keys)
+
+
+def _reference_rules(settings: Settings) -> list[ReferenceRule]:
+    try:
+        return [ReferenceRule.from_text(text) for text in settings.reference_allow]
+    except ValueError as error:
+        raise SettingsError(f"WELLHEAD_REFERENCE_ALLOW: {error}.") from None
 
 
 def _guard(workspace: Path, settings: Settings, forbidden: Iterable[Path]) -> FileGuard:

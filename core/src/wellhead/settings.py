@@ -40,6 +40,7 @@ _RULES = {
     "allowed_hosts": "must be host names, in a variable with commas between them",
     "reference_env": "must be patterns of variables' names, in a variable with commas between them",
     "history": "must be an integer from 0 to 200",
+    "reference_allow": "must be rules such as env:NAME@host, in a variable with commas between them",
     "egress_allow": "must be networks, addresses or host names, in a variable with commas between them",
     "egress_deny": "must be networks, addresses or host names, in a variable with commas between them",
     "validation_timeout": "must be a number of seconds, more than 0 and at most 3600",
@@ -92,6 +93,11 @@ class Settings(BaseSettings):
         (), description="Patterns of variables that secrets may refer to, such as `PG_*`; never `WELLHEAD_*`."
     )
     reference_dirs: Paths = Field((), description="Directories below which secrets may refer to files.")
+    reference_allow: Words = Field(
+        (),
+        description="In a service for several users: which references may go to which hosts, such as "
+        "`env:PG_*@*.example.com` or `file:/run/secrets/pg/*@db.example.com`. None may, if not set.",
+    )
     history: int = Field(
         20,
         ge=0,
@@ -136,7 +142,14 @@ class Settings(BaseSettings):
     )
 
     @field_validator(
-        "allowed_hosts", "file_roots", "reference_env", "reference_dirs", "egress_allow", "egress_deny", mode="before"
+        "allowed_hosts",
+        "file_roots",
+        "reference_env",
+        "reference_dirs",
+        "reference_allow",
+        "egress_allow",
+        "egress_deny",
+        mode="before",
     )
     @classmethod
     def _split(cls, value: Any) -> Any:
