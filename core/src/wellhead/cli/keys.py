@@ -22,7 +22,9 @@ from wellhead.cli.session import (
     told,
 )
 
-app = typer.Typer(name="keys", help="List, add, rotate and retire the keys that secrets are encrypted with.")
+app = typer.Typer(
+    name="keys", help="List, add, rotate and retire the keys that secrets are encrypted with.", no_args_is_help=True
+)
 
 
 @app.command("list")
