@@ -99,6 +99,28 @@ def codes(kind: Kind) -> str:
     )
 
 
+def failures(type_name: str) -> str:
+    """List the codes that the checks of a type, which connects to a server, can end with."""
+    known = _registry().describe(type_name)
+    core = DOCS.parent / "core/src/wellhead"
+    parts = ("guard/network.py", "guard/tls.py", "validation/diagnosis.py", "validation/dialled.py")
+    sources = [core / part for part in parts]
+    sources += (DOCS.parent / "plugins" / str(known.distribution) / "src").rglob("*.py")
+    texts = "\n".join(path.read_text(encoding="utf-8") for path in sources)
+    found = {*re.findall(r'"([a-z]+(?:_[a-z]+)*)"', texts), "secret_unavailable", "deadline", "plugin_error"}
+    found |= {"tls_disabled", "tls_unverified"} if issubclass(known.model, wellhead.DatabaseDataSource) else set()
+    rows = (
+        (f"`{name}`", code.cause, code.remedy) for name, code in CODES.items() if name in found and code.kind == "check"
+    )
+    return table(("Code", "What it means, and the likely cause", "What to do"), rows)
+
+
+def _registry() -> DataSourceTypeRegistry:
+    registry = DataSourceTypeRegistry()
+    load_plugins(registry)
+    return registry
+
+
 def commands() -> str:
     """Describe each command of the command line."""
     return "\n\n".join(_command(name, command) for name, command in _leaves(typer.main.get_command(app), ""))
@@ -199,8 +221,7 @@ def _fields(family: type[DataSourceConfig]) -> str:
 
 def types() -> str:
     """List the parameters of every type of this repository."""
-    registry = DataSourceTypeRegistry()
-    load_plugins(registry)
+    registry = _registry()
     found = (registry.describe(name) for name in registry.list_types())
     return "\n\n".join(
         f"## `{item.name}`\n\n{item.title}, from `{item.distribution}`.\n\n{_parameters(item.parameters)}"
@@ -323,6 +344,7 @@ def _drawn(name: str) -> str:
 PARTS: dict[str, Callable[..., str]] = {
     "settings": settings,
     "codes": codes,
+    "failures": failures,
     "commands": commands,
     "operations": operations,
     "query": query,

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,11 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.canary import Canary
-from support.rogue import serve, silent
+from support.certificates import make_certificates
+from support.rogue import Script, saying, serve, silent
 from support.validating import LOCAL
 from wellhead.codes import CODES
 from wellhead.errors import CheckFailedError
 from wellhead.guard.files import FileGuard
+from wellhead.guard.tls import verifying_context
 from wellhead.model.families import DatabaseDataSource
 from wellhead.model.result import Check
 from wellhead.validation.context import MAX_CHECKS, RunContext
@@ -38,7 +41,13 @@ def checks() -> list[Check]:
     return []
 
 
-def make(checks: list[Check], *secrets: str, seconds: float = 5.0, workspace: Path | None = None) -> RunContext:
+def make(
+    checks: list[Check],
+    *secrets: str,
+    seconds: float = 5.0,
+    workspace: Path | None = None,
+    defect: Callable[[list[str]], None] | None = None,
+) -> RunContext:
     wording = Wording(secrets, fields=["host", "port", "password", "headers", "tls_mode"], steps=["login"])
     return RunContext(
         files=FileGuard(workspace) if workspace else None,  # type: ignore[arg-type]
@@ -47,6 +56,7 @@ def make(checks: list[Check], *secrets: str, seconds: float = 5.0, workspace: Pa
         errors={"KeyError": "auth_failed"},
         deadline=time.monotonic() + seconds,
         emit=checks.append,
+        defect=defect,
     )
 
 
@@ -110,6 +120,17 @@ async def test_a_warning_lets_the_check_pass(checks: list[Check]) -> None:
     assert [(check.status, check.code) for check in checks] == [("warning", "tls_disabled"), ("warning", "plugin_code")]
     assert (checks[0].hint, checks[0].fields) == (CODES["tls_disabled"].remedy, ("/tls_mode",))
     assert (checks[1].message, checks[1].hint) == ("Look.", "Here.")
+
+
+async def test_two_warnings_of_one_check_are_both_told(checks: list[Check]) -> None:
+    context = make(checks)
+    async with context.check("login"):
+        context.warn("tls_unverified")
+        context.warn("plugin_code", "Look.", hint="Here.")
+        context.warn("no_text_of_its_own")
+
+    [check] = checks
+    assert (check.code, check.message) == ("no_text_of_its_own", f"Look. {CODES['tls_unverified'].title}")
 
 
 def test_a_warning_outside_a_check_is_a_mistake_of_the_author(checks: list[Check]) -> None:
@@ -193,6 +214,113 @@ async def test_D_48_streams_are_closed_at_the_end_and_no_more_are_opened(checks:
         with pytest.raises(RuntimeError, match="over"):
             context.check("login")
     assert server.connections == 1
+
+
+async def defects_of(error: Exception, checks: list[Check]) -> list[list[str]]:
+    """Let a check raise something; return what the operator's log gets."""
+    logged: list[list[str]] = []
+    with pytest.raises(CheckFailedError):
+        async with make(checks, defect=logged.append).check("login"):
+            raise error
+    return logged
+
+
+async def test_L_11_the_operators_log_gets_the_place_of_what_nothing_knew_and_no_text(checks: list[Check]) -> None:
+    [[line]] = await defects_of(ValueError("the server's own words"), checks)
+
+    assert line.startswith("ValueError at test_context.py:")
+    assert "words" not in line
+    assert checks[0].code == "protocol_error"
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), CheckFailedError("protocol_error"), ConnectionResetError()])
+async def test_what_is_known_is_no_defect(checks: list[Check], error: Exception) -> None:
+    assert await defects_of(error, checks) == []
+
+
+SSH = b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"
+
+
+async def ending(script: Script, code: str, checks: list[Check], service: str | None = "MySQL") -> Check:
+    """Let a check end with a code after a server has said something."""
+    async with serve(script) as rogue:
+        context = make(checks)
+        stream = await context.connect("127.0.0.1", rogue.port, service=service)
+        with pytest.raises(CheckFailedError):
+            async with context.check("login", fields=["/tls_mode"]):
+                await stream.write(b"hello")
+                await stream.read(1)
+                raise CheckFailedError(code)
+        context.close()
+    return checks[-1]
+
+
+@pytest.mark.parametrize("code", ["protocol_error", "connection_lost", "connection_timeout", "tls_failed"])
+async def test_N_18_another_service_is_named_in_words_of_ours(checks: list[Check], code: str) -> None:
+    check = await ending(saying(SSH), code, checks)
+
+    assert (check.code, check.fields) == ("wrong_service", ("/host", "/port"))
+    assert check.message == "This port answers like SSH, not like MySQL."
+    assert check.hint == CODES["wrong_service"].remedy
+    assert "OpenSSH" not in str(checks)
+
+
+async def test_a_check_that_says_why_it_failed_is_believed(checks: list[Check]) -> None:
+    assert (await ending(saying(SSH), "auth_failed", checks)).code == "auth_failed"
+
+
+@pytest.mark.parametrize(("said", "service"), [(SSH, "SSH"), (SSH, None), (b"who knows", "MySQL")])
+async def test_only_another_well_known_service_is_called_wrong(
+    checks: list[Check], said: bytes, service: str | None
+) -> None:
+    assert (await ending(saying(said), "protocol_error", checks, service)).code == "protocol_error"
+
+
+async def test_a_server_that_answers_without_tls_is_named(checks: list[Check]) -> None:
+    context = make(checks)
+    async with serve(saying(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as rogue:
+        with pytest.raises(CheckFailedError):
+            await context.connect("127.0.0.1", rogue.port, tls=verifying_context(), service="PostgreSQL")
+    context.close()
+
+    assert (checks[-1].name, checks[-1].code) == ("tls", "wrong_service")
+    assert checks[-1].message == "This port answers like HTTP, not like PostgreSQL."
+
+
+async def test_an_alert_in_a_handshake_does_not_make_it_another_service(checks: list[Check]) -> None:
+    context = make(checks)
+    async with serve(saying(b"\x15\x03\x03\0\x02\x02\x28")) as rogue:
+        with pytest.raises(CheckFailedError):
+            await context.connect("127.0.0.1", rogue.port, tls=verifying_context(), service="PostgreSQL")
+    context.close()
+
+    assert (checks[-1].name, checks[-1].code) == ("tls", "tls_failed")
+
+
+@pytest.mark.parametrize(("which", "code"), [("server", None), ("expiring", "certificate_expires_soon")])
+async def test_a_certificate_that_expires_soon_is_warned_about(
+    checks: list[Check], which: str, code: str | None
+) -> None:
+    certificates = make_certificates()
+    context = make(checks)
+    async with serve(silent, tls=getattr(certificates, which), ask_first=False) as rogue:
+        await context.connect("localhost", rogue.port, tls=verifying_context(ca_certificate=certificates.ca))
+        context.close()
+
+    assert (checks[-1].name, checks[-1].code) == ("tls", code)
+    assert checks[-1].message == ("The server's certificate expires in 10 days." if code else None)
+
+
+async def test_of_a_certificate_for_another_name_the_names_are_told(checks: list[Check]) -> None:
+    certificates = make_certificates()
+    context = make(checks)
+    async with serve(silent, tls=certificates.other_name, ask_first=False) as rogue:
+        with pytest.raises(CheckFailedError):
+            await context.connect("localhost", rogue.port, tls=verifying_context(ca_certificate=certificates.ca))
+    context.close()
+
+    remedy = CODES["certificate_name_mismatch"].remedy
+    assert (checks[-1].code, checks[-1].hint) == ("certificate_name_mismatch", f"{remedy} It lists: db.example.com.")
 
 
 def test_a_file_is_opened_through_the_guard(checks: list[Check], workspace: Path) -> None:

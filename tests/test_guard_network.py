@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 import ssl
@@ -18,9 +19,11 @@ from support.rogue import saying, serve, silent
 from support.validating import LOCAL
 from wellhead.errors import CheckFailedError
 from wellhead.guard import network
+from wellhead.guard.certificate_names import OtherNameError
 from wellhead.guard.egress import EgressPolicy
 from wellhead.guard.network import GuardedStream, dial, resolve
-from wellhead.guard.tls import client_context
+from wellhead.guard.services import QUESTION
+from wellhead.guard.tls import client_context, verifying_context
 
 pytestmark = pytest.mark.anyio
 CERTIFICATES = make_certificates()
@@ -257,8 +260,9 @@ async def test_tls_is_started_and_the_name_is_checked() -> None:
         assert stream.tls_version == "TLSv1.3"
         stream.close()
         other = await opened(server.port)
-        with pytest.raises(ssl.SSLCertVerificationError):
+        with pytest.raises(OtherNameError) as raised:
             await other.start_tls(tls, server_hostname="db.example.com")
+        assert raised.value.names == ("localhost", "127.0.0.1", "::1")
         other.close()
 
 
@@ -292,6 +296,93 @@ async def test_a_connection_is_handed_over_to_a_protocol() -> None:
         await asyncio.sleep(0.05)
         stream.close()
     assert protocol.got == b"answer"
+
+
+class Waiting(asyncio.Protocol):
+    """A driver's protocol that tells when it has heard something."""
+
+    def __init__(self) -> None:
+        self.heard = asyncio.Event()
+
+    def data_received(self, data: bytes) -> None:
+        self.heard.set()
+
+
+GREETING = b"SSH-2.0-OpenSSH_9.2p1\r\n"
+
+
+async def test_the_first_bytes_tell_the_service_whoever_reads_them() -> None:
+    async with serve(saying(GREETING, b"220 ftp\r\n")) as server:
+        stream = await opened(server.port)
+        assert stream.service is None
+        await stream.write(b"?")
+        await stream.read(1)
+        assert stream.service == "SSH"
+        stream.close()
+
+        other = await opened(server.port)
+        driver = Waiting()
+        transport = other.hand_over(driver)
+        transport.write(b"?")
+        await driver.heard.wait()
+        assert other.service == "SSH"
+        assert transport.get_protocol() is driver
+        other.close()
+
+
+async def test_inside_tls_another_conversation_begins() -> None:
+    tls = client_context("verify-full", ca_certificate=CERTIFICATES.ca)
+    assert tls is not None
+    async with serve(saying(b"* OK ready\r\n"), tls=CERTIFICATES.server) as server:
+        stream = await opened(server.port)
+        await stream.write(b"8 bytes.")
+        assert await stream.read(1) == b"S"
+        await stream.start_tls(tls, server_hostname="localhost")
+        assert (stream.service, stream.is_starting_tls) == (None, False)
+        await stream.write(b"?")
+        await stream.read(1)
+        assert stream.service == "IMAP"
+        stream.close()
+
+
+async def test_what_comes_in_place_of_a_handshake_tells_the_service() -> None:
+    async with serve(saying(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as server:
+        stream = await opened(server.port)
+        with pytest.raises(ssl.SSLError):
+            await stream.start_tls(verifying_context(), server_hostname="localhost")
+        assert (stream.service, stream.is_starting_tls) == ("HTTP", True)
+        stream.close()
+
+
+@pytest.mark.parametrize(("answer", "service"), [(b"S", "PostgreSQL"), (b"N", "PostgreSQL"), (b"HTTP/1.1 400", "HTTP")])
+async def test_a_silent_server_is_asked_who_it_is(answer: bytes, service: str) -> None:
+    async with serve(saying(answer)) as server:
+        stream = await opened(server.port)
+        await stream.sound_out(seconds=5)
+        assert stream.service == service
+        stream.close()
+    assert server.received == QUESTION
+
+
+async def test_D_48_a_server_that_stays_silent_is_not_waited_for() -> None:
+    async with serve(silent) as server:
+        stream = await opened(server.port)
+        await stream.sound_out(seconds=0.1)
+        assert stream.service is None
+        stream.close()
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM])
+async def test_a_connection_that_this_machine_does_not_let_out_is_told_from_a_file(
+    monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    async def refusing(*_arguments: Any) -> None:
+        raise OSError(number, "a firewall of this machine")
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "sock_connect", refusing, raising=False)
+    with pytest.raises(CheckFailedError) as raised:
+        await opened(1)
+    assert raised.value.check_code == "connection_forbidden"
 
 
 def _unused_port() -> int:

@@ -61,7 +61,7 @@ SHARED = pool_for(memory=256)
 @pytest.fixture(scope="module", autouse=True)
 def _workers() -> Iterator[None]:
     """Start the pool of these tests, and end it."""
-    asyncio.run(SHARED.warm_up())
+    asyncio.run(SHARED.server())
     yield
     SHARED.close()
 

@@ -24,7 +24,7 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="session", autouse=True)
 def _shared_workers() -> Iterator[None]:
     """Start the pool of processes that tests share, and end it."""
-    asyncio.run(SHARED.warm_up())
+    asyncio.run(SHARED.server())
     yield
     SHARED.close()
 

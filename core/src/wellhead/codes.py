@@ -409,13 +409,28 @@ _CHECK = _table(
         ),
         "network_unreachable": (
             "There is no way to this address.",
-            "The network is down, or the address is not reachable from here.",
-            "Check the address and this machine's network.",
+            "The network is down, the address is not reachable from here, or a firewall says so.",
+            "Check the address, this machine's network and the firewalls between.",
+        ),
+        "connection_forbidden": (
+            "This machine lets no connection out to this address.",
+            "A firewall of its own, or of the container that the service runs in, forbids it.",
+            "Allow it in the rules of this machine (iptables, nftables, SELinux, the container's network policy).",
+        ),
+        "resources_exhausted": (
+            "The check ran out of memory or of open files.",
+            "This machine is short of them, the limits of the service are low, or the answer is far too large.",
+            "Try again when fewer checks run; else raise the service's limits (ulimit, memory of its container).",
         ),
         "connection_lost": (
             "The server closed the connection.",
             "It refuses this machine, was restarted, or does not speak this protocol.",
             "Check that host and port belong to a server of this type, and the server's log.",
+        ),
+        "wrong_service": (
+            "Another service answers on this port.",
+            "The port or the address is that of another service, or the data source is of another type.",
+            "Is the type right? Is the port right? A data source keeps its type: for another type, add another one.",
         ),
         "tls_not_offered": (
             "The server offers no TLS.",
@@ -429,8 +444,18 @@ _CHECK = _table(
         ),
         "tls_failed": (
             "The TLS handshake failed.",
-            "The two sides have no TLS version or cipher in common, or the port does not speak TLS.",
-            "Check the port and the server's TLS settings; TLS 1.2 is the oldest that is accepted.",
+            "The two sides have no cipher in common, the port does not speak TLS, or the server misses a certificate.",
+            "Check the port, and the server's TLS settings and its log.",
+        ),
+        "tls_version_unsupported": (
+            "The server speaks only versions of TLS that are too old.",
+            "It was not updated for years, or is configured for old clients. TLS 1.2 is the oldest that is accepted.",
+            "Turn on TLS 1.2 or 1.3 at the server.",
+        ),
+        "tls_name_unknown": (
+            "The server has no certificate for this host name.",
+            "It serves several names, and this one is not among them; an address is no name.",
+            "Use a host name that the server is set up for.",
         ),
         "tls_disabled": (
             "The connection is not encrypted.",
@@ -444,13 +469,38 @@ _CHECK = _table(
         ),
         "certificate_untrusted": (
             "The server's certificate is not signed by a trusted authority.",
-            "It is self-signed or signed by a private authority.",
+            "It is signed by a private authority, or the server does not send the certificates in between.",
             "Put the authority's certificate (PEM) into `ca_certificate`.",
         ),
+        "certificate_self_signed": (
+            "The server's certificate is signed by nobody but itself.",
+            "The server made it when it was installed, or somebody made it for a test.",
+            "Give the server a certificate of an authority, or put this one (PEM) into `ca_certificate`.",
+        ),
+        "certificate_revoked": (
+            "The server's certificate was revoked.",
+            "Its authority has withdrawn it, often because its key was stolen.",
+            "Do not use the server before its administrator has given it a new one.",
+        ),
+        "certificate_unsuitable": (
+            "The server's certificate, or that of its authority, is not fit for a server.",
+            "Its key or its signature is too weak, it was made for another purpose, or its authority may not sign it.",
+            "Make a new one, for a server, with a key of at least 2048 bits (RSA) or 256 bits (EC) and SHA-256.",
+        ),
         "certificate_expired": (
-            "The server's certificate has expired or is not valid yet.",
-            "It was not renewed, or a clock is wrong.",
-            "Renew the certificate at the server; check both clocks.",
+            "The server's certificate has expired.",
+            "It was not renewed, or was and the server still shows the old one; or the clock of this machine is ahead.",
+            "Renew the certificate, and let the server load it; check the clock.",
+        ),
+        "certificate_not_yet_valid": (
+            "The server's certificate is not valid yet.",
+            "The clock of this machine is behind, or the certificate was made for later.",
+            "Check the clock of this machine, and from when on the certificate is valid.",
+        ),
+        "certificate_expires_soon": (
+            "The server's certificate expires soon.",
+            "It is valid for 30 days or less.",
+            "Renew it at the server; nothing has to be changed here, unless its authority changes.",
         ),
         "certificate_name_mismatch": (
             "The server's certificate is for another name.",
@@ -459,8 +509,13 @@ _CHECK = _table(
         ),
         "client_certificate_invalid": (
             "The client certificate or its key cannot be used.",
-            "They do not belong together, one is damaged, or the server does not trust the certificate or misses one.",
+            "They do not belong together, one is damaged, or the server does not trust the certificate.",
             "Send a certificate that the server trusts, and the private key that it was made for.",
+        ),
+        "client_certificate_required": (
+            "The server wants a client certificate.",
+            "It lets nobody in who shows none.",
+            "Set `client_certificate` and `client_key`; a type that has no such fields cannot log in at this server.",
         ),
         "auth_failed": (
             "The server refused the user name or the password.",
@@ -474,8 +529,23 @@ _CHECK = _table(
         ),
         "login_not_permitted": (
             "The server lets this user not in from here.",
-            "There is no such user, it is locked, or the server's rules (pg_hba.conf, the user's host) have no entry.",
+            "There is no such user, or the server's rules (pg_hba.conf, the user's host) have no entry for it.",
             "Check the user name; add an entry for this user, database and address. It may be for TLS only.",
+        ),
+        "account_locked": (
+            "The user is locked.",
+            "An administrator has locked it, or the server did after too many wrong passwords.",
+            "Let an administrator unlock it: `ALTER USER <user> ACCOUNT UNLOCK`.",
+        ),
+        "client_not_allowed": (
+            "The server lets nobody in from this machine.",
+            "No user of the server may come from this machine's address, whatever the password is.",
+            "Let an administrator make a user for this address: `CREATE USER <user>@<address of this machine>`.",
+        ),
+        "client_blocked": (
+            "The server has blocked this machine.",
+            "Too many connections from it have failed in a row.",
+            "Let an administrator run `FLUSH HOSTS`, and find out which program here connects and gives up.",
         ),
         "cleartext_password_refused": (
             "The server asked for the password in clear text.",
@@ -497,24 +567,44 @@ _CHECK = _table(
             "The name is misspelt; upper and lower case differ.",
             "Check the database's name.",
         ),
+        "database_unavailable": (
+            "The database takes no connections.",
+            "It is a template, is being restored or moved, or an administrator has closed it.",
+            "Use another database, or let an administrator open it.",
+        ),
         "permission_denied": (
             "The user may not do this.",
             "A permission is missing.",
-            "Grant the user the permission to connect and to read.",
+            "Let an administrator grant the user the permission to connect and to read.",
         ),
         "nothing_readable": (
             "The user can log in but can read nothing.",
             "No table or view may be read by this user.",
-            "Grant it, for example: GRANT SELECT ON ALL TABLES IN SCHEMA public TO the user.",
+            "Let an administrator grant it, for example: `GRANT SELECT ON <table> TO <user>`.",
         ),
         "too_many_connections": (
             "The server has no connection left.",
-            "Other programs use all of them.",
-            "Try again later, or raise the server's limit.",
+            "Other programs use all of them, or all that this user or this database may have.",
+            "Try again later, close connections that nobody needs, or raise the server's limit.",
+        ),
+        "user_limit_reached": (
+            "The user has reached a limit of its own.",
+            "The server counts the connections and the queries of each user, and this one may have no more just now.",
+            "Try again in an hour, close other connections of the user, or raise its limits (ALTER USER … WITH MAX_…).",
+        ),
+        "server_out_of_resources": (
+            "The server has no memory, disk or threads left.",
+            "It is overloaded, or its disk is full.",
+            "Try again later; look at the server's log and its disks.",
+        ),
+        "server_fault": (
+            "The server has a fault.",
+            "It reports an error of its own: a damaged file, a wrong configuration, or a defect.",
+            "Look at the server's log.",
         ),
         "server_starting": (
             "The server is starting up or shutting down.",
-            "It was restarted or is recovering.",
+            "It was restarted, is recovering, or was taken out of service for a while.",
             "Try again in a moment.",
         ),
         "query_failed": (
@@ -668,7 +758,7 @@ _CHECK = _table(
         "deadline": (
             "The time was over before this step ended.",
             "The target is slow or does not answer.",
-            "Try again with a longer time-out; check the target.",
+            "Try again with a longer time-out; check that the target is of this type, and not overloaded.",
         ),
         "file_too_large": (
             "More of the file was read than may be read for a check.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gzip
 import json
 import socket
@@ -21,7 +22,8 @@ from support.rogue import Rogue, Script, saying, serve, server_context, silent
 from support.validating import last, outcomes, validate
 from wellhead.codes import CODES
 from wellhead.model.result import ValidationResult
-from wellhead_api import ApiDataSource, wellhead_data_source_types
+from wellhead.validation.diagnosis import understand
+from wellhead_api import ERRORS, ApiDataSource, wellhead_data_source_types
 from wellhead_api.exchange import MAX_BYTES
 
 pytestmark = pytest.mark.anyio
@@ -170,7 +172,8 @@ async def test_a_server_that_hangs_up_in_the_middle_is_told(answer: bytes) -> No
         result = await run(rogue.port)
 
     assert outcomes(result)[-1] == ("request", "failed", "connection_lost")
-    assert rogue.connections == 1
+    assert rogue.received.count(b"GET ") == 1
+    assert rogue.connections == (1 if answer else 2)  # the second one looks for TLS
 
 
 async def test_a_server_that_resets_the_connection_is_told() -> None:
@@ -303,3 +306,24 @@ async def test_upstream_makes_every_connection_with_the_method_that_is_replaced(
             for url in ("http://127.0.0.1:1/", "https://127.0.0.1:1/"):
                 with pytest.raises(LookupError):
                     await session.get(url)
+
+
+AIOHTTP = {
+    "connection_lost": "ServerDisconnectedError ClientConnectionResetError ClientPayloadError",
+    "connection_timeout": "ServerTimeoutError ConnectionTimeoutError SocketTimeoutError",
+    "protocol_error": "ClientResponseError ContentTypeError TooManyRedirects InvalidURL",
+}
+
+
+@pytest.mark.parametrize(("code", "name"), [(code, one) for code, text in AIOHTTP.items() for one in text.split()])
+def test_H_07_every_exception_of_aiohttp_that_an_exchange_can_end_with_has_its_code(code: str, name: str) -> None:
+    kind = getattr(aiohttp.client_exceptions, name)
+
+    assert understand(kind.__new__(kind), ERRORS) == code
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(errno.ECONNRESET, "connection_lost"), (errno.EHOSTUNREACH, "network_unreachable")]
+)
+def test_an_error_of_the_system_in_aiohttps_own_is_told(number: int, code: str) -> None:
+    assert understand(aiohttp.ClientOSError(number, "x"), ERRORS) == code

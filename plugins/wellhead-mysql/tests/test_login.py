@@ -22,9 +22,11 @@ from support.certificates import make_certificates
 from support.rogue import Rogue, Script, saying, serve, server_context, silent
 from support.validating import last, validate
 from wellhead.codes import CODES
+from wellhead.guard.services import QUESTION
 from wellhead.model.result import ValidationResult
 from wellhead.testing import servers
-from wellhead_mysql import MysqlDataSource, wellhead_data_source_types
+from wellhead_mysql import ERRORS, MysqlDataSource, wellhead_data_source_types
+from wellhead_mysql.errors import HINTS
 from wellhead_mysql.login import MAX_LOGIN_BYTES, MAX_SESSION_BYTES, GuardedConnection
 
 pytestmark = pytest.mark.anyio
@@ -303,7 +305,7 @@ async def test_M_09_a_server_that_says_nothing_is_told_before_the_time_is_over()
 
     assert found(result) == ("tls", "connection_timeout")
     assert "speaks first" in (last(result).hint or "")
-    assert not rogue.received
+    assert rogue.received == QUESTION
 
 
 async def test_M_09_a_server_that_stops_in_the_middle() -> None:
@@ -326,10 +328,35 @@ async def test_M_09_a_server_that_drips() -> None:
 
 
 OTHERS = {
-    "ssh": b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u7\r\n",
-    "smtp": b"220 mail.example.com ESMTP Postfix\r\n",
-    "http": b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n",
-    "mysql x": bytes.fromhex("050000000b08051a00"),
+    "SSH": b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u7\r\n",
+    "SMTP": b"220 mail.example.com ESMTP Postfix\r\n",
+    "HTTP": b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n",
+    "MySQL's X Protocol": bytes.fromhex("050000000b08051a00"),
+    "PostgreSQL": b"E\0\0\0\x20SFATAL\0C08P01\0Minvalid packet\0\0",
+    "TLS": b"\x15\x03\x01\0\x02\x02\x46",
+}
+
+
+def saying_at_once(said: bytes) -> Script:
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(said)
+        await silent(reader, writer)
+
+    return script
+
+
+@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("mode", [PLAIN, UNVERIFIED])
+async def test_M_10_n_18_another_service_is_named_in_words_of_ours(name: str, mode: dict[str, Any]) -> None:
+    result, _ = await meet(saying_at_once(OTHERS[name]), seconds=2, **mode)
+
+    assert found(result) == ("tls", "wrong_service")
+    assert last(result).fields == ("/host", "/port")
+    assert last(result).message == f"This port answers like {name}, not like MySQL."
+    assert "OpenSSH" not in str(result.as_document())
+
+
+DAMAGED = {
     "old mysql": packet(0, b"\x093.21.0\0" + bytes(20)),
     "another protocol": packet(0, b"\x0b" + greeting()[5:]),
     "nothing": packet(0, b""),
@@ -337,16 +364,74 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize("kind", OTHERS)
-async def test_M_10_a_server_of_another_kind(kind: str) -> None:
-    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(OTHERS[kind])
-        await silent(reader, writer)
-
-    result, _ = await meet(script, seconds=2, **PLAIN)
+@pytest.mark.parametrize("kind", DAMAGED)
+async def test_M_10_a_greeting_that_is_not_understood(kind: str) -> None:
+    result, _ = await meet(saying_at_once(DAMAGED[kind]), seconds=2, **PLAIN)
 
     assert found(result) == ("tls", "protocol_error")
     assert "the host and the port belong to a server of this type" in (last(result).hint or "")
+
+
+async def test_a_server_that_closes_before_tls_does_not_mean_our_certificate() -> None:
+    client = CERTIFICATES.client
+    shown = {"client_certificate": client.certificate, "client_key": client.key}
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    result, _ = await meet(script, **UNVERIFIED, **shown)
+
+    assert found(result) == ("tls", "connection_lost")
+
+
+NUMBERS = {
+    "auth_failed": "1045 1873",
+    "permission_denied": "1044 1142 1143 1227 1370 1396",
+    "database_not_found": "1049",
+    "client_not_allowed": "1042 1130",
+    "client_blocked": "1129",
+    "login_not_permitted": "1698",
+    "account_locked": "3118 3955 4151",
+    "password_expired": "1820 1862",
+    "too_many_connections": "1040",
+    "user_limit_reached": "1203 1226",
+    "auth_method_unsupported": "1251 1275 1524 2054 2058 2059 2061",
+    "tls_required": "3159",
+    "tls_failed": "2026",
+    "server_starting": "1047 1053 3032 3168",
+    "server_out_of_resources": "1021 1037 1038 1041 1135",
+    "server_fault": "1030 1105 1815",
+    "connection_lost": "1152 1158 1159 1160 1161 1184 1927 2006 2013 3169 4031",
+    "protocol_error": "1043 1153 1156 2012 2014 2027",
+    "deadline": "1969 3024",
+    "query_failed": "1046 1064 1193 1317 9999 30000",
+}
+EXACTLY = {
+    1044: "GRANT SELECT ON <database>.* TO <user>",
+    1698: "the server's own socket",
+    3032: "offline_mode = OFF",
+    3955: "ACCOUNT UNLOCK",
+}
+
+
+@pytest.mark.parametrize(
+    ("code", "number"), [(code, int(one)) for code, text in NUMBERS.items() for one in text.split()]
+)
+async def test_M_10_every_number_that_a_login_can_end_with_has_its_code(code: str, number: int) -> None:
+    result, _ = await meet(greeted(failure(2, number)), **PLAIN)
+
+    assert found(result) == ("authenticate", code)
+    assert last(result).message == CODES[code].title
+    assert EXACTLY.get(number, "") in (last(result).hint or "")
+    assert (last(result).hint == CODES[code].remedy) == (number not in {*EXACTLY, 1045})
+    assert "a text of the server" not in str(result.as_document())
+
+
+def test_every_number_of_the_table_is_tested() -> None:
+    tested = {number for text in NUMBERS.values() for number in text.split()}
+
+    assert {number for number in ERRORS if number.isdigit()} <= tested
+    assert {str(number) for number in HINTS} <= set(ERRORS)
 
 
 async def test_M_10_a_server_that_closes_at_once() -> None:
@@ -401,8 +486,8 @@ async def test_M_10_a_server_that_says_yes_to_nothing_is_not_believed() -> None:
     ("number", "code"),
     [
         (1040, "too_many_connections"),
-        (1129, "login_not_permitted"),
-        (1130, "login_not_permitted"),
+        (1129, "client_blocked"),
+        (1130, "client_not_allowed"),
         (9999, "query_failed"),
     ],
 )

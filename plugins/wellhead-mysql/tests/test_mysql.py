@@ -145,11 +145,11 @@ def _login(name: str, password: str = "secret one") -> dict[str, Any]:
 
 
 async def test_a_database_that_the_user_may_not_use(mariadb: MariaDB) -> None:
-    await expect(mariadb, "authenticate", "permission_denied", LOGIN, database="other_shop")
+    await expect(mariadb, "authenticate", "permission_denied", LOGIN, database="other_shop", hint="GRANT")
 
 
-async def test_a_locked_user_is_not_permitted(mariadb: MariaDB) -> None:
-    await expect(mariadb, "authenticate", "login_not_permitted", LOGIN, username="locked")
+async def test_a_locked_user_is_named(mariadb: MariaDB) -> None:
+    await expect(mariadb, "authenticate", "account_locked", LOGIN, username="locked")
 
 
 async def test_a_lapsed_password_is_named(mariadb: MariaDB) -> None:
@@ -157,13 +157,20 @@ async def test_a_lapsed_password_is_named(mariadb: MariaDB) -> None:
 
 
 async def test_a_user_who_may_come_over_the_socket_only(mariadb: MariaDB) -> None:
-    await expect(mariadb, "authenticate", "login_not_permitted", LOGIN, username="socket_only")
+    await expect(mariadb, "authenticate", "login_not_permitted", LOGIN, username="socket_only", hint="socket only")
 
 
 async def test_a_user_who_has_asked_too_much(mariadb: MariaDB) -> None:
     results = [await run(mariadb, username="crowded") for _ in range(2)]
 
-    assert "too_many_connections" in {last(result).code for result in results}
+    assert "user_limit_reached" in {last(result).code for result in results}
+
+
+async def test_a_user_who_has_no_connection_left(mariadb: MariaDB) -> None:
+    with mariadb.a_user("secret one") as name:
+        mariadb.run(f"ALTER USER {name} WITH MAX_USER_CONNECTIONS 1")
+        with pymysql.connect(host="127.0.0.1", port=mariadb.port, user=name, password="secret one"):
+            await expect(mariadb, "authenticate", "user_limit_reached", LOGIN, hint="user", **_login(name))
 
 
 async def test_a_server_with_no_connection_left(mariadb: MariaDB) -> None:
@@ -213,11 +220,30 @@ async def test_a_damaged_ca_certificate(mariadb: MariaDB) -> None:
 
 
 @pytest.mark.parametrize(
-    ("which", "code"), [("expired", "certificate_expired"), ("other_name", "certificate_name_mismatch")]
+    ("which", "code"),
+    [
+        ("expired", "certificate_expired"),
+        ("not_yet_valid", "certificate_not_yet_valid"),
+        ("other_name", "certificate_name_mismatch"),
+        ("self_signed", "certificate_self_signed"),
+        ("untrusted", "certificate_untrusted"),
+    ],
 )
 async def test_a_certificate_with_a_fault(mariadb: MariaDB, which: str, code: str) -> None:
     with mariadb.showing(getattr(mariadb.certificates, which)):
         await expect(mariadb, "tls", code, TLS)
+
+
+@pytest.mark.parametrize("mode", ["verify-full", "verify-ca"])
+async def test_a_certificate_that_expires_soon_is_warned_about(mariadb: MariaDB, mode: str) -> None:
+    with mariadb.showing(mariadb.certificates.expires_soon):
+        result = await run(mariadb, tls_mode=mode)
+
+    assert result.success
+    [warning] = result.warnings
+    assert (warning.name, warning.code) == ("tls", "certificate_expires_soon")
+    assert (warning.message or "").startswith("The server's certificate expires in 10 days.")
+    assert (CODES["tls_unverified"].title in (warning.message or "")) == (mode == "verify-ca")
 
 
 async def test_a_name_is_not_checked_where_only_the_authority_is(mariadb: MariaDB) -> None:

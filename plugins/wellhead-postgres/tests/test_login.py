@@ -23,7 +23,8 @@ from support.validating import last, outcomes, validate
 from wellhead.codes import CODES
 from wellhead.guard.network import dial
 from wellhead.model.result import ValidationResult
-from wellhead_postgres import PostgresDataSource, wellhead_data_source_types
+from wellhead.validation.diagnosis import understand
+from wellhead_postgres import ERRORS, GRANT_CONNECTING, PostgresDataSource, wellhead_data_source_types
 from wellhead_postgres.login import MAX_LOGIN_BYTES, log_in
 
 pytestmark = pytest.mark.anyio
@@ -265,9 +266,6 @@ async def test_P_08_an_endless_answer_to_a_query_is_cut_off() -> None:
     assert code in {"connection_lost", "protocol_error"}
 
 
-SYNC, FLUSH = message(b"S", b""), message(b"H", b"")
-
-
 def answering(**texts: bytes) -> Script:
     """Make a server that lets everybody in, and answers queries for numbers with texts."""
     names = {"version": [b"version"], "recovery": [b"recovery"], "has_table_privilege": [b"relations", b"readable"]}
@@ -347,7 +345,7 @@ async def test_D_48_a_server_that_says_nothing_is_cut_off_by_the_deadline(descri
     started = time.monotonic()
 
     assert await end_of(silent, seconds=0.3) == ("authenticate", "timeout", "deadline")
-    assert await end_of(silent, seconds=0.3, tls_mode="verify-full") == ("tls", "timeout", "deadline")
+    assert await end_of(silent, seconds=0.3, tls_mode="verify-full") == ("tls", "failed", "connection_timeout")
     assert time.monotonic() - started < 1.5
 
 
@@ -400,8 +398,31 @@ async def test_a_server_without_tls_is_named() -> None:
 
 
 async def test_an_answer_to_the_question_for_tls_that_is_neither_yes_nor_no() -> None:
-    for answer in (b"E", b"H", b"\0"):
+    for answer in (b"E", b"H", b"\0", b"SX"):
         assert await end_of(saying(answer), tls_mode="require") == ("tls", "failed", "protocol_error")
+
+
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        (b"\x4a\0\0\0\x0a8.0.36\0", "MySQL"),
+        (b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n", "SSH"),  # it begins like a yes
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "HTTP"),
+        (b"\x15\x03\x01\0\x02\x02\x46", "TLS"),
+    ],
+)
+@pytest.mark.parametrize("mode", ["require", "disable"])
+@pytest.mark.parametrize("is_first", [True, False])
+async def test_N_18_another_service_is_named_in_words_of_ours(
+    said: bytes, name: str, mode: str, is_first: bool
+) -> None:
+    async with serve(saying(said, wait_first=not is_first)) as rogue:
+        result = await run(rogue, tls_mode=mode)
+
+    failed = last(result)
+    assert (failed.code, failed.fields) == ("wrong_service", ("/host", "/port"))
+    assert failed.message == f"This port answers like {name}, not like PostgreSQL."
+    assert "OpenSSH" not in str(result.as_document())
 
 
 async def test_something_slipped_in_before_tls_is_refused() -> None:
@@ -432,6 +453,42 @@ async def test_a_certificate_for_another_host_is_told_from_an_untrusted_one(cert
         "other_name": "certificate_name_mismatch",
         "untrusted": "certificate_untrusted",
     }
+
+
+SQLSTATES = {
+    "auth_failed": "28P01",
+    "login_not_permitted": "28000 08004",
+    "database_not_found": "3D000 57P04",
+    "database_unavailable": "55000 55006",
+    "permission_denied": "42501",
+    "too_many_connections": "53300",
+    "server_starting": "57P01 57P02 57P03",
+    "server_out_of_resources": "53000 53100 53200 53400 54000 54001 54023",
+    "server_fault": "58000 58030 58P01 F0000 F0001 XX000 XX001 XX002",
+    "connection_lost": "08000 08001 08003 08006 08007 25P03 57P05",
+    "protocol_error": "08P01 0A000",
+    "deadline": "57014 25P04",
+    "query_failed": "22021 22023 25006 25P02 3F000 40001 40P01 42601 42704 42883 42P01 55P03 57000 99999 ABCDE",
+}
+
+
+@pytest.mark.parametrize(("code", "state"), [(code, one) for code, text in SQLSTATES.items() for one in text.split()])
+async def test_P_09_every_sqlstate_that_a_login_can_end_with_has_its_code(code: str, state: str) -> None:
+    error = message(b"E", f"SFATAL\0VFATAL\0C{state}\0Ma text of the server\0\0".encode())
+    async with serve(saying(error)) as rogue:
+        result = await run(rogue)
+
+    failed = last(result)
+    assert (failed.name, failed.code, failed.message) == ("authenticate", code, CODES[code].title)
+    assert failed.hint == (GRANT_CONNECTING if code == "permission_denied" else CODES[code].remedy)
+    assert "a text of the server" not in str(result.as_document())
+
+
+@pytest.mark.parametrize("name", asyncpg.exceptions.__all__)
+def test_P_09_every_exception_of_asyncpg_is_known(name: str) -> None:
+    kind = getattr(asyncpg.exceptions, name)
+    if issubclass(kind, asyncpg.PostgresError | asyncpg.InterfaceError | asyncpg.InternalClientError):
+        assert understand(kind.__new__(kind), ERRORS) in CODES
 
 
 async def test_a_goodbye_that_is_not_answered_changes_nothing_of_the_result() -> None:

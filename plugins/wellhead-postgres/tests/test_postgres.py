@@ -136,7 +136,15 @@ async def test_an_unknown_database_is_named(postgres: Postgres) -> None:
 
 
 async def test_a_database_that_the_user_may_not_connect_to(postgres: Postgres) -> None:
-    await expect(postgres, "authenticate", "permission_denied", LOGIN, database="closed")
+    await expect(postgres, "authenticate", "permission_denied", LOGIN, database="closed", hint="GRANT CONNECT")
+
+
+async def test_a_database_that_takes_no_connections(postgres: Postgres) -> None:
+    postgres.run("ALTER DATABASE empty ALLOW_CONNECTIONS false")
+    try:
+        await expect(postgres, "authenticate", "database_unavailable", LOGIN, database="empty")
+    finally:
+        postgres.run("ALTER DATABASE empty ALLOW_CONNECTIONS true")
 
 
 async def test_a_user_who_has_no_connection_left(postgres: Postgres) -> None:
@@ -191,7 +199,14 @@ async def test_a_certificate_by_a_private_authority_is_not_trusted_by_itself(pos
 
 
 @pytest.mark.parametrize(
-    ("which", "code"), [("expired", "certificate_expired"), ("other_name", "certificate_name_mismatch")]
+    ("which", "code"),
+    [
+        ("expired", "certificate_expired"),
+        ("not_yet_valid", "certificate_not_yet_valid"),
+        ("other_name", "certificate_name_mismatch"),
+        ("self_signed", "certificate_self_signed"),
+        ("untrusted", "certificate_untrusted"),
+    ],
 )
 async def test_a_certificate_with_a_fault(postgres_with_tls: Postgres, which: str, code: str) -> None:
     with changed_certificate(postgres_with_tls, which):
@@ -203,6 +218,25 @@ async def test_a_certificate_for_another_name_is_enough_where_the_name_is_not_ch
 ) -> None:
     with changed_certificate(postgres_with_tls, "other_name"):
         assert (await run(postgres_with_tls, tls_mode="verify-ca")).status == "warning"
+
+
+@pytest.mark.parametrize("mode", ["verify-full", "verify-ca"])
+async def test_a_certificate_that_expires_soon_is_warned_about(postgres_with_tls: Postgres, mode: str) -> None:
+    with changed_certificate(postgres_with_tls, "expiring"):
+        result = await run(postgres_with_tls, tls_mode=mode)
+
+    assert result.success
+    [warning] = result.warnings
+    assert (warning.name, warning.code) == ("tls", "certificate_expires_soon")
+    assert (warning.message or "").startswith("The server's certificate expires in 10 days.")
+    assert (CODES["tls_unverified"].title in (warning.message or "")) == (mode == "verify-ca")
+
+
+async def test_a_certificate_that_is_not_checked_may_expire(postgres_with_tls: Postgres) -> None:
+    with changed_certificate(postgres_with_tls, "expiring"):
+        result = await run(postgres_with_tls, tls_mode="require", ca_certificate=None)
+
+    assert [check.code for check in result.warnings] == ["tls_unverified"]
 
 
 def changed_certificate(server: Postgres, which: str) -> Any:
@@ -332,7 +366,20 @@ async def test_a_user_who_may_read_nothing_is_warned(postgres: Postgres) -> None
         "nothing_readable",
         ("/username",),
     )
+    assert "GRANT SELECT ON ALL TABLES IN SCHEMA <schema> TO <user>" in (last(result).hint or "")
     assert result.details["readable"] == 0
+
+
+async def test_tables_in_a_schema_that_the_user_may_not_use_are_not_readable(postgres: Postgres) -> None:
+    postgres.run(
+        "CREATE SCHEMA hidden; CREATE TABLE hidden.t (id int); GRANT SELECT ON hidden.t TO nothing", database="shop"
+    )
+    try:
+        result = await run(postgres, username="nothing")
+    finally:
+        postgres.run("DROP SCHEMA hidden CASCADE; SELECT 1", database="shop")
+
+    assert (last(result).code, result.details["readable"]) == ("nothing_readable", 0)
 
 
 async def test_an_empty_database_is_no_reason_for_a_warning(postgres: Postgres) -> None:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, NoReturn
 
 import uvicorn
 
 from wellhead.api.app import create_app
 from wellhead.assembly import Wellhead
+from wellhead.catalog.rechecks import Rechecks
 from wellhead.errors import SettingsError
 
 _GRACE = 10
+
+Work = Coroutine[Any, Any, NoReturn]
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -66,6 +71,8 @@ def run(wellhead: Wellhead, listener: socket.socket, *, announce: Callable[[], N
 
 def make(wellhead: Wellhead, *, announce: Callable[[], None]) -> uvicorn.Server:
     """Make the server, ready to run; `announce` is called when it answers."""
+    seconds = wellhead.settings.recheck_seconds
+    background = [Rechecks(wellhead.catalog, seconds=seconds).run] if seconds > 0 else []
     config = uvicorn.Config(
         create_app(wellhead),
         log_config=None,
@@ -75,18 +82,30 @@ def make(wellhead: Wellhead, *, announce: Callable[[], None]) -> uvicorn.Server:
         lifespan="off",
         timeout_graceful_shutdown=_GRACE,
     )
-    return _Server(config, announce)
+    return _Server(config, announce, background)
 
 
 class _Server(uvicorn.Server):
-    """A server that says when it answers."""
+    """A server that says when it answers, and does other work meanwhile."""
 
-    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, announce: Callable[[], None], background: Sequence[Callable[[], Work]]
+    ) -> None:
         super().__init__(config)
         self._announce = announce
+        self._background = background
+        self._tasks: list[asyncio.Task[NoReturn]] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and say so."""
         await super().startup(sockets)
         if self.started:
             self._announce()
+            self._tasks = [asyncio.create_task(work()) for work in self._background]
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the other work, then the requests."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await super().shutdown(sockets)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import socket
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from wellhead.errors import CheckFailedError
 from wellhead.guard.egress import EgressPolicy
+from wellhead.guard.hearing import FirstBytes, HearingProtocol, HearingReader
+from wellhead.guard.services import QUESTION, recognise
 from wellhead.guard.threads import in_thread
 
 MAX_ADDRESSES = 4
+_NOT_LET_OUT = {errno.EACCES, errno.EPERM}
 _DAY = 24 * 60 * 60
 
 SocketAddress = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int]]
@@ -55,6 +59,7 @@ async def dial(addresses: Sequence[SocketAddress], *, seconds: float) -> Guarded
         seconds: How long it may take; each address gets its share, the last one all that is left.
 
     Raises:
+        CheckFailedError: `connection_forbidden`: this machine lets no connection out to the last one.
         OSError: None answered; the error is that of the last one.
     """
     end = time.monotonic() + seconds
@@ -67,6 +72,8 @@ async def dial(addresses: Sequence[SocketAddress], *, seconds: float) -> Guarded
                 return await _dial(family, address)
         except OSError as error:  # a `TimeoutError` is one
             last = error
+    if last.errno in _NOT_LET_OUT:  # said here, where it cannot be about a file
+        raise CheckFailedError("connection_forbidden") from None
     raise last
 
 
@@ -76,19 +83,32 @@ async def _dial(family: socket.AddressFamily, address: tuple[str, int] | tuple[s
         connection.setblocking(False)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         await asyncio.get_running_loop().sock_connect(connection, address)
-        reader, writer = await asyncio.open_connection(sock=connection)
+        return await _stream_over(connection)
     except BaseException:
         connection.close()
         raise
-    return GuardedStream(reader, writer)
+
+
+async def _stream_over(connection: socket.socket) -> GuardedStream:
+    """Do what `asyncio.open_connection` does, with a reader that keeps the first bytes."""
+    loop = asyncio.get_running_loop()
+    first = FirstBytes()
+    reader = HearingReader(first, loop)
+    protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+    transport, _ = await loop.create_connection(lambda: protocol, sock=connection)
+    return GuardedStream(reader, asyncio.StreamWriter(transport, protocol, reader, loop), first)
 
 
 class GuardedStream:
     """A TCP connection whose address was judged before it was dialled."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, first: FirstBytes) -> None:
         self._reader = reader
         self._writer = writer
+        self._first = first
+        self._asked = False
+        self.is_starting_tls = False
+        self.on_certificate: Callable[[int], None] | None = None
 
     @property
     def tls_version(self) -> str | None:
@@ -96,6 +116,11 @@ class GuardedStream:
         tls = self._writer.get_extra_info("ssl_object")
         version: str | None = None if tls is None else tls.version()
         return version
+
+    @property
+    def service(self) -> str | None:
+        """The well-known service that sends what the server sent first; None for what is not recognised."""
+        return recognise(self._first.heard, asked=self._asked)
 
     @property
     def certificate_days_left(self) -> int | None:
@@ -130,7 +155,30 @@ class GuardedStream:
             OSError: The handshake failed.
         """
         _refuse_unread(self._reader)
-        await self._writer.start_tls(tls, server_hostname=server_hostname)
+        self._first.forget()
+        self._first.watch_handshake(self._writer.transport)
+        self.is_starting_tls = True
+        try:
+            await self._writer.start_tls(tls, server_hostname=server_hostname)
+        except OSError:
+            self._first.hear_handshake()
+            raise
+        self.is_starting_tls = False
+        days = self.certificate_days_left
+        if days is not None and self.on_certificate is not None:
+            self.on_certificate(days)
+
+    async def sound_out(self, *, seconds: float) -> None:
+        """Ask a silent server who it is, and wait for an answer: `service` then tells.
+
+        Args:
+            seconds: How long to wait.
+        """
+        self._asked = True
+        with contextlib.suppress(OSError):  # a `TimeoutError` is one
+            async with asyncio.timeout(seconds):
+                await self.write(QUESTION)
+                await self._reader.read(1)
 
     def hand_over(self, protocol: asyncio.Protocol) -> asyncio.Transport:
         """Give the connection to a driver's protocol; the stream cannot be read or written afterwards.
@@ -147,9 +195,11 @@ class GuardedStream:
             raise failure
         if self._reader.at_eof():
             raise CheckFailedError("connection_lost")
-        transport.set_protocol(protocol)
+        if not isinstance(transport, asyncio.Transport):
+            raise TypeError("a stream's transport reads and writes")
+        transport.set_protocol(HearingProtocol(protocol, transport, self._first))
         protocol.connection_made(transport)
-        return transport  # type: ignore[return-value]  # a stream's transport reads and writes
+        return transport
 
     def close(self) -> None:
         """Close the connection."""

@@ -1,4 +1,4 @@
-"""TLS contexts of our own: no keys are logged, and nothing older than TLS 1.2 is spoken."""
+"""TLS contexts of our own, which log no keys and speak nothing older than TLS 1.2; and what OpenSSL complains of."""
 
 from __future__ import annotations
 
@@ -9,7 +9,35 @@ import tempfile
 from collections.abc import Iterator
 
 from wellhead.errors import CheckFailedError
+from wellhead.guard.certificate_names import NamingSSLObject
 from wellhead.model.families import TlsMode
+
+# What X509_verify_cert says (OpenSSL, x509_vfy.h).
+_CERTIFICATE_FAULTS = {
+    "certificate_not_yet_valid": (9, 13),
+    "certificate_expired": (10, 14),
+    "certificate_self_signed": (18,),
+    "certificate_revoked": (23,),
+    "certificate_unsuitable": (24, 25, 26, 32, 34, 37, 39, 41, 47, 48, 66, 67, 68, 79, 94),
+    "certificate_name_mismatch": (62, 63, 64),
+}
+# Parts of the names that OpenSSL has for what fails in a handshake (sslerr.h); the first that fits counts.
+_HANDSHAKE_FAULTS = (
+    ("ALERT_CERTIFICATE_REQUIRED", "client_certificate_required"),
+    ("ALERT_NO_CERTIFICATE", "client_certificate_required"),
+    ("ALERT_UNKNOWN_CA", "client_certificate_invalid"),
+    ("ALERT_ACCESS_DENIED", "client_certificate_invalid"),
+    ("ALERT_BAD_CERTIFICATE", "client_certificate_invalid"),
+    ("ALERT_CERTIFICATE", "client_certificate_invalid"),
+    ("ALERT_UNSUPPORTED_CERTIFICATE", "client_certificate_invalid"),
+    ("ALERT_PROTOCOL_VERSION", "tls_version_unsupported"),
+    ("UNSUPPORTED_PROTOCOL", "tls_version_unsupported"),
+    ("WRONG_SSL_VERSION", "tls_version_unsupported"),
+    ("VERSION_TOO_LOW", "tls_version_unsupported"),
+    ("UNRECOGNIZED_NAME", "tls_name_unknown"),
+    ("CA_MD_TOO_WEAK", "certificate_unsuitable"),
+    ("KEY_TOO_SMALL", "certificate_unsuitable"),
+)
 
 
 def client_context(
@@ -56,6 +84,7 @@ def verifying_context(*, ca_certificate: str | None = None) -> ssl.SSLContext:
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.sslobject_class = NamingSSLObject
     try:
         if ca_certificate is not None:
             context.load_verify_locations(cadata=ca_certificate)
@@ -65,6 +94,25 @@ def verifying_context(*, ca_certificate: str | None = None) -> ssl.SSLContext:
         hint = "The text in 'ca_certificate' is damaged. Copy it again."
         raise CheckFailedError("certificate_untrusted", hint=hint, fields=["/ca_certificate"]) from None
     return context
+
+
+def certificate_fault(verify_code: int) -> str:
+    """Return the code of what is wrong with a server's certificate.
+
+    Args:
+        verify_code: What OpenSSL found, as in `ssl.SSLCertVerificationError`.
+    """
+    found = (code for code, numbers in _CERTIFICATE_FAULTS.items() if verify_code in numbers)
+    return next(found, "certificate_untrusted")
+
+
+def tls_fault(reason: str) -> str:
+    """Return the code of what made a handshake fail.
+
+    Args:
+        reason: OpenSSL's name for it, as in `ssl.SSLError`; empty where there is none.
+    """
+    return next((code for part, code in _HANDSHAKE_FAULTS if part in reason), "tls_failed")
 
 
 def _show(context: ssl.SSLContext, certificate: str, key: str) -> None:

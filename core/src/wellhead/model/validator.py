@@ -34,6 +34,15 @@ class Stream(Protocol):
         """Days until the server's certificate expires; None without TLS, or where it was not checked."""
         ...
 
+    @property
+    def service(self) -> str | None:
+        """The well-known service that sends what the server sent first, such as `MySQL`; None if not recognised.
+
+        After the start of TLS, what counts is what the server sends first inside it; where TLS could not be started,
+        what it answered in place of a handshake.
+        """
+        ...
+
     async def read(self, size: int) -> bytes:
         """Read exactly `size` bytes.
 
@@ -48,6 +57,14 @@ class Stream(Protocol):
 
     async def start_tls(self, tls: ssl.SSLContext, *, server_hostname: str) -> None:
         """Upgrade the connection to TLS; what the server sent before that and was not read is refused."""
+        ...
+
+    async def sound_out(self, *, seconds: float) -> None:
+        """Ask a silent server who it is, and wait for an answer: `service` then tells. Good for nothing else after it.
+
+        Args:
+            seconds: How long to wait.
+        """
         ...
 
     def hand_over(self, protocol: asyncio.Protocol) -> asyncio.Transport:
@@ -86,7 +103,7 @@ class ValidationContext(Protocol):
         ...
 
     def warn(self, code: str, message: str | None = None, *, hint: str | None = None) -> None:
-        """Let the running check end with a warning instead of `passed`.
+        """Let the running check end with a warning instead of `passed`; the last one's code counts, of all the message.
 
         Args:
             code: A code of the catalogue, or one of the plugin's own.
@@ -108,15 +125,25 @@ class ValidationContext(Protocol):
         ...
 
     async def connect(
-        self, host: str, port: int, *, tls: ssl.SSLContext | None = None, fields: Sequence[str] = ("/host", "/port")
+        self,
+        host: str,
+        port: int,
+        *,
+        tls: ssl.SSLContext | None = None,
+        fields: Sequence[str] = ("/host", "/port"),
+        service: str | None = None,
     ) -> Stream:
         """Connect to a server: records the checks `resolve` and `connect`, with `tls` given also `tls`.
+
+        A certificate that was checked and expires within 30 days makes the check in which TLS was started a warning.
 
         Args:
             host: Host name or IP address.
             port: TCP port.
             tls: Start TLS at once, and check the certificate as this context says.
             fields: JSON Pointers of the fields that host and port come from.
+            service: What should answer, as `Stream.service` calls it. Where another well-known service answers, a
+                check that would fail without saying why says `wrong_service`, and which one it is.
         """
         ...
 

@@ -39,6 +39,7 @@ from wellhead.storage.directory import (
     translated,
 )
 from wellhead.storage.history import Rewritten
+from wellhead.storage.leading import Leading
 from wellhead.storage.locks import StoreLock
 from wellhead.storage.records import MAX_RECORD_BYTES, DamagedRecordError, NewerRecordError, Record, decode
 from wellhead.storage.results import Signature, read_results, read_summary, results_name, signature_of, with_result
@@ -86,6 +87,7 @@ class FileRecordStore:
         self._known: dict[str, _Seen] = {}
         self._workspace_id: str | None = None
         self._swept = False
+        self._leading = Leading()
 
     async def workspace_id(self) -> str | None:
         """Return the id of the workspace; None if none was made yet, or it cannot be read."""
@@ -141,6 +143,10 @@ class FileRecordStore:
         """Keep a result and its summary."""
         await self._in_writer(self._add_result, record_id, summary, result)
 
+    async def lead(self, work: str) -> bool:
+        """Take on a work that one process at a time does for the store."""
+        return await asyncio.to_thread(self._lead, work)
+
     async def check(self) -> None:
         """Look whether the directory can be used; not being there yet is all right.
 
@@ -152,6 +158,7 @@ class FileRecordStore:
     def close(self) -> None:
         """Wait for writes that have begun, and give the directory's descriptor back."""
         self._writers.shutdown()
+        self._leading.close()
         self._directory.close()
 
     async def _in_writer(self, function: Callable[..., T], *arguments: Any) -> T:
@@ -313,6 +320,10 @@ class FileRecordStore:
             with translated(), self._lock.hold(directory):
                 sweep(directory)
             self._swept = True
+
+    def _lead(self, work: str) -> bool:
+        directory = self._directory.open()
+        return directory is not None and self._leading.lead(directory, work)
 
     def _read_workspace_id(self) -> str | None:
         directory = self._directory.open()

@@ -313,6 +313,10 @@ class ConfigurationStorageService:
         change = Change(is_change=True, secrets=secrets, moved=())
         return await self._sealer.seal(record, known.shape, change, previous=former)
 
+    async def lead(self, work: str) -> bool:
+        """Take on a work that one process at a time does for the workspace; tell whether it is this one's."""
+        return await self._store.lead(work)
+
     def _known(self, type_name: str) -> KnownType:
         known = self._find_type(type_name)
         if known is None:

@@ -147,3 +147,14 @@ class RecordStore(Protocol):
             StorageError: It could not be stored.
         """
         ...
+
+    async def lead(self, work: str) -> bool:
+        """Take on a work that one process at a time does for the store; it stays this one's until it ends.
+
+        Returns:
+            Whether the work is this process's.
+
+        Raises:
+            StorageError: That cannot be found out.
+        """
+        ...

@@ -145,7 +145,7 @@ def _builder(
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now + from_days * DAY)
-        .not_valid_after(now + days * DAY)
+        .not_valid_after(now + days * DAY + datetime.timedelta(hours=1))
     )
 
 

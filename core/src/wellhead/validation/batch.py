@@ -141,7 +141,7 @@ class Batch:
             while jobs:
                 await self._refuse(known, jobs.popleft(), code)
             return
-        shared = _Shared(worker)
+        shared = _Shared(worker, is_watched=not is_alone)
         running: set[asyncio.Task[None]] = set()
         try:
             self._add_lanes()
@@ -181,7 +181,7 @@ class Batch:
                 else:
                     run.end()
             runs_again = not (run.is_over or run.has_dialled or is_alone)
-            run.fail("plugin_blocked" if shared.was_blocked else "plugin_crashed")
+            run.fail(shared.why_lost)
         except TimeoutError:
             run.expire()
             shared.is_usable = False  # whatever held it up may go on in there
@@ -213,14 +213,22 @@ class Batch:
 class _Shared:
     """A worker that validations share."""
 
-    def __init__(self, worker: WorkerHandle) -> None:
+    def __init__(self, worker: WorkerHandle, *, is_watched: bool) -> None:
         self.worker = worker
+        self._is_watched = is_watched
         self.is_usable = True
         self.was_blocked = False
 
+    @property
+    def why_lost(self) -> str:
+        """The code for what was lost with the worker."""
+        if self.was_blocked:
+            return "plugin_blocked"
+        return "plugin_crashed" if self.worker.was_left_alone else "worker_unavailable"
+
     def look(self) -> None:
         """Kill the worker if its event loop is held up."""
-        if self.worker.is_alive and self.worker.silence > MAX_SILENCE:
+        if self._is_watched and self.worker.is_alive and self.worker.silence > MAX_SILENCE:
             self.was_blocked = True
             self.worker.close()
         self.is_usable = self.is_usable and self.worker.is_alive

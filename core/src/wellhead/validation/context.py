@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, BinaryIO, Literal, ParamSpec, Protocol, TypeVar
 
+from wellhead import logs
+from wellhead.codes import CODES
 from wellhead.errors import CheckFailedError
 from wellhead.guard.egress import EgressPolicy
 from wellhead.guard.enforcement import Refusals, refusals
@@ -17,13 +19,16 @@ from wellhead.guard.threads import in_thread
 from wellhead.guard.tls import client_context, verifying_context
 from wellhead.model.families import DatabaseDataSource
 from wellhead.model.result import Check, CheckStatus
-from wellhead.validation.diagnosis import diagnose
+from wellhead.validation.diagnosis import hint_of, leaf, understand
+from wellhead.validation.dialled import UNEXPLAINED, Dialled
 from wellhead.validation.wording import Wording
 
 P = ParamSpec("P")
 T = TypeVar("T")
 MAX_CHECKS = 100
 _MAX_DETAILS = 50
+_EXPIRES_SOON = 30
+"""Days."""
 
 
 class Opener(Protocol):
@@ -71,6 +76,7 @@ class RunContext:
             begin: Is told name and fields of each check when it begins.
             fact: Is told name and value of each detail.
             dial: Is told before a connection is made.
+            defect: Gets the classes and source lines, for the operator's log, of each exception that nothing knew.
         """
         self._files = files
         self._policy = policy
@@ -82,10 +88,11 @@ class RunContext:
         self._fact = fact
         self._refusals = refusals.get() or Refusals()
         self._dial = dial
+        self._defect = defect
         self._started = 0
         self._over = False
         self._running: list[_Step] = []
-        self._streams: list[GuardedStream] = []
+        self._dialled: list[Dialled] = []
         self.details: dict[str, Any] = {}
 
     @property
@@ -105,7 +112,7 @@ class RunContext:
         """Let the running check end with a warning."""
         if not self._running:
             raise RuntimeError("warn() belongs inside a check: async with context.check(…)")
-        self._running[-1].warning = (code, message, hint)
+        self._running[-1].warn(code, message, hint)
 
     def detail(self, name: str, value: str | float | bool | list[str] | None) -> None:
         """Add a fact to the result's details."""
@@ -119,7 +126,13 @@ class RunContext:
         return self._files.open(path)
 
     async def connect(
-        self, host: str, port: int, *, tls: ssl.SSLContext | None = None, fields: Sequence[str] = ("/host", "/port")
+        self,
+        host: str,
+        port: int,
+        *,
+        tls: ssl.SSLContext | None = None,
+        fields: Sequence[str] = ("/host", "/port"),
+        service: str | None = None,
     ) -> GuardedStream:
         """Connect to a server: records the checks `resolve` and `connect`, with `tls` given also `tls`.
 
@@ -134,7 +147,7 @@ class RunContext:
                 self._refusals.resolved(host, address[0])
         async with step("connect", fields=fields):
             stream = await dial(addresses, seconds=self.remaining)
-            self._keep(stream)
+            self._keep(Dialled(stream, service, fields))
         if tls is not None:
             async with step("tls", fields=fields[:1]):
                 await stream.start_tls(tls, server_hostname=host)
@@ -169,13 +182,36 @@ class RunContext:
     def close(self) -> None:
         """Close the connections that are still open; a validator that goes on nevertheless gets no more."""
         self._over = True
-        for stream in self._streams:
-            stream.close()
+        for dialled in self._dialled:
+            dialled.stream.close()
 
-    def _keep(self, stream: GuardedStream) -> None:
+    def _keep(self, dialled: Dialled) -> None:
         if self._over:
-            stream.close()
-        self._streams.append(stream)
+            dialled.stream.close()
+        dialled.stream.on_certificate = self._look_at_certificate
+        self._dialled.append(dialled)
+
+    def _look_at_certificate(self, days_left: int) -> None:
+        if self._running and days_left <= _EXPIRES_SOON:
+            when = f"in {days_left} days" if days_left > 1 else "in less than two days"
+            self.warn("certificate_expires_soon", f"The server's certificate expires {when}.")
+
+    def _failure(self, error: Exception) -> CheckFailedError:
+        """Return what to report of an exception that a check raised; of several at once, of the first."""
+        if (refused := self._refusals.take()) is not None:  # whatever the driver made of it
+            return CheckFailedError(refused)
+        cause = leaf(error)
+        if isinstance(cause, CheckFailedError):
+            failure = cause
+        else:
+            code = understand(cause, self._errors)
+            failure = CheckFailedError(code or "protocol_error", hint=hint_of(cause))
+            if code is None and self._defect is not None:
+                self._defect(logs.where(cause))
+        if failure.check_code not in UNEXPLAINED:
+            return failure
+        found = (dialled.wrong_service() for dialled in reversed(self._dialled))
+        return next((other for other in found if other is not None), failure)
 
     def _refuse_when_over(self) -> None:
         if self._over:
@@ -209,7 +245,7 @@ class _Step:
             return False
         if not isinstance(error, Exception):  # the run is being cancelled: whoever did that ends the step
             return False
-        failure = self._failure(error)
+        failure = self._context._failure(error)
         if failure.fields is not None:
             self._fields = failure.fields
         self.end("failed", failure.check_code, failure.text, failure.hint)
@@ -225,16 +261,13 @@ class _Step:
     ) -> Literal[False]:
         return self.__exit__(kind, error, traceback)
 
-    def _failure(self, error: Exception) -> CheckFailedError:
-        """Return what to report; of several errors at once, the first."""
-        if (refused := self._context._refusals.take()) is not None:  # whatever the driver made of it
-            return CheckFailedError(refused)
-        cause: BaseException = error
-        while isinstance(cause, BaseExceptionGroup):
-            cause = cause.exceptions[0]
-        return (
-            cause if isinstance(cause, CheckFailedError) else CheckFailedError(diagnose(cause, self._context._errors))
-        )
+    def warn(self, code: str, message: str | None, hint: str | None) -> None:
+        """Let the check end with a warning; one before it keeps its message, behind the new one's."""
+        if self.warning is not None:
+            before, text, _ = self.warning
+            texts = (message or _title(code), text or _title(before))
+            message = " ".join(text for text in texts if text is not None)
+        self.warning = (code, message or None, hint)
 
     def end(self, status: CheckStatus, code: str | None, message: str | None, hint: str | None) -> None:
         """Record the outcome, once: a validator's thread and the deadline may both want to."""
@@ -248,3 +281,7 @@ class _Step:
                 self._name, status, code, message=message, hint=hint, fields=self._fields, seconds=seconds
             )
         )
+
+
+def _title(code: str) -> str | None:
+    return CODES[code].title if code in CODES else None

@@ -6,14 +6,32 @@ import asyncio
 import errno
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-_UNKNOWN_HOST = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
-_UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL}
-_LOST = (ConnectionResetError, BrokenPipeError, ConnectionAbortedError, asyncio.IncompleteReadError, EOFError)
-# What X509_verify_cert says (OpenSSL, x509_vfy.h).
-_NOT_IN_TIME = {9, 10, 13, 14}
-_OTHER_NAME = {62, 63, 64}
+from wellhead.codes import CODES
+from wellhead.guard.certificate_names import OtherNameError
+from wellhead.guard.tls import certificate_fault, tls_fault
+
+_NO_SUCH_HOST = ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY", "EAI_FAMILY")
+_UNKNOWN_HOST = {number for name in _NO_SUCH_HOST if (number := getattr(socket, name, None)) is not None}
+_CLOSED = (asyncio.IncompleteReadError, EOFError, ConnectionError)
+_ENDED = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
+_DEPTH = 5
+
+
+def _errnos() -> dict[int, str]:
+    """Give codes to errors of the operating system, as far as it has them."""
+    names = {
+        "connection_refused": "ECONNREFUSED",
+        "connection_timeout": "ETIMEDOUT",
+        "connection_lost": "ECONNRESET ECONNABORTED EPIPE ENOTCONN ESHUTDOWN ENETRESET",
+        "network_unreachable": "EHOSTUNREACH ENETUNREACH ENETDOWN EHOSTDOWN EADDRNOTAVAIL EAFNOSUPPORT ENONET",
+        "resources_exhausted": "EMFILE ENFILE ENOBUFS ENOMEM",
+    }
+    return {getattr(errno, name): code for code, text in names.items() for name in text.split() if hasattr(errno, name)}
+
+
+_BY_ERRNO = _errnos()
 
 
 def diagnose(error: BaseException, table: Mapping[str, str]) -> str:
@@ -27,40 +45,63 @@ def diagnose(error: BaseException, table: Mapping[str, str]) -> str:
     Returns:
         A code; `protocol_error` for what is not understood.
     """
+    return understand(error, table) or "protocol_error"
+
+
+def understand(error: BaseException, table: Mapping[str, str]) -> str | None:
+    """Return the code of an exception; None for what is not understood.
+
+    Where neither the type nor core knows it, what it was raised from tells. What TLS says counts in any case: drivers
+    wrap it in errors of the connection.
+    """
+    chain = _chain(error)
+    for cause in chain[1:]:
+        if isinstance(cause, ssl.SSLError) and not isinstance(cause, _ENDED):
+            return _general(cause)
+    return next((code for one in chain if (code := _by_table(one, table) or _general(one))), None)
+
+
+def hint_of(error: BaseException) -> str | None:
+    """Say what to do about an exception that tells more than its code does; None for all others."""
+    if not isinstance(error, OtherNameError) or not error.names:
+        return None
+    return f"{CODES['certificate_name_mismatch'].remedy} It lists: {', '.join(error.names)}."
+
+
+def leaf(error: BaseException) -> BaseException:
+    """Return the first of several errors that were raised at once."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """Return an exception and what it was raised from, `raise … from …`."""
+    found = [error]
+    while (cause := found[-1].__cause__) is not None and len(found) < _DEPTH:
+        found.append(leaf(cause))
+    return found
+
+
+def _by_table(error: BaseException, table: Mapping[str, str]) -> str | None:
     number = str(error.args[0]) if error.args and isinstance(error.args[0], int | str) else ""
-    if number in table:
-        return table[number]
-    for kind in type(error).__mro__:
-        if kind.__name__ in table:
-            return table[kind.__name__]
-    return _general(error)
+    names: Iterable[str] = (kind.__name__ for kind in type(error).__mro__)
+    return next((table[name] for name in (number, *names) if name in table), None)
 
 
-def _general(error: BaseException) -> str:  # noqa: PLR0911  # a table of exception classes
+def _general(error: BaseException) -> str | None:  # noqa: PLR0911  # a table of exception classes
     if isinstance(error, ssl.SSLCertVerificationError):
-        return _certificate(error.verify_code)
+        return certificate_fault(getattr(error, "verify_code", 0))
     if isinstance(error, ssl.SSLError):
-        return "client_certificate_invalid" if _is_about_our_certificate(error) else "tls_failed"
-    if isinstance(error, _LOST):
-        return "connection_lost"
-    if isinstance(error, ConnectionRefusedError):
-        return "connection_refused"
-    if isinstance(error, TimeoutError):
-        return "connection_timeout"
+        return tls_fault(getattr(error, "reason", None) or "")
     if isinstance(error, socket.gaierror):
         return "host_not_found" if error.errno in _UNKNOWN_HOST else "dns_failed"
-    if isinstance(error, OSError) and error.errno in _UNREACHABLE:
-        return "network_unreachable"
-    return "protocol_error"
-
-
-def _is_about_our_certificate(error: ssl.SSLError) -> bool:
-    """Tell whether the server has sent an alert about the certificate that it was shown, or misses one."""
-    reason = getattr(error, "reason", None) or ""  # OpenSSL's constant; some have none
-    return "_ALERT_" in reason and ("CERTIFICATE" in reason or reason.endswith("_UNKNOWN_CA"))
-
-
-def _certificate(verify_code: int) -> str:
-    if verify_code in _NOT_IN_TIME:
-        return "certificate_expired"
-    return "certificate_name_mismatch" if verify_code in _OTHER_NAME else "certificate_untrusted"
+    if isinstance(error, OSError) and error.errno in _BY_ERRNO:
+        return _BY_ERRNO[error.errno]
+    if isinstance(error, ConnectionRefusedError):
+        return "connection_refused"
+    if isinstance(error, _CLOSED):
+        return "connection_lost"
+    if isinstance(error, TimeoutError):
+        return "connection_timeout"
+    return "resources_exhausted" if isinstance(error, MemoryError) else None

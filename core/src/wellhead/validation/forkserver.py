@@ -127,14 +127,11 @@ class ForkServer:
             for pid, worker in self._workers.items():
                 if worker == message["kill"]:
                     _end(pid)
-        elif "load" in message:
-            with suppress(BaseException):  # where foreign code is imported; who needs it will be told
-                self._known(message["load"])
 
     def _fork(self, message: Message, channel: socket.socket, files: socket.socket) -> None:
         number: int = message["fork"]
         try:
-            known = self._known(message["type"])
+            known = self._known(message["type"], number)
         except BaseException as error:  # noqa: BLE001  # where foreign code is imported; it may even try to exit
             self._tell({"failed": number, "why": type(error).__name__})
             return
@@ -149,10 +146,11 @@ class ForkServer:
         self._workers[pid] = number
         self._tell({"forked": number})
 
-    def _known(self, origin: Message) -> KnownType:
-        """Load a type, and what its author wants loaded before, once."""
+    def _known(self, origin: Message, number: int) -> KnownType:
+        """Load a type, and what its author wants loaded before, once; it may hang, so the service is told before."""
         key = json.dumps(origin, sort_keys=True)
         if key not in self._types:
+            self._tell({"loading": number})
             self._types[key] = self._load(origin)
             gc.collect()
             gc.freeze()

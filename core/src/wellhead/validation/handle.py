@@ -30,6 +30,10 @@ class WorkerFailedError(Exception):
         self.is_plugins_fault = is_plugins_fault
 
 
+class PluginHungError(WorkerFailedError):
+    """The type's plugin did not come back while it was loaded. It is not to be loaded again."""
+
+
 class Listener(Protocol):
     """A validation that runs in a worker."""
 
@@ -48,6 +52,10 @@ class Listener(Protocol):
 
 class Origin(Protocol):
     """The process that the worker was forked from."""
+
+    def is_running(self) -> bool:
+        """Tell whether it still runs."""
+        ...
 
     def end(self, number: int) -> None:
         """Kill a worker."""
@@ -101,6 +109,11 @@ class WorkerHandle:
     def silence(self) -> float:
         """Seconds since the worker was heard of last; below 0 while it is still beginning."""
         return self._loop.time() - self._heard_at
+
+    @property
+    def was_left_alone(self) -> bool:
+        """Whether nothing but itself can have ended it: what it was forked from still runs."""
+        return self._origin.is_running()
 
     def give(self, listener: Listener, document: dict[str, Any], *, seconds: float) -> int:
         """Give it a validation.

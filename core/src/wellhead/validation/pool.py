@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from typing import Any
 
 from wellhead.guard.files import FileGuard
-from wellhead.validation.handle import WorkerFailedError, WorkerHandle
+from wellhead.validation.handle import PluginHungError, WorkerFailedError, WorkerHandle
 from wellhead.validation.process import ServerProcess
 from wellhead.validation.slots import Slots
 from wellhead.validation.wire import Message
-
-_START_SECONDS = 20.0
 
 
 class WorkerPool:
@@ -50,24 +47,21 @@ class WorkerPool:
         key = json.dumps(origin, sort_keys=True)
         if key in self._hanging:
             raise WorkerFailedError("its plugin hung while it was loaded", is_plugins_fault=True)
-        server = await self._running_server()
         try:
-            async with asyncio.timeout(_START_SECONDS):
-                return await server.fork(origin, seconds, files)
-        except TimeoutError:
+            return await self._fork(origin, files, seconds)
+        except PluginHungError:
             self._hanging.add(key)
-            server.kill()
-            raise WorkerFailedError("its plugin hung while it was loaded", is_plugins_fault=True) from None
+            raise
         except OSError as error:
-            server.kill()
-            raise WorkerFailedError("the process for workers does not answer") from error
+            raise WorkerFailedError("no process can be started") from error
 
-    async def warm_up(self, origins: Iterable[Mapping[str, Any]] = ()) -> None:
-        """Load types before they are needed, so that the first validation of each need not wait for that."""
-        server = await self._running_server()
-        with suppress(OSError):
-            for origin in origins:
-                server.load(origin)
+    async def _fork(self, origin: Mapping[str, Any], files: FileGuard, seconds: float) -> WorkerHandle:
+        server = await self.server()
+        try:
+            return await server.fork(origin, seconds, files)
+        except OSError:  # somebody has killed it
+            server.kill()
+            return await (await self.server()).fork(origin, seconds, files)
 
     def close(self) -> None:
         """End all workers, and the process that they are forked from."""
@@ -75,8 +69,12 @@ class WorkerPool:
             self._server.close()
             self._server = None
 
-    async def _running_server(self) -> ServerProcess:
-        """Return the process that workers are forked from, heard on the event loop that runs now."""
+    async def server(self) -> ServerProcess:
+        """Return the process that workers are forked from, started if need be, and heard on the loop that runs now.
+
+        Raises:
+            OSError: It could not be started.
+        """
         loop = asyncio.get_running_loop()
         if self._server is not None and not self._server.is_alive:
             self._server.close()

@@ -16,7 +16,7 @@ from typing import Any, Self
 from wellhead.guard.confinement import KEPT_VARIABLES
 from wellhead.guard.files import FileGuard
 from wellhead.validation import wire
-from wellhead.validation.handle import WorkerFailedError, WorkerHandle
+from wellhead.validation.handle import PluginHungError, WorkerFailedError, WorkerHandle
 from wellhead.validation.wire import Lines, Message, WireError
 
 _PROGRAM = (
@@ -24,6 +24,7 @@ _PROGRAM = (
     "from wellhead.forkserver import main; main(int(sys.argv[1]))"
 )
 _LOADER_VARIABLES = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+_START_SECONDS = 20.0
 _GONE_SECONDS = 2.0
 
 
@@ -41,6 +42,7 @@ class ServerProcess:
         self._numbers = itertools.count(1)
         self._forks: dict[int, asyncio.Future[None]] = {}
         self._gone: dict[int, asyncio.Event] = {}
+        self._loading: int | None = None
         loop.add_reader(control, self._listen)
 
     def move_to(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -75,12 +77,19 @@ class ServerProcess:
         """
         wire.send(self._control, message, descriptors or [])
 
-    def load(self, origin: Mapping[str, Any]) -> None:
-        """Let it load a type."""
-        self.tell({"load": dict(origin)})
-
     async def fork(self, origin: Mapping[str, Any], seconds: float, files: FileGuard) -> WorkerHandle:
-        """Let it fork a worker."""
+        """Let it fork a worker.
+
+        Args:
+            origin: Where the type comes from.
+            seconds: How long the worker may live and compute.
+            files: Opens files for it.
+
+        Raises:
+            OSError: It is gone.
+            PluginHungError: The type's plugin did not come back while it was loaded.
+            WorkerFailedError: The plugin could not be loaded, or the process does not answer.
+        """
         number = next(self._numbers)
         channel, theirs = socket.socketpair()
         opening, their_opening = socket.socketpair()
@@ -90,14 +99,21 @@ class ServerProcess:
             with theirs, their_opening:
                 message = {"fork": number, "type": dict(origin), "seconds": seconds}
                 self.tell(message, [theirs.fileno(), their_opening.fileno()])
-            await forked
+            async with asyncio.timeout(_START_SECONDS):
+                await forked
             return await WorkerHandle.connect(self, number, channel, opening, files)
-        except BaseException:
+        except BaseException as error:
             channel.close()
             opening.close()
+            if isinstance(error, TimeoutError):
+                raise self._hung(number) from None
             raise
         finally:
-            del self._forks[number]
+            self._forks.pop(number, None)
+
+    def is_running(self) -> bool:
+        """Tell whether the process runs."""
+        return self._process.poll() is None
 
     def end(self, number: int) -> None:
         """Let it kill a worker."""
@@ -135,7 +151,16 @@ class ServerProcess:
         except (OSError, WireError):
             self._lost()
 
+    def _hung(self, number: int) -> WorkerFailedError:
+        """Kill the process, which does not answer, and say why that is."""
+        is_loading = self._loading == number
+        self.kill()
+        if is_loading:
+            return PluginHungError("its plugin hung while it was loaded", is_plugins_fault=True)
+        return WorkerFailedError("the process for workers does not answer")
+
     def _take(self, message: Message) -> None:
+        self._loading = message.get("loading")
         if (forked := self._forks.get(message.get("forked", 0))) is not None and not forked.done():
             forked.set_result(None)
         elif (failed := self._forks.get(message.get("failed", 0))) is not None and not failed.done():

@@ -183,7 +183,7 @@ class DataSourceValidationService:
                 else:
                     worker.give(run, in_clear(run.config), seconds=seconds)
                     await run.ended.wait()
-            run.fail("plugin_crashed")
+                    run.fail("plugin_crashed" if worker.was_left_alone else "worker_unavailable")
         except TimeoutError:
             run.expire()
         except TypeRefusedError as error:

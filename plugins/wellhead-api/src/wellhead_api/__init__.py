@@ -18,10 +18,14 @@ DEFAULT_HEADERS = {
     "User-Agent": "wellhead",
 }
 ERRORS = {
-    "ClientOSError": "connection_lost",
-    "ClientPayloadError": "connection_lost",
+    "ServerTimeoutError": "connection_timeout",
     "ServerDisconnectedError": "connection_lost",
+    "ClientConnectionResetError": "connection_lost",
+    "ClientPayloadError": "connection_lost",
+    "ClientResponseError": "protocol_error",
+    "InvalidURL": "protocol_error",
 }
+"""What aiohttp's exceptions mean. Its `ClientOSError` is not here: the error of the system in it says more."""
 
 
 class ApiDataSource(wellhead.APIDataSource):
@@ -55,21 +59,25 @@ class ApiValidator(wellhead.Validator[ApiDataSource]):
 
     async def validate(self, config: ApiDataSource, context: wellhead.ValidationContext) -> None:
         """Go through the steps of a request, each a check of its own."""
-        from wellhead_api import exchange  # noqa: PLC0415  # the driver is imported when it is needed
+        from wellhead_api import exchange, reaching  # noqa: PLC0415  # the driver is imported when it is needed
 
         url = exchange.address_of(config.url, config.health_path)
-        stream = await context.connect(url.raw_host or "", url.port or 0, fields=["/url"])
+        stream = await reaching.dial(url, context, fields=["/url"])
         if url.scheme == "https":
             async with context.check("tls", fields=["/url", "/ca_certificate"]):
                 tls = context.verifying_tls(ca_certificate=config.ca_certificate)
-                await stream.start_tls(tls, server_hostname=url.raw_host or "")
+                await reaching.start_tls(stream, tls, url)
                 context.detail("tls_version", stream.tls_version)
                 context.detail("certificate_days_left", stream.certificate_days_left)
         token = await self._get_token(config, context) if config.auth_type == "oauth2_client_credentials" else ""
         async with context.check("request", fields=["/url"]):
             if url.scheme == "http" and (config.auth_type != "none" or config.secret_headers):
                 context.warn("secrets_unencrypted")
-            answer = await exchange.ask(stream, config.method, url, headers_of(config, token))
+            try:
+                answer = await exchange.ask(stream, config.method, url, headers_of(config, token))
+            except exchange.NoAnswerError:
+                await reaching.refuse_tls(stream, url, context)
+                raise
         async with context.check("response", fields=["/url", "/health_path"]):
             context.detail("http_status", answer.status)
             context.detail("latency_ms", round(answer.seconds * 1000, 1))
@@ -81,14 +89,16 @@ class ApiValidator(wellhead.Validator[ApiDataSource]):
 
     async def _get_token(self, config: ApiDataSource, context: wellhead.ValidationContext) -> str:
         """Get a token with the client's own credentials (RFC 6749, 4.4)."""
-        from wellhead_api import exchange  # noqa: PLC0415  # as above
+        from wellhead_api import exchange, reaching  # noqa: PLC0415  # as above
 
         async with context.check("token", fields=["/token_url"]):
             url = exchange.address_of(config.token_url or "")
             tls = context.verifying_tls(ca_certificate=config.ca_certificate) if url.scheme == "https" else None
             if tls is None:
                 context.warn("secrets_unencrypted")
-            stream = await context.connect(url.raw_host or "", url.port or 0, tls=tls)
+            stream = await reaching.dial(url, context, fields=["/token_url"])
+            if tls is not None:
+                await reaching.start_tls(stream, tls, url)
             headers = DEFAULT_HEADERS | {
                 "Authorization": basic(quote_plus(config.client_id or ""), quote_plus(clear(config.client_secret))),
                 "Content-Type": "application/x-www-form-urlencoded",

@@ -39,6 +39,10 @@ LOGINS: dict[str, Places] = {
 """By `auth_type`: where to look when the login is refused."""
 
 STATUSES: dict[int, Places] = {
+    400: (
+        ["/url", "/health_path"],
+        "The server does not take the request. Check both; a port with TLS needs `https:`.",
+    ),
     404: (["/health_path", "/url"], "There is nothing at this path: check `health_path`, and the path in `url`."),
     405: (["/method"], "The path does not take this `method`: try the other one, or another `health_path`."),
     429: (["/url"], "The server limits how often it is called: try again later."),

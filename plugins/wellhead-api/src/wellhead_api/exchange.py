@@ -18,6 +18,7 @@ import wellhead
 from wellhead_api.answers import JSON, Answer
 
 MAX_BYTES = 1 << 20
+NoAnswerError = aiohttp.ClientError
 
 
 def address_of(url: str, path: str | None = None) -> URL:
@@ -86,6 +87,7 @@ class CountingHandler(ResponseHandler):
     def __init__(self) -> None:
         super().__init__(loop=asyncio.get_running_loop())
         self._bytes_left = MAX_BYTES
+        self.failure: BaseException | None = None
 
     @property
     def is_full(self) -> bool:
@@ -100,18 +102,24 @@ class CountingHandler(ResponseHandler):
         elif self.transport is not None:
             self.transport.abort()
 
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Keep why the connection ended: aiohttp does not, where it tries again."""
+        self.failure = exc
+        super().connection_lost(exc)
+
 
 class GuardedConnector(aiohttp.BaseConnector):
     """Dials nothing, but gives aiohttp the one connection that there is."""
 
-    def __init__(self, stream: wellhead.Stream, handler: ResponseHandler) -> None:
+    def __init__(self, stream: wellhead.Stream, handler: CountingHandler) -> None:
         super().__init__(force_close=True)
         self._stream = stream
-        self._handlers = [handler]
+        self._handler = handler
+        self._is_taken = False
 
     async def _create_connection(self, *_request: object) -> ResponseHandler:
-        if not self._handlers:  # aiohttp tries again where a server closes the connection
-            raise aiohttp.ServerDisconnectedError
-        handler = self._handlers.pop()
-        self._stream.hand_over(handler)
-        return handler
+        if self._is_taken:  # aiohttp tries again where a server closes the connection, and forgets what it said
+            raise self._handler.failure or aiohttp.ServerDisconnectedError()
+        self._is_taken = True
+        self._stream.hand_over(self._handler)
+        return self._handler

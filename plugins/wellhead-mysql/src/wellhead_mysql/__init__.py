@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 import wellhead
+from wellhead_mysql.errors import ERRORS
 
+SERVICE = "MySQL"
 SILENT = "A MySQL server speaks first, and this one said nothing. Check that the host and the port belong to one."
 PATIENCE = 0.8
 """The part of the time that is left for which a server may say nothing: some look up our name first."""
@@ -36,33 +38,7 @@ READABLE = """
 A table that a user may do nothing with is not seen; the privileges of columns are the effective ones, roles included.
 """
 
-ERRORS = {
-    "1040": "too_many_connections",
-    "1044": "permission_denied",
-    "1045": "auth_failed",
-    "1049": "database_not_found",
-    "1053": "server_starting",
-    "1129": "login_not_permitted",  # blocked after too many bad handshakes
-    "1130": "login_not_permitted",  # no user may come from this address
-    "1142": "permission_denied",
-    "1143": "permission_denied",
-    "1203": "too_many_connections",
-    "1226": "too_many_connections",  # of this user
-    "1251": "auth_method_unsupported",
-    "1275": "auth_method_unsupported",  # the hash from before MySQL 4.1
-    "1524": "auth_method_unsupported",  # its plugin is not loaded
-    "1698": "login_not_permitted",  # may come over the server's socket only
-    "1820": "password_expired",
-    "1862": "password_expired",
-    "1969": "deadline",  # MariaDB's limit of time
-    "2013": "connection_lost",  # aiomysql's own
-    "3024": "deadline",  # MySQL's limit of time
-    "3118": "login_not_permitted",  # locked, in MySQL
-    "3159": "tls_required",
-    "4151": "login_not_permitted",  # locked, in MariaDB
-    "InternalError": "protocol_error",
-    "MySQLError": "query_failed",
-}
+GRANT_READING = "Let an administrator grant it: `GRANT SELECT ON <database>.* TO <user>;`."
 
 
 class MysqlDataSource(wellhead.DatabaseDataSource):
@@ -94,10 +70,10 @@ class MysqlValidator(wellhead.Validator[MysqlDataSource]):
         """Go through the steps of a connection, each a check of its own."""
         from wellhead_mysql import login  # noqa: PLC0415  # the driver is imported when it is needed
 
-        stream = await context.connect(config.host, config.port)
+        stream = await context.connect(config.host, config.port, service=SERVICE)
         connection = login.GuardedConnection(stream, config)
         async with context.check("tls", fields=["/tls_mode", "/host", "/port"]):
-            await greet(connection, context)
+            await greet(connection, stream, context)
             await secure(connection, stream, config, context)
         certificate = ["/client_certificate", "/client_key"] if config.client_certificate else []
         async with context.check("authenticate", fields=["/username", "/password", "/database", *certificate]):
@@ -110,12 +86,13 @@ class MysqlValidator(wellhead.Validator[MysqlDataSource]):
         await connection.log_out()
 
 
-async def greet(connection: Any, context: wellhead.ValidationContext) -> None:
-    """Wait for the server's greeting; a server of another kind may wait for us to speak."""
+async def greet(connection: Any, stream: wellhead.Stream, context: wellhead.ValidationContext) -> None:
+    """Wait for the server's greeting; a server of another kind may wait for us to speak, and is then asked."""
     try:
         async with asyncio.timeout(context.remaining * PATIENCE):
             await connection.read_greeting()
     except TimeoutError:
+        await stream.sound_out(seconds=context.remaining / 2)
         raise wellhead.CheckFailedError("connection_timeout", hint=SILENT, fields=["/host", "/port"]) from None
 
 
@@ -150,7 +127,7 @@ async def look_for_tables(connection: Any, context: wellhead.ValidationContext) 
     context.detail("tables_and_views", relations)
     context.detail("readable", readable)
     if not readable and (relations or not may_read_all):
-        context.warn("nothing_readable", hint="Grant it, for example: GRANT SELECT ON the database.* TO the user.")
+        context.warn("nothing_readable", hint=GRANT_READING)
 
 
 @wellhead.hookimpl

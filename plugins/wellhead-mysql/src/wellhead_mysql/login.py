@@ -13,6 +13,7 @@ from typing import Any
 import aiomysql
 
 import wellhead
+from wellhead_mysql.errors import ERRORS, HINTS
 
 MAX_LOGIN_BYTES = 64 * 1024
 MAX_SESSION_BYTES = 1 << 20
@@ -63,7 +64,8 @@ class GuardedConnection(aiomysql.Connection):  # type: ignore[misc]  # aiomysql 
         self._left = MAX_LOGIN_BYTES
         self._refuses_clear = False
         self._answer: Any = None
-        self._lost = "client_certificate_invalid" if config.client_certificate is not None else "connection_lost"
+        self._shows_certificate = config.client_certificate is not None
+        self._lost = "connection_lost"
 
     @property
     def offers_tls(self) -> bool:
@@ -81,6 +83,7 @@ class GuardedConnection(aiomysql.Connection):  # type: ignore[misc]  # aiomysql 
     async def ask_for_tls(self) -> None:
         """Ask the server to start TLS (MySQL documentation, Protocol::SSLRequest)."""
         self.client_flag |= TLS
+        self._lost = "client_certificate_invalid" if self._shows_certificate else "connection_lost"
         self.write_packet(struct.pack("<IIB23x", self.client_flag, MAX_SESSION_BYTES, UTF8))
         await self._send()
 
@@ -125,6 +128,8 @@ class GuardedConnection(aiomysql.Connection):  # type: ignore[misc]  # aiomysql 
             raise wellhead.CheckFailedError("password_missing") from None
         if number == ACCESS_DENIED and self.offers_tls and self._stream.tls_version is None:
             raise wellhead.CheckFailedError("auth_failed", hint=TLS_HINT) from None
+        if number in HINTS:
+            raise wellhead.CheckFailedError(ERRORS[str(number)], hint=HINTS[number]) from None
 
     async def _process_auth(self, plugin_name: bytes, auth_packet: Any) -> Any:
         """Answer a request for another way of logging in, if it is one that may be answered."""

@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, ClassVar, Literal
 
 import wellhead
+from wellhead_postgres.errors import ERRORS
 
+SERVICE = "PostgreSQL"
 SSL_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
+SILENT = "A PostgreSQL server answers at once, and this one said nothing. Check that host and port belong to one."
+PATIENCE = 0.8
+"""The part of the time that is left for which a server may say nothing."""
 READ_ONLY = "BEGIN READ ONLY; SET LOCAL statement_timeout = 5000"
 
 READABLE = """
-    SELECT count(*) AS relations, count(*) FILTER (WHERE has_table_privilege(c.oid, 'SELECT')) AS readable
+    SELECT count(*) AS relations, count(*) FILTER (WHERE
+        has_schema_privilege(c.relnamespace, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')) AS readable
     FROM (
-        SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        SELECT c.oid, c.relnamespace
+        FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
         WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
         LIMIT 10000
     ) c
 """
 """How many tables and views there are, of the first ten thousand, and how many of them may be read."""
 
-ERRORS = {
-    "InvalidPasswordError": "auth_failed",
-    "InvalidAuthorizationSpecificationError": "login_not_permitted",
-    "InvalidCatalogNameError": "database_not_found",
-    "InsufficientPrivilegeError": "permission_denied",
-    "TooManyConnectionsError": "too_many_connections",
-    "CannotConnectNowError": "server_starting",
-    "AdminShutdownError": "server_starting",
-    "PostgresError": "query_failed",
-    "ConnectionDoesNotExistError": "connection_lost",
-}
+GRANT_READING = (
+    "Let the owner grant it: `GRANT USAGE ON SCHEMA <schema> TO <user>; "
+    "GRANT SELECT ON ALL TABLES IN SCHEMA <schema> TO <user>;`."
+)
+GRANT_CONNECTING = "Let the owner of the database grant it: `GRANT CONNECT ON DATABASE <database> TO <user>;`."
 
 ENVIRONMENT = {
     "PGHOST": "host",
@@ -65,13 +67,15 @@ class PostgresValidator(wellhead.Validator[PostgresDataSource]):
         """Go through the steps of a connection, each a check of its own."""
         from wellhead_postgres import login  # noqa: PLC0415  # the driver is imported when it is needed
 
-        stream = await context.connect(config.host, config.port)
+        stream = await context.connect(config.host, config.port, service=SERVICE)
         async with context.check("tls", fields=["/tls_mode", "/host"]):
             await secure(stream, config, context)
         certificate = ["/client_certificate", "/client_key"] if config.client_certificate else []
         async with context.check("authenticate", fields=["/username", "/password", "/database", *certificate]):
             try:
                 connection = await login.log_in(stream, config, application_name=config.application_name)
+            except login.NoConnectPrivilegeError:
+                raise wellhead.CheckFailedError("permission_denied", hint=GRANT_CONNECTING) from None
             except login.NotPermittedError as error:
                 is_refused = type(error) is login.NotPermittedError  # a wrong password is one of its subclasses
                 if is_refused and config.tls_mode == "disable" and await offers_tls(config, context):
@@ -89,14 +93,24 @@ async def secure(stream: wellhead.Stream, config: PostgresDataSource, context: w
     tls = context.tls(config)
     if tls is None:
         return
-    await stream.write(SSL_REQUEST)
-    answer = await stream.read(1)
+    answer = await ask_for_tls(stream, context)
     if answer == b"N":
         raise wellhead.CheckFailedError("tls_not_offered", fields=["/tls_mode"])
     if answer != b"S":
         raise wellhead.CheckFailedError("protocol_error", fields=["/host", "/port"])
     await stream.start_tls(tls, server_hostname=config.host)
     context.detail("tls_version", stream.tls_version)
+
+
+async def ask_for_tls(stream: wellhead.Stream, context: wellhead.ValidationContext) -> bytes:
+    """Ask for TLS; what does not answer is asked who it is."""
+    await stream.write(SSL_REQUEST)
+    try:
+        async with asyncio.timeout(context.remaining * PATIENCE):
+            return await stream.read(1)
+    except TimeoutError:
+        await stream.sound_out(seconds=context.remaining / 2)
+        raise wellhead.CheckFailedError("connection_timeout", hint=SILENT, fields=["/host", "/port"]) from None
 
 
 async def offers_tls(config: PostgresDataSource, context: wellhead.ValidationContext) -> bool:
@@ -124,7 +138,7 @@ async def look_for_tables(connection: Any, context: wellhead.ValidationContext) 
     context.detail("tables_and_views", relations)
     context.detail("readable", readable)
     if relations and not readable:
-        context.warn("nothing_readable")
+        context.warn("nothing_readable", hint=GRANT_READING)
 
 
 @wellhead.hookimpl

@@ -36,6 +36,7 @@ MILLIONS_OF_ROUNDS = re.compile(rb",i=\d{7}")
 """A SCRAM request whose answer takes seconds of computing."""
 
 NotPermittedError = asyncpg.InvalidAuthorizationSpecificationError
+NoConnectPrivilegeError = asyncpg.InsufficientPrivilegeError
 
 
 async def log_in(
@@ -142,6 +143,9 @@ class LoginGate(asyncio.Protocol):
     def _pass_message(self) -> bool:
         """Pass one message on, if there is a whole one (PostgreSQL documentation, 55.7)."""
         length = int.from_bytes(self._pending[1:HEAD], "big") + 1
+        if not self._may_come(self._pending[:1]):  # said at once: what another service says has no length to wait for
+            self._refuse("protocol_error")
+            return False
         if len(self._pending) < HEAD or HEAD <= length > len(self._pending):
             return False
         message, self._pending = self._pending[:length], self._pending[length:]
@@ -164,10 +168,12 @@ class LoginGate(asyncio.Protocol):
 
     def _objection(self, message: bytes) -> str | None:
         """Say why a message is not passed on: a code, or None."""
-        kind = message[:1]
-        if len(message) < HEAD or kind not in (b"RESKNvZ" if self._request == OK else b"RENv"):
+        if len(message) < HEAD:
             return "protocol_error"
-        return self._objection_to_request(message[HEAD:]) if kind == b"R" else None
+        return self._objection_to_request(message[HEAD:]) if message[:1] == b"R" else None
+
+    def _may_come(self, kind: bytes) -> bool:
+        return kind in (b"RESKNvZ" if self._request == OK else b"RENv")
 
     def _objection_to_request(self, request: bytes) -> str | None:
         before, self._request = self._request, int.from_bytes(request[:4], "big")

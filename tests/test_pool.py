@@ -1,0 +1,253 @@
+"""The process that workers are forked from: started on demand, ended with the service, started again when it dies."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import psutil
+import pytest
+
+import wellhead
+from support.rogue import serve, silent
+from support.validating import last, outcomes, pool_for, service_for
+from wellhead.errors import ValidationBusyError
+from wellhead.guard.files import FileGuard
+from wellhead.model.result import ValidationResult
+from wellhead.validation.pool import WorkerPool
+from wellhead.validation.service import DataSourceValidationService
+
+pytestmark = pytest.mark.anyio
+
+
+class Thing(wellhead.DataSourceConfig):
+    """A type for tests."""
+
+    type: Literal["thing"] = "thing"
+    host: str = "127.0.0.1"
+    port: int = 1
+    path: str = ""
+
+
+async def reads(config: Thing, context: wellhead.ValidationContext) -> None:
+    stream = await context.connect(config.host, config.port)
+    async with context.check("read"):
+        await stream.read(1)
+
+
+async def well(config: Thing, context: wellhead.ValidationContext) -> None:
+    async with context.check("one"):
+        context.detail("pid", os.getpid())
+
+
+async def opens(config: Thing, context: wellhead.ValidationContext) -> None:
+    async with context.check("read"):
+        with context.open(config.path) as file:
+            context.detail("content", file.read().decode())
+            context.detail("path", os.readlink(f"/proc/self/fd/{file.fileno()}"))
+
+
+@pytest.fixture
+def files(workspace: Path) -> Iterator[FileGuard]:
+    """Opens files of the workspace."""
+    made = FileGuard(workspace)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+async def pool() -> AsyncIterator[WorkerPool]:
+    """A pool of its own, of which nothing is left."""
+    before, descriptors = _children(), len(os.listdir("/proc/self/fd"))  # noqa: PTH208  # names are all that is wanted
+    made = pool_for(workers=2, waiting=1)
+    yield made
+    made.close()
+    assert _children() == before
+    assert len(os.listdir("/proc/self/fd")) == descriptors  # noqa: PTH208  # as above
+
+
+def _children() -> set[int]:
+    return {process.pid for process in psutil.Process().children(recursive=True)}
+
+
+def make(files: FileGuard, pool: WorkerPool, validator: Any, **keywords: Any) -> DataSourceValidationService:
+    return service_for(wellhead.DataSourceType(Thing, validator), files=files, pool=pool, **keywords)
+
+
+async def test_each_validation_has_a_process_of_its_own(files: FileGuard, pool: WorkerPool) -> None:
+    service = make(files, pool, well)
+
+    pids = {(await service.validate(Thing(name="a"))).details["pid"] for _ in range(3)}
+
+    assert len(pids) == 3
+    assert os.getpid() not in pids
+
+
+async def test_D_46_when_the_process_for_workers_is_killed_the_next_validation_has_a_new_one(
+    files: FileGuard, pool: WorkerPool
+) -> None:
+    service = make(files, pool, well)
+    await service.validate(Thing(name="a"))
+
+    (await pool.server())._process.kill()
+
+    assert (await service.validate(Thing(name="a"))).status == "passed"
+
+
+async def test_D_46_what_was_running_when_it_was_killed_is_told_so(files: FileGuard, pool: WorkerPool) -> None:
+    async with serve(silent) as server:
+        events = make(files, pool, reads).start(Thing(name="a", port=server.port))
+        assert [(await anext(events)).name for _ in range(2)] == ["resolve", "connect"]  # type: ignore[union-attr]
+
+        (await pool.server())._process.kill()
+
+        result = [event async for event in events][-1]
+    assert isinstance(result, ValidationResult)
+    assert outcomes(result)[-1] == ("read", "failed", "worker_unavailable")
+
+
+async def test_D_46_one_that_was_stopped_is_ended_and_started_again(
+    files: FileGuard, pool: WorkerPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wellhead.validation.process._START_SECONDS", 0.5)
+    service = make(files, pool, well)
+    os.kill((await pool.server())._process.pid, signal.SIGSTOP)
+
+    stopped = await service.validate(Thing(name="a"))
+    monkeypatch.undo()
+
+    assert last(stopped).code == "worker_unavailable"
+    assert (await service.validate(Thing(name="a"))).status == "passed"
+
+
+async def test_two_event_loops_one_after_the_other_use_one_process(files: FileGuard, pool: WorkerPool) -> None:
+    service = make(files, pool, well)
+
+    def validate() -> int:
+        async def job() -> int:
+            result = await service.validate(Thing(name="a"))
+            assert result.status == "passed"
+            return (await pool.server())._process.pid
+
+        return asyncio.run(job())
+
+    assert len({await asyncio.to_thread(validate) for _ in range(2)}) == 1
+
+
+async def test_a_file_comes_as_a_descriptor(files: FileGuard, pool: WorkerPool, workspace: Path) -> None:
+    (workspace / "a.txt").write_text("hello", encoding="utf-8")
+    service = make(files, pool, opens)
+
+    good, bad = [await service.validate(Thing(name="a", path=path)) for path in ("a.txt", "../a.txt")]
+
+    assert good.details["content"] == "hello"
+    assert outcomes(bad) == [("read", "failed", "file_unavailable")]
+
+
+async def test_R_07_what_finds_no_place_waits_and_what_finds_none_there_is_refused(
+    files: FileGuard, pool: WorkerPool
+) -> None:
+    async with serve(silent) as server:
+        service = make(files, pool, reads, timeout=1)
+        running = [service.start(Thing(name="a", port=server.port)) for _ in range(3)]
+
+        with pytest.raises(ValidationBusyError):
+            service.start(Thing(name="a", port=server.port))
+
+        results = [[event async for event in events][-1] for events in running]
+    assert [result.status for result in results] == ["timeout"] * 3  # type: ignore[union-attr]
+    assert (await make(files, pool, well).validate(Thing(name="a"))).status == "passed"
+
+
+async def test_who_stops_waiting_leaves_the_line(files: FileGuard, pool: WorkerPool) -> None:
+    async with serve(silent) as server:
+        service = make(files, pool, reads, timeout=30)
+        running = [service.start(Thing(name="a", port=server.port)) for _ in range(2)]
+        waiting = asyncio.create_task(make(files, pool, well).validate(Thing(name="a")))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        for events in running:
+            await anext(events)
+            await events.aclose()
+
+        assert (await make(files, pool, well).validate(Thing(name="a"))).status == "passed"
+
+
+SERVICE = """
+import asyncio, sys
+sys.path[:0] = [{tests!r}]
+from test_pool import Thing, reads
+from support.validating import pool_for, service_for
+from wellhead.guard.files import FileGuard
+import wellhead
+
+async def main():
+    files, pool = FileGuard({workspace!r}), pool_for()
+    service = service_for(wellhead.DataSourceType(Thing, reads), files=files, pool=pool, timeout=60)
+    events = service.start(Thing(name="a", port={port}))
+    await anext(events)
+    await anext(events)
+    print((await pool.server())._process.pid, flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+async def test_D_45_when_the_service_is_killed_its_workers_end_with_it(workspace: Path) -> None:
+    async with serve(silent) as server:
+        program = SERVICE.format(tests=str(Path(__file__).parent), workspace=str(workspace), port=server.port)
+        process = await asyncio.to_thread(
+            subprocess.Popen, [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        pid = int(await asyncio.to_thread(process.stdout.readline))
+        family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+        assert len(family) == 2
+
+        process.kill()
+
+        left = await asyncio.to_thread(_left_after_a_second, family)
+        process.wait()
+        process.stdout.close()
+    assert left == []
+
+
+def _left_after_a_second(processes: list[psutil.Process]) -> list[psutil.Process]:
+    """Return those that still run; one that only waits to be buried, by whoever has inherited it, does not."""
+    end = time.monotonic() + 1
+    while (left := [one for one in processes if _runs(one)]) and time.monotonic() < end:
+        time.sleep(0.01)
+    return left
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+async def test_a_plugin_that_hangs_when_it_is_loaded_is_not_loaded_again(
+    files: FileGuard, pool: WorkerPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "hangs.py").write_text("import time\ntime.sleep(60)\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("wellhead.validation.process._START_SECONDS", 3)
+    one = wellhead.DataSourceType(Thing, well, preload=["hangs"])
+    service = service_for(one, files=files, pool=pool)
+    started = time.monotonic()
+
+    results = [await service.validate(Thing(name="a")) for _ in range(5)]
+
+    assert {last(result).code for result in results} == {"plugin_error"}
+    assert time.monotonic() - started < 5 * 3
+    monkeypatch.undo()
+    assert (await make(files, pool, well).validate(Thing(name="a"))).status == "passed"
