@@ -11,6 +11,7 @@ from wellhead import durable
 from wellhead.access.token import LocalToken
 from wellhead.access.uses import UseLog, local_user
 from wellhead.catalog.catalog import Catalog
+from wellhead.catalog.doctor import Doctor
 from wellhead.errors import SettingsError
 from wellhead.guard.files import FileGuard
 from wellhead.plugins.loader import load_plugins
@@ -36,6 +37,9 @@ class Wellhead:
         keys: The key ring.
         token: The token of the REST API.
         uses: The log of uses of secrets.
+        store: Where the data sources are kept.
+        doctor: Looks over the workspace.
+        files: Opens files for data sources.
     """
 
     settings: Settings
@@ -44,6 +48,7 @@ class Wellhead:
     token: LocalToken
     uses: UseLog
     store: FileRecordStore
+    doctor: Doctor
     files: FileGuard
 
     async def check(self) -> None:
@@ -101,13 +106,15 @@ def assemble(
     validation = DataSourceValidationService(
         registry.describe, files=files, references=references, timeout=settings.validation_timeout
     )
+    catalog = Catalog(registry=registry, plugins=reports, storage=storage, validation=validation)
     return Wellhead(
         settings=settings,
-        catalog=Catalog(registry=registry, plugins=reports, storage=storage, validation=validation),
+        catalog=catalog,
         keys=keys,
         token=LocalToken(settings.token_path, settings.token),
         uses=UseLog(settings.config_dir / "uses.jsonl", workspace),
         store=store,
+        doctor=Doctor(workspace=workspace, catalog=catalog, store=store, keys=keys, key_file=settings.key_path),
         files=files,
     )
 

@@ -295,7 +295,7 @@ class ConfigurationStorageService:
     async def _restored(self, former: Record, present: Record) -> Record:
         """Make the new revision that has all that a former one had."""
         known = self._known(present.type)
-        as_read = stored_as(former, known.shape)
+        as_read = self._opened(Entry(former.id, "ok", former))
         if as_read.config is None:
             raise RecordInvalidError(
                 "That revision does not fit its type any more. Change the data source instead: see 'wellhead edit'."
