@@ -1,12 +1,15 @@
 """History and rollback over HTTP."""
 
 import getpass
+import re
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
 from support.canary import Canary
+from support.command import CommandLine
 from support.documents import Make, path_of
 from support.probe import NO_ID
 from support.service import SOURCES
@@ -114,6 +117,45 @@ def test_there_is_no_history_of_what_is_not_there_and_none_is_left_of_what_was_d
     for path in (path_of(source), f"{SOURCES}/{NO_ID}", f"{SOURCES}/nonsense"):
         assert client.get(f"{path}/history").status_code == 404
         assert client.post(f"{path}/rollback", json={"revision": 1}).status_code == 404
+
+
+def test_D_23_D_26_whatever_is_tried_a_newer_format_and_its_history_keep_every_byte(
+    client: httpx2.Client, make: Make, home: Path
+) -> None:
+    source = make("postgres", password="of then")
+    patched(client, source, description="a")
+    store = home / "workspace" / ".datasources"
+    files = [store / f"{source['id']}.{ending}" for ending in ("json", "history.jsonl")]
+    for path in files:
+        path.write_text(re.sub('"wellhead_format": ?1', '"wellhead_format": 99', path.read_text()))
+    before = [path.read_bytes() for path in files]
+    assert client.get(path_of(source)).json()["state"] == "newer_format"
+    assert history(client, source) == []
+    for method, more, body in (
+        ("PUT", (), {}),
+        ("PATCH", (), {"description": "b"}),
+        ("POST", ("validate",), {}),
+        ("POST", ("rollback",), {"revision": 1}),
+        ("DELETE", (), None),
+    ):
+        answer = client.request(method, path_of(source, *more), json=body)
+        assert (answer.status_code, answer.json()["code"]) == (409, "newer_format"), method
+    wellhead = CommandLine(home / "workspace")
+    config = {"WELLHEAD_CONFIG_DIR": str(home / "config")}
+    for command, code in (
+        (("doctor", "--repair"), 1),
+        (("edit", source["id"], "--set", "description=b"), 1),
+        (("rollback", source["id"], "1"), 1),
+        (("history", source["id"]), 0),
+        (("history", source["id"], "--purge-secrets"), 1),
+        (("validate", source["id"]), 1),
+        (("remove", source["id"], "--yes"), 1),
+        (("list",), 0),
+    ):
+        wellhead(*command, code=code, **config)
+    assert [path.read_bytes() for path in files] == before
+    assert client.delete(path_of(source), params={"force": "true"}).status_code == 204
+    assert not [path for path in files if path.exists()]
 
 
 def test_the_query_of_a_history_is_read_strictly(client: httpx2.Client, make: Make) -> None:

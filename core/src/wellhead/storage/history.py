@@ -123,16 +123,19 @@ def _told(by: str | None) -> str | None:
 
 
 def _with_revision(lines: Sequence[bytes], revision: Revision, kept: int) -> list[bytes]:
-    """Put a revision before the lines that there are. Those that cannot be read are nobody's to throw away."""
-    number = revision.record.revision
-    older = [line for line in lines if not _is_from(line, revision.record.id, number)]
-    return [revision.encode(), *older][:kept]
+    """Put a revision before the lines that there are.
 
-
-def _is_from(line: bytes, record_id: str, number: int) -> bool:
-    """Tell whether a line is of a revision or of later ones: a crash left it, or an older record was put back."""
-    found = read_revision(line, record_id)
-    return found is not None and found.record.revision >= number
+    Lines of the same or of later revisions are taken out: a crash left them, or an older record was put back. They
+    are the first ones. Lines that cannot be read are nobody's to throw away.
+    """
+    number, first = revision.record.revision, [revision.encode()]
+    for position, line in enumerate(lines):
+        found = read_revision(line, revision.record.id)
+        if found is None:
+            first.append(line)
+        elif found.record.revision < number:
+            return [*first, *lines[position:]][:kept]
+    return first[:kept]
 
 
 def rewrite(

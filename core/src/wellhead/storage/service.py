@@ -225,10 +225,13 @@ class ConfigurationStorageService:
 
         Raises:
             DataSourceNotFoundError: There is none of this id.
+            NewerFormatError: A newer version wrote the record; only that one can tell what is secret in its history.
             RecordUnreadableError: The history cannot be read.
             StorageError: It could not be stored.
         """
-        await self.read(config_id)
+        stored = await self.read(config_id)
+        if stored.state == "newer_format":
+            raise conflict_of(stored)
         return await self._store.rewrite_history(config_id, without_values, drop_unreadable=True)
 
     async def delete_config(self, config_id: str, *, expected: int | None = None, force: bool = False) -> None:
