@@ -124,6 +124,15 @@ async def test_the_last_revisions_are_kept_and_no_more(workspace: Path, kept: in
     assert len(lines(probe, made)) == kept
 
 
+async def test_a_history_of_large_records_stays_readable(workspace: Path) -> None:
+    probe = probe_of(workspace, kept_revisions=30)
+    made = await saved(probe)
+    for number in range(31):
+        await update(probe, made, options={"text": f"{number}" + "é" * 25_000})
+    assert await numbers(probe, made) == list(range(31, 1, -1))
+    assert (await back(probe, made, 2)).options["text"].startswith("0é")
+
+
 async def test_with_none_kept_the_next_change_takes_the_history_away(workspace: Path, probe: Probe) -> None:
     made = await saved(probe)
     await update(probe, made, note="1")

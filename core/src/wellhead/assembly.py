@@ -11,6 +11,7 @@ from wellhead import durable
 from wellhead.access.token import LocalToken
 from wellhead.access.uses import UseLog, local_user
 from wellhead.catalog.catalog import Catalog
+from wellhead.catalog.doctor import Doctor
 from wellhead.errors import KeyRingDamagedError, KeyRingError, SettingsError
 from wellhead.guard.egress import EgressPolicy, EgressRuleError
 from wellhead.guard.files import FileGuard
@@ -49,6 +50,9 @@ class Wellhead:
         live_keys: The key ring as it is used: not waited for long, the last good one kept.
         token: The token of the REST API.
         uses: The log of uses of secrets.
+        store: Where the data sources are kept.
+        doctor: Looks over the workspace.
+        files: Opens files for data sources.
     """
 
     settings: Settings
@@ -59,6 +63,7 @@ class Wellhead:
     token: LocalToken
     uses: UseLog
     store: FileRecordStore
+    doctor: Doctor
     files: FileGuard
     pool: WorkerPool
 
@@ -149,15 +154,23 @@ def assemble(
         references=references,
         timeout=settings.validation_timeout,
     )
+    catalog = Catalog(registry=registry, plugins=reports, storage=storage, validation=validation)
     return Wellhead(
         settings=settings,
-        catalog=Catalog(registry=registry, plugins=reports, storage=storage, validation=validation),
+        catalog=catalog,
         keys=keys,
         live_keys=live_keys,
         key_service=KeyService(store, live_keys),
         token=LocalToken(settings.token_path, settings.token),
         uses=UseLog(settings.config_dir / "uses.jsonl", workspace),
         store=store,
+        doctor=Doctor(
+            workspace=workspace,
+            catalog=catalog,
+            store=store,
+            keys=keys,
+            key_file=settings.key_path if settings.keys is None else None,
+        ),
         files=files,
         pool=pool,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
@@ -136,6 +136,31 @@ class Workspace:
         """
         stored = self._run(self._wellhead.catalog.find(name_or_id))
         self._run(self._wellhead.catalog.delete(stored.id, force=force))
+
+    def history(self, name_or_id: str) -> Sequence[dict[str, Any]]:
+        """Return the former revisions of a data source, newest first, without any value.
+
+        Each has `revision`, `at` and `by` (when it was changed, and by whom), and `changed` (in which fields).
+
+        Raises:
+            DataSourceNotFoundError: There is none of this name or id.
+            RecordUnreadableError: The history cannot be read.
+        """
+        stored = self._run(self._wellhead.catalog.find(name_or_id))
+        return self._run(self._wellhead.catalog.history(stored.id))
+
+    def rollback(self, name_or_id: str, revision: int) -> DataSourceConfig:
+        """Restore a former revision of a data source whole, its secrets too, as a new revision.
+
+        Raises:
+            DataSourceNotFoundError: There is none of this name or id.
+            InputError: The revision is not kept.
+            ConflictError: It cannot be changed in its state, the revision cannot be restored, or its name is taken.
+            StorageError: It could not be saved.
+        """
+        stored = self._run(self._wellhead.catalog.find(name_or_id))
+        self._run(self._wellhead.catalog.rollback(stored.id, revision))
+        return _config_of(self._run(self._wellhead.catalog.read(stored.id)))
 
     def validate(self, name_or_id: str, *, timeout: float | None = None) -> ValidationResult:
         """Run the checks of a data source.

@@ -291,6 +291,7 @@ class Catalog:
 
         Raises:
             DataSourceNotFoundError: There is none of this id.
+            ConflictError: A newer version wrote the record, or the history cannot be read.
             StorageError: It could not be stored.
         """
         return await self.storage.purge_history(source_id)

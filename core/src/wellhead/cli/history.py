@@ -62,9 +62,12 @@ def _tell_purged(name: str, done: Rewritten, *, as_json: bool) -> None:
     if not done.changed and not done.dropped:
         out.print(f"No former revision of {name} has a secret that could be purged.", markup=False)
         return
-    out.print(
-        f"Purged the secrets of {done.changed} former revisions of {name}. They cannot be restored.", markup=False
-    )
+    purged, dropped = _counted(done.changed, "former revision"), _counted(done.dropped, "line")
+    out.print(f"Purged the secrets of {purged} of {name}, which cannot be restored any more.", markup=False)
     if done.dropped:
-        out.print(f"{done.dropped} lines of its history could not be read, and were taken out whole.")
+        out.print(f"Took {dropped} out of its history that could not be read.")
     out.print("The secrets that are in use now were not touched. A leaked one must be changed where it is used.")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -13,6 +13,7 @@ from wellhead.assembly import Wellhead
 from wellhead.catalog.types import INSTALL_HINT
 from wellhead.cli import keys
 from wellhead.cli.add import add
+from wellhead.cli.doctor import doctor
 from wellhead.cli.edit import edit
 from wellhead.cli.history import history, rollback
 from wellhead.cli.listing import list_
@@ -110,7 +111,7 @@ def _announce(url: str, token: str, wellhead: Wellhead) -> None:
             out.print(f"Not used:    {report.distribution}: {report.reason} {report.remedy}", markup=False)
 
 
-for command in (serve, types, list_, show, add, edit, validate, remove, history, rollback):
+for command in (serve, types, list_, show, add, edit, validate, remove, history, rollback, doctor):
     app.command(command.__name__.rstrip("_"))(command)
 app.command(context_settings={"ignore_unknown_options": True})(run)
 app.add_typer(keys.app)

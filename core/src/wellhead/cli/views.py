@@ -12,6 +12,7 @@ from rich.table import Table
 from wellhead.catalog.types import INSTALL_HINT
 from wellhead.cli.session import out, tamed
 from wellhead.model.result import Check, ValidationResult
+from wellhead.storage.findings import Finding
 from wellhead.storage.key_service import KeyUse
 from wellhead.storage.rotation import Rotation
 
@@ -23,7 +24,14 @@ _MARKS = {
     "timeout": "[red]⏱[/]",
     "skipped": "[dim]·[/]",
 }
-_COLOURS = {"ok": "green", "ready": "green", "passed": "green", "primary": "green", "warning": "yellow"}
+_COLOURS = {
+    "ok": "green",
+    "ready": "green",
+    "passed": "green",
+    "primary": "green",
+    "warning": "yellow",
+    "repaired": "green",
+}
 _COLOURS |= dict.fromkeys(("enabled", "disabled"), "yellow")
 
 
@@ -79,6 +87,19 @@ def show_history(items: Sequence[Mapping[str, Any]]) -> None:
         by, fields = tamed(item["by"] or _NOTHING), tamed(", ".join(item["changed"]) or _NOTHING)
         table.add_row(str(item["revision"]), item["at"], escape(by), escape(fields))
     out.print(table)
+
+
+def show_findings(findings: Sequence[Finding]) -> None:
+    """Print a table of what was looked at, with what to do below, once for each thing that is to be done."""
+    table = Table("Looked at", "Status", "What was found", box=None, pad_edge=False)
+    for finding in findings:
+        table.add_row(escape(finding.part), _status(finding.status), escape(tamed(finding.message)))
+    out.print(table)
+    remedies = dict.fromkeys((finding.code, finding.remedy) for finding in findings if finding.remedy is not None)
+    if remedies:
+        out.print("\nWhat to do:")
+    for code, remedy in remedies:
+        out.print(f"  {code}: {tamed(remedy or '')}", markup=False)
 
 
 def _written(value: Any) -> str:

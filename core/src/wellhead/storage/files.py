@@ -38,7 +38,9 @@ from wellhead.storage.directory import (
     temporary_file,
     translated,
 )
+from wellhead.storage.findings import Finding
 from wellhead.storage.history import Rewritten
+from wellhead.storage.inspection import inspect_store
 from wellhead.storage.leading import Leading
 from wellhead.storage.locks import StoreLock
 from wellhead.storage.records import MAX_RECORD_BYTES, DamagedRecordError, NewerRecordError, Record, decode
@@ -154,6 +156,10 @@ class FileRecordStore:
             StoreUnavailableError: It cannot.
         """
         await asyncio.to_thread(self._directory.open)
+
+    async def inspect(self, *, repair: bool) -> list[Finding]:
+        """Look over the directory and the files in it, and mend what is safe to mend, if that is wanted."""
+        return await asyncio.to_thread(inspect_store, self._directory.path, self._lock, repair=repair)
 
     def close(self) -> None:
         """Wait for writes that have begun, and give the directory's descriptor back."""

@@ -90,31 +90,47 @@ def prepared(
         RecordUnreadableError: There is a history that cannot be read.
         StorageError: It could not be written.
     """
-    name = history_name(record.id)
     with ExitStack() as files:
-        basis: tuple[Record, list[bytes]] | None = None
-        temporary = ""
-
-        def write(former: Record) -> None:
-            nonlocal basis, temporary
-            if basis is not None:
-                remove_quietly(directory, temporary)
-            basis = former, read_lines(directory, record.id)
-            revision = Revision(former, record.updated_at, _told(by), changed_fields(former, record))
-            content = _joined(_with_revision(basis[1], revision, kept))
-            temporary = files.enter_context(temporary_file(directory, content, durable=True))
-
-        def put(former: Record) -> None:
-            if not kept:
-                remove_quietly(directory, name)
-                return
-            if basis != (former, read_lines(directory, record.id)):
-                write(former)
-            os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
-
+        history = _Prepared(directory, record, _told(by), kept, files)
         if former is not None and kept:
-            write(former)
-        yield put
+            history.write(former)
+        yield history.put
+
+
+class _Prepared:
+    """A history that is on disk under a name of its own, and what it was made from."""
+
+    def __init__(self, directory: int, record: Record, by: str | None, kept: int, files: ExitStack) -> None:
+        self._directory = directory
+        self._record = record
+        self._by = by
+        self._kept = kept
+        self._files = files
+        self._basis: tuple[Record, list[bytes]] | None = None
+        self._temporary: str | None = None
+
+    def write(self, former: Record) -> str:
+        """Write the history with a former state before the revisions that there are, and return its name for now."""
+        if self._temporary is not None:
+            remove_quietly(self._directory, self._temporary)
+        lines = read_lines(self._directory, self._record.id)
+        changed = changed_fields(former, self._record)
+        revision = Revision(former, self._record.updated_at, self._by, changed)
+        content = _joined(_with_revision(lines, revision, self._kept))
+        self._temporary = self._files.enter_context(temporary_file(self._directory, content, durable=True))
+        self._basis = former, lines
+        return self._temporary
+
+    def put(self, former: Record) -> None:
+        """Give the history its name; write it anew before, if it was made from something else."""
+        name = history_name(self._record.id)
+        if not self._kept:
+            remove_quietly(self._directory, name)
+            return
+        temporary = self._temporary
+        if temporary is None or self._basis != (former, read_lines(self._directory, self._record.id)):
+            temporary = self.write(former)
+        os.rename(temporary, name, src_dir_fd=self._directory, dst_dir_fd=self._directory)
 
 
 def _told(by: str | None) -> str | None:
@@ -123,16 +139,19 @@ def _told(by: str | None) -> str | None:
 
 
 def _with_revision(lines: Sequence[bytes], revision: Revision, kept: int) -> list[bytes]:
-    """Put a revision before the lines that there are. Those that cannot be read are nobody's to throw away."""
-    number = revision.record.revision
-    older = [line for line in lines if not _is_from(line, revision.record.id, number)]
-    return [revision.encode(), *older][:kept]
+    """Put a revision before the lines that there are.
 
-
-def _is_from(line: bytes, record_id: str, number: int) -> bool:
-    """Tell whether a line is of a revision or of later ones: a crash left it, or an older record was put back."""
-    found = read_revision(line, record_id)
-    return found is not None and found.record.revision >= number
+    Lines of the same or of later revisions are taken out: a crash left them, or an older record was put back. They
+    are the first ones. Lines that cannot be read are nobody's to throw away.
+    """
+    number, first = revision.record.revision, [revision.encode()]
+    for position, line in enumerate(lines):
+        found = read_revision(line, revision.record.id)
+        if found is None:
+            first.append(line)
+        elif found.record.revision < number:
+            return [*first, *lines[position:]][:kept]
+    return first[:kept]
 
 
 def rewrite(

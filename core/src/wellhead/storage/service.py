@@ -225,10 +225,13 @@ class ConfigurationStorageService:
 
         Raises:
             DataSourceNotFoundError: There is none of this id.
+            NewerFormatError: A newer version wrote the record; only that one can tell what is secret in its history.
             RecordUnreadableError: The history cannot be read.
             StorageError: It could not be stored.
         """
-        await self.read(config_id)
+        stored = await self.read(config_id)
+        if stored.state == "newer_format":
+            raise conflict_of(stored)
         return await self._store.rewrite_history(config_id, without_values, drop_unreadable=True)
 
     async def delete_config(self, config_id: str, *, expected: int | None = None, force: bool = False) -> None:
@@ -295,7 +298,7 @@ class ConfigurationStorageService:
     async def _restored(self, former: Record, present: Record) -> Record:
         """Make the new revision that has all that a former one had."""
         known = self._known(present.type)
-        as_read = stored_as(former, known.shape)
+        as_read = self._opened(Entry(former.id, "ok", former))
         if as_read.config is None:
             raise RecordInvalidError(
                 "That revision does not fit its type any more. Change the data source instead: see 'wellhead edit'."

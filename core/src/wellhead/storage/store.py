@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from wellhead.storage.findings import Finding
 from wellhead.storage.history import Rewritten
 from wellhead.storage.records import Record
 from wellhead.storage.revisions import Revision
@@ -133,6 +134,14 @@ class RecordStore(Protocol):
         Raises:
             RecordUnreadableError: The history cannot be read.
             StorageError: It could not be stored.
+        """
+        ...
+
+    async def inspect(self, *, repair: bool) -> list[Finding]:
+        """Look over what the records are kept in, but not into the records.
+
+        Args:
+            repair: Mend what is safe to mend. No record is ever written or removed.
         """
         ...
 
