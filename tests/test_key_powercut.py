@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from support.powercut import Disk, disk
+from support.power import Disk, disk_of
 from support.probe import Probe, ProbeSource, probe_of
 from wellhead import Secret
 from wellhead.storage.key_service import KeyService
@@ -72,7 +72,7 @@ class Place:
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     """A place where the power of the ring, or of the store, is cut."""
     (tmp_path / "kept").mkdir()
-    with disk(tmp_path) as power:
+    with disk_of(tmp_path) as power:
         cut, kept = power.path / "cut", tmp_path / "kept"
         ring, workspace = (cut, kept) if request.param == "ring" else (kept, cut)
         yield Place(power, workspace, ring / "keys.json")
@@ -101,7 +101,7 @@ def cut_after(place: Place, work: str, line: str, delay: float = 0.0) -> list[st
         process.kill()  # a machine without power runs no process; what it wrote and did not sync is lost all the same
         said += [rest.strip() for rest in process.stdout]
         process.wait()
-        place.power.cut()
+        place.power.cut_power("lost")
     return said
 
 

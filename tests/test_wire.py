@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 from collections.abc import Iterator
@@ -33,7 +34,7 @@ def test_what_is_written_is_read_however_it_was_cut(messages: list[Message], cut
     lines = Lines(1 << 20)
     places = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
 
-    read = [message for start, end in zip(places, places[1:], strict=False) for message in lines.feed(data[start:end])]
+    read = [message for start, end in itertools.pairwise(places) for message in lines.feed(data[start:end])]
 
     assert read == messages
 
