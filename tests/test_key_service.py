@@ -77,6 +77,8 @@ async def test_C_09_a_key_that_is_needed_and_not_in_the_ring_is_listed_as_missin
 ) -> None:
     lost = key_of(probe, await saved(probe))
     (tmp_path / "config" / "keys.json").unlink()
+    with pytest.raises(KeyRingMissingError, match="Restore it from a backup"):
+        await keys.rotate()
     assert [(use.id, use.state, use.records) for use in await keys.uses()] == [(lost, "missing", 1)]
     (tmp_path / "config" / "keys.json").write_bytes(KeyRing.first().to_bytes())
     (tmp_path / "config" / "keys.json").chmod(0o600)
@@ -192,7 +194,7 @@ async def test_a_rotation_to_the_primary_key_makes_no_key(probe: Probe, keys: Ke
 
 
 async def test_a_rotation_of_nothing_makes_a_key_and_without_a_ring_says_so(probe: Probe, keys: KeyService) -> None:
-    with pytest.raises(KeyRingMissingError):
+    with pytest.raises(KeyRingMissingError, match="nothing is encrypted"):
         await keys.rotate()
     await keys.add(primary=False)
     rotation = await keys.rotate()

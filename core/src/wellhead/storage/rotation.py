@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from wellhead.errors import RecordTooLargeError, RecordUnreadableError, StorageError
+from wellhead.errors import KeyRingMissingError, RecordTooLargeError, RecordUnreadableError, StorageError
 from wellhead.secrets.keyring import KeyRing
 from wellhead.storage.live_keys import LiveKeys
 from wellhead.storage.resealing import obstacle, resealed
@@ -72,7 +72,7 @@ class Rotator:
 
     async def rotate(self, *, new_key: bool, report: Report) -> Rotation:
         """Rotate, as `KeyService.rotate` says."""
-        before = await self._keys.ring()
+        before = await self._ring_before()
         ring = await self._ring_to_rotate_to(new_key=new_key)
         reseal = partial(resealed, ring=ring, workspace=await self._store.workspace_id())
         ids = await self._ids()
@@ -88,6 +88,15 @@ class Rotator:
 
         await asyncio.gather(*(work(waiting) for _ in range(_AT_ONCE)))
         return Rotation(ring.primary.id, ring.primary.id != before.primary.id, changed, await self._left())
+
+    async def _ring_before(self) -> KeyRing:
+        try:
+            return await self._keys.ring()
+        except KeyRingMissingError:
+            if await self._documents.all():
+                raise
+            message = "There is no key ring yet, and nothing is encrypted. 'wellhead keys add' makes one."
+            raise KeyRingMissingError(message) from None
 
     async def _rewrite(self, record_id: str, change: Callable[..., Any]) -> int:
         """Seal one data source anew; return how many documents were, and keep why others were not."""
