@@ -513,3 +513,20 @@ async def test_the_primary_key_and_one_that_is_not_there_are_not_retired(probe: 
         await keys.retire("k-that-was-typed")
     assert caught.value.problems[0].allowed == (primary,)
     assert "k-that-was-typed" not in str(caught.value)
+
+
+async def test_a_key_that_another_command_made_primary_meanwhile_is_not_retired(
+    probe: Probe, keys: KeyService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await keys.add(primary=False)
+    old = (await keys.add(primary=False)).id
+    change: Callable[..., Any] = keys._keys.change
+
+    async def made_primary_before(*arguments: Any) -> Any:
+        probe.keys.change(lambda ring: (ring or KeyRing.first()).with_primary(old))
+        return await change(*arguments)
+
+    monkeypatch.setattr(keys._keys, "change", made_primary_before)
+    with pytest.raises(KeyInUseError, match="primary"):
+        await keys.retire(old)
+    assert states_of(probe) == ["enabled", "primary"]

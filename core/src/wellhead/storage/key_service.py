@@ -126,10 +126,15 @@ class KeyService:
         ring = await self._keys.ring()
         _check_retirable(ring, key_id, delete=delete)
         await self._check_unneeded(key_id)
+
+        def take_away(now: KeyRing | None) -> KeyRing:
+            present = now or ring
+            _check_retirable(present, key_id, delete=delete)  # another command may have changed it meanwhile
+            return present.without(key_id) if delete else present.with_state(key_id, "disabled")
+
+        await self._keys.change(take_away)
         if delete:
-            await self._keys.change(lambda now: (now or ring).without(key_id))
             return
-        await self._keys.change(lambda now: (now or ring).with_state(key_id, "disabled"))
         try:
             await self._check_unneeded(key_id)  # a write that had begun before the rotation may have ended just now
         except KeyInUseError:
