@@ -92,6 +92,7 @@ def test_a_ring_that_cannot_be_used_or_changed_is_an_error_of_the_settings(
     refused = wellhead("keys", "rotate", code=78, WELLHEAD_KEYS=ring)
     assert "WELLHEAD_KEY_FILE instead of WELLHEAD_KEYS" in refused.err
     assert wellhead("keys", "list", "--json", WELLHEAD_KEYS=ring).document["items"][0]["records"] == 1
+    assert "WELLHEAD_KEYS" not in wellhead("run", "db", "--", "env", WELLHEAD_KEYS=ring).out
     (tmp_path / "config" / "keys.json").write_text("")
     for command in ("list", "add", "rotate"):
         assert "is damaged" in wellhead("keys", command, code=78).err
