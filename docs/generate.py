@@ -123,8 +123,16 @@ def _registry() -> DataSourceTypeRegistry:
 
 def commands() -> str:
     """Describe each command of the command line."""
-    group: Any = typer.main.get_command(app)
-    return "\n\n".join(_command(name, command) for name, command in group.commands.items())
+    return "\n\n".join(_command(name, command) for name, command in _leaves(typer.main.get_command(app), ""))
+
+
+def _leaves(group: Any, before: str) -> Iterator[tuple[str, Any]]:
+    """Go through the commands of a group, and of the groups in it, by their full names."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _leaves(command, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", command
 
 
 def _command(name: str, command: Any) -> str:

@@ -16,7 +16,7 @@ from support.canary import Canary
 from support.probe import Probe, ProbeSource, Proxy, probe_of
 from wellhead import Secret
 from wellhead.errors import KeyRingError, SecretUnavailableError, StorageError
-from wellhead.secrets.keyring import FileKeys
+from wellhead.secrets.key_file import FileKeys
 
 pytestmark = pytest.mark.anyio
 
@@ -196,13 +196,14 @@ async def test_C_10_a_write_after_a_rotation_seals_all_secrets_with_the_new_key(
 
 @pytest.mark.parametrize("damage", ["missing", "empty", "world-readable"])
 async def test_without_a_usable_key_ring_everything_but_the_secrets_is_read(
-    probe: Probe, tmp_path: Path, damage: str
+    workspace: Path, tmp_path: Path, damage: str
 ) -> None:
-    saved = await probe.service.save_config(ProbeSource(name="n", host="h", password="x"))
+    saved = await probe_of(workspace).service.save_config(ProbeSource(name="n", host="h", password="x"))
     ring = tmp_path / "config" / "keys.json"
     {"missing": ring.unlink, "empty": lambda: ring.write_bytes(b""), "world-readable": lambda: ring.chmod(0o644)}[
         damage
     ]()
+    probe = probe_of(workspace)
     assert await probe.state(saved.id) == "secret_unavailable"
     assert (await probe.service.get_config(str(saved.id))).name == "n"
     with pytest.raises(SecretUnavailableError):

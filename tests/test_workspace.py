@@ -124,6 +124,16 @@ def test_what_is_removed_is_gone(opened: Workspace) -> None:
             work("sales")
 
 
+def test_former_revisions_are_told_and_restored(opened: Workspace) -> None:
+    opened.add(a_database(password="first"))
+    opened.update("warehouse", {"host": "127.0.0.2", "password": "second"})
+    assert [former["changed"] for former in opened.history("warehouse")] == [["host", "password"]]
+    restored = opened.rollback("warehouse", 1)
+    assert (restored.revision, opened.resolve("warehouse").password.reveal()) == (3, "first")  # type: ignore[attr-defined]
+    with pytest.raises(InputError):
+        opened.rollback("warehouse", 7)
+
+
 def test_a_validation_returns_its_result(opened: Workspace) -> None:
     opened.add(csv_source())
     opened.add(csv_source("gone", path="gone.csv"))

@@ -11,8 +11,9 @@ import pydantic
 
 import wellhead
 from wellhead.plugins.registry import DataSourceTypeRegistry
-from wellhead.secrets.keyring import FileKeys
+from wellhead.secrets.key_file import FileKeys
 from wellhead.storage.files import FileRecordStore
+from wellhead.storage.live_keys import LiveKeys
 from wellhead.storage.service import ConfigurationStorageService
 
 NO_ID = "00000000-0000-4000-8000-000000000000"
@@ -53,6 +54,10 @@ class Probe:
         """Return the file of a record."""
         return self.directory / f"{config.id}.json"
 
+    def history(self, config: wellhead.DataSourceConfig) -> Path:
+        """Return the file with the former revisions of a record."""
+        return self.directory / f"{config.id}.history.jsonl"
+
     async def clear(self, config_id: object) -> Any:
         """Return a data source with its secrets in clear."""
         return await self.service.reveal(await self.service.read(str(config_id)))
@@ -69,15 +74,16 @@ def probe_of(
     key_file: Path | None = None,
     may_create: Callable[[], bool] = lambda: True,
     lock_timeout: float = 5.0,
+    kept_revisions: int = 20,
 ) -> Probe:
     """Make the storage service of a workspace, as a process of its own would."""
     registry = DataSourceTypeRegistry()
     if model is not None:
         registry.register_type("probe", model, None)
-    store = FileRecordStore(workspace, lock_timeout=lock_timeout)
+    store = FileRecordStore(workspace, lock_timeout=lock_timeout, kept_revisions=kept_revisions)
     path = key_file or workspace.parent / "config" / "keys.json"
     keys = FileKeys(path, may_create=may_create, not_below=workspace / ".datasources")
-    service = ConfigurationStorageService(store, keys, registry.find)
+    service = ConfigurationStorageService(store, LiveKeys(keys), registry.find, acting=lambda: "tester")
     return Probe(service, store, keys, workspace / ".datasources")
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from support.probe import ProbeSource, probe_of
 from wellhead.access.token import LocalToken
 from wellhead.errors import RevisionMismatchError
-from wellhead.secrets.keyring import FileKeys
+from wellhead.secrets.key_file import FileKeys
 from wellhead.storage.locks import StoreLock
 
 SPAWN = get_context("spawn")

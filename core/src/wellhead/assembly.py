@@ -9,24 +9,33 @@ from pathlib import Path
 
 from wellhead import durable
 from wellhead.access.token import LocalToken
-from wellhead.access.uses import UseLog
+from wellhead.access.uses import UseLog, local_user
 from wellhead.catalog.catalog import Catalog
-from wellhead.errors import SettingsError
+from wellhead.catalog.doctor import Doctor
+from wellhead.errors import KeyRingDamagedError, KeyRingError, SettingsError
 from wellhead.guard.egress import EgressPolicy, EgressRuleError
 from wellhead.guard.files import FileGuard
 from wellhead.plugins.loader import load_plugins
 from wellhead.plugins.origin import origin_of
 from wellhead.plugins.registry import DataSourceTypeRegistry
-from wellhead.secrets.keyring import FileKeys
+from wellhead.secrets.key_file import FileKeys
+from wellhead.secrets.key_variable import VariableKeys
+from wellhead.secrets.keyring import KeyProvider
+from wellhead.secrets.reference_rules import ReferenceRule
 from wellhead.secrets.references import References
 from wellhead.settings import Settings
 from wellhead.storage.directory import STORE_NAME
 from wellhead.storage.files import FileRecordStore
+from wellhead.storage.key_service import KeyService
+from wellhead.storage.live_keys import KeysState, LiveKeys
 from wellhead.storage.records import MAX_RECORD_BYTES, DamagedRecordError, NewerRecordError, decode
 from wellhead.storage.service import ConfigurationStorageService
 from wellhead.storage.workspace_id import WORKSPACE_FILE
 from wellhead.validation.pool import WorkerPool
 from wellhead.validation.service import DataSourceValidationService
+
+_HISTORY = ".history.jsonl"
+_MAX_HISTORY_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,30 +45,53 @@ class Wellhead:
     Attributes:
         settings: What they were made from.
         catalog: What can be done with data sources.
-        keys: The key ring.
+        keys: Where the key ring comes from.
+        key_service: Lists, makes, changes and retires keys.
+        live_keys: The key ring as it is used: not waited for long, the last good one kept.
         token: The token of the REST API.
         uses: The log of uses of secrets.
+        store: Where the data sources are kept.
+        doctor: Looks over the workspace.
+        files: Opens files for data sources.
     """
 
     settings: Settings
     catalog: Catalog
-    keys: FileKeys
+    keys: KeyProvider
+    live_keys: LiveKeys
+    key_service: KeyService
     token: LocalToken
     uses: UseLog
     store: FileRecordStore
+    doctor: Doctor
     files: FileGuard
     pool: WorkerPool
 
-    async def check(self) -> None:
+    async def check(self) -> KeysState:
         """Look whether the store and the key ring can be used.
+
+        Returns:
+            `ready`; or `degraded` where the last good key ring stands in for a damaged one, or one out of reach.
 
         Raises:
             StorageError: The store cannot.
             KeyRingError: The key ring cannot; having none yet is all right.
         """
         await self.store.check()
-        if self.settings.key_path.exists():
-            self.keys.ring()
+        return await self.live_keys.state()
+
+    async def check_start(self) -> None:
+        """Look whether a service may start, and read the key ring, so that it can go on with it from now on.
+
+        Raises:
+            KeyRingDamagedError: The key ring is damaged.
+        """
+        try:
+            await self.live_keys.ring()
+        except KeyRingDamagedError:
+            raise
+        except KeyRingError:
+            return
 
     def close(self) -> None:
         """Give back what is held open, and end what runs in other processes."""
@@ -93,16 +125,18 @@ def assemble(
     registry = registry if registry is not None else DataSourceTypeRegistry()
     reports = load_plugins(registry, plugins)
     store_path = workspace / STORE_NAME
-    store = FileRecordStore(workspace)
-    keys = FileKeys(settings.key_path, may_create=lambda: not _has_secrets(store_path), not_below=store_path)
+    store = FileRecordStore(workspace, kept_revisions=settings.history)
+    keys = _keys(settings, store_path)
+    live_keys = LiveKeys(keys)
     forbidden = (settings.key_path, settings.token_path, store_path)
     files = _guard(workspace, settings, forbidden)
     references = References(
         names=settings.reference_env,
         directories=settings.reference_dirs,
+        rules=_reference_rules(settings),
         forbidden=forbidden,
     )
-    storage = ConfigurationStorageService(store, keys, registry.find)
+    storage = ConfigurationStorageService(store, live_keys, registry.find, acting=local_user)
     pool = WorkerPool(
         rules={
             "egress": _egress(settings).as_document(),
@@ -120,16 +154,42 @@ def assemble(
         references=references,
         timeout=settings.validation_timeout,
     )
+    catalog = Catalog(registry=registry, plugins=reports, storage=storage, validation=validation)
     return Wellhead(
         settings=settings,
-        catalog=Catalog(registry=registry, plugins=reports, storage=storage, validation=validation),
+        catalog=catalog,
         keys=keys,
+        live_keys=live_keys,
+        key_service=KeyService(store, live_keys),
         token=LocalToken(settings.token_path, settings.token),
         uses=UseLog(settings.config_dir / "uses.jsonl", workspace),
         store=store,
+        doctor=Doctor(
+            workspace=workspace,
+            catalog=catalog,
+            store=store,
+            keys=keys,
+            key_file=settings.key_path if settings.keys is None else None,
+        ),
         files=files,
         pool=pool,
     )
+
+
+def _keys(settings: Settings, store: Path) -> KeyProvider:
+    """Return where the key ring comes from: a file, or a variable."""
+    if settings.keys is None:
+        return FileKeys(settings.key_path, may_create=lambda: not _has_secrets(store), not_below=store)
+    if settings.key_file is not None:
+        raise SettingsError("WELLHEAD_KEYS and WELLHEAD_KEY_FILE are both set. Keep the one that holds the key ring.")
+    return VariableKeys(settings.keys)
+
+
+def _reference_rules(settings: Settings) -> list[ReferenceRule]:
+    try:
+        return [ReferenceRule.from_text(text) for text in settings.reference_allow]
+    except ValueError as error:
+        raise SettingsError(f"WELLHEAD_REFERENCE_ALLOW: {error}.") from None
 
 
 def _guard(workspace: Path, settings: Settings, forbidden: Iterable[Path]) -> FileGuard:
@@ -149,7 +209,7 @@ def _egress(settings: Settings) -> EgressPolicy:
 def _has_secrets(store: Path) -> bool:
     """Tell whether anything is encrypted in a store; what cannot be read counts as encrypted."""
     try:
-        return any(_may_hold_secrets(path) for path in store.iterdir() if path.suffix == ".json")
+        return any(_may_hold_secrets(path) for path in store.iterdir() if path.name.endswith((".json", _HISTORY)))
     except FileNotFoundError:
         return False
 
@@ -158,6 +218,9 @@ def _may_hold_secrets(path: Path) -> bool:
     if path.name == WORKSPACE_FILE:
         return False
     try:
+        if path.name.endswith(_HISTORY):
+            content, _ = durable.read_file(path, _MAX_HISTORY_BYTES)
+            return b'"box"' in content or len(content) > _MAX_HISTORY_BYTES
         content, _ = durable.read_file(path, MAX_RECORD_BYTES)
         return bool(decode(content, path.stem).secrets)
     except (OSError, DamagedRecordError, NewerRecordError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["request", "input", "conflict", "service", "check", "plugin"]
+Kind = Literal["request", "input", "conflict", "service", "check", "plugin", "finding"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,8 @@ class Code:
 
     Attributes:
         kind: Where the code appears: as a problem of a `request`, of its `input`, as a `conflict` with what is
-            stored, as a failure of the `service`, as the outcome of a `check`, or of a `plugin`.
+            stored, as a failure of the `service`, as the outcome of a `check`, of a `plugin`, or as a
+            `finding` of `wellhead doctor`.
         title: What it means, in one sentence.
         cause: Why it usually happens.
         remedy: What to do about it.
@@ -250,6 +251,11 @@ _INPUT = _table(
             "It was shortened, or the filter or the order changed.",
             "Start again without a cursor.",
         ),
+        "revision_not_kept": (
+            "This revision is not in the history.",
+            "It never was, or is older than those that are kept: see `WELLHEAD_HISTORY`.",
+            "Choose one of those that the history lists.",
+        ),
         "validation_failed": (
             "Nothing was saved, because the validation did not pass.",
             "The request asked to save only what works.",
@@ -296,6 +302,16 @@ _CONFLICT = _table(
             "A newer Wellhead wrote this record.",
             "Wellhead was put back to an older version.",
             "Install the newer version again.",
+        ),
+        "key_in_use": (
+            "A key cannot be taken away.",
+            "A record is sealed with it, or it is the primary key.",
+            "Seal everything anew first: wellhead keys rotate.",
+        ),
+        "secrets_purged": (
+            "The secrets of this former revision are gone.",
+            "They were taken out of the history: `wellhead history NAME --purge-secrets`.",
+            "Change the data source instead, and send the secrets anew.",
         ),
     },
 )
@@ -800,4 +816,100 @@ _PLUGIN = _table(
     },
 )
 
-CODES: dict[str, Code] = _REQUEST | _INPUT | _CONFLICT | _SERVICE | _CHECK | _PLUGIN
+_FINDING = _table(
+    "finding",
+    {
+        "store_not_a_directory": (
+            "The store is a link or a file.",
+            "Somebody moved it elsewhere and left a link.",
+            "Move the directory itself to its place in the workspace.",
+        ),
+        "store_of_another_user": (
+            "The store belongs to another user.",
+            "It was copied or unpacked by somebody else.",
+            "Give it to the user who runs Wellhead, with all that is in it: chown -R.",
+        ),
+        "store_writable_by_others": (
+            "Others may write to the store.",
+            "It was copied, or made with a lax umask.",
+            "Run `wellhead doctor --repair`, or chmod 700. Look the data sources over: others could change them.",
+        ),
+        "store_readable_by_others": (
+            "Others may read the store.",
+            "It was copied, or its mode was changed.",
+            "Run `wellhead doctor --repair`, or chmod 700. Secrets are encrypted, all else is not.",
+        ),
+        "store_on_network": (
+            "The store lies on a file system that other machines use too.",
+            "The workspace is on NFS, SMB or the like, where locks and durability depend on the server.",
+            "Keep the workspace on a disk of this machine.",
+        ),
+        "disk_nearly_full": (
+            "The disk of the store is nearly full.",
+            "Little space is left, or few inodes.",
+            "Free some. While nothing can be written, reading and deleting go on.",
+        ),
+        "gitignore_missing": (
+            "Nothing keeps the store out of git.",
+            "Its `.gitignore` was removed.",
+            "Run `wellhead doctor --repair`.",
+        ),
+        "temporary_file_left": (
+            "Temporary files are left.",
+            "A process was killed while it wrote.",
+            "Nothing is lost. The next write of a new process removes them; so does `wellhead doctor --repair`.",
+        ),
+        "side_file_orphaned": (
+            "Files are left whose data source is gone.",
+            "A record was removed by hand, or a process was killed while it deleted one.",
+            "If the record was removed by mistake, restore it from a backup; else run `wellhead doctor --repair`.",
+        ),
+        "foreign_file": (
+            "There are files that are not Wellhead's.",
+            "An editor or a person left them.",
+            "They are ignored. Look at them, and take them away.",
+        ),
+        "file_readable_by_others": (
+            "Others may read or write files of the store.",
+            "They were copied, or their mode was changed.",
+            "Run `wellhead doctor --repair`, or chmod 600.",
+        ),
+        "file_of_another_user": (
+            "Files of the store belong to another user.",
+            "They were copied, or written by another user, such as root.",
+            "Give them to the user who runs Wellhead: chown.",
+        ),
+        "workspace_id_lost": (
+            "The store has lost its id, which its secrets are bound to.",
+            "`workspace.json` was removed or damaged.",
+            "Restore that file from a backup. Without it no secret opens, and each must be sent anew.",
+        ),
+        "key_ring_in_workspace": (
+            "The key ring lies inside the workspace.",
+            "It is copied and backed up together with the secrets that it opens.",
+            "Move it to another directory, and set WELLHEAD_KEY_FILE.",
+        ),
+        "name_taken_twice": (
+            "Several data sources have one name.",
+            "A record was copied or edited by hand.",
+            "Rename or remove all but one, by their ids.",
+        ),
+        "reference_unresolved": (
+            "A secret's reference does not resolve here.",
+            "The settings do not allow it, or the variable or the file is not there for this process.",
+            "See the message. A service may have other settings and variables than this command.",
+        ),
+        "history_damaged": (
+            "A part of a history cannot be read.",
+            "The file was cut off or edited, or a newer Wellhead wrote it.",
+            "All else of it can be restored. Put the file back from a backup, or leave it.",
+        ),
+        "plugin_not_used": (
+            "A plugin is installed and not used.",
+            "It does not work, or another one has its name.",
+            "See `wellhead types`.",
+        ),
+    },
+)
+
+CODES: dict[str, Code] = _REQUEST | _INPUT | _CONFLICT | _SERVICE | _CHECK | _PLUGIN | _FINDING

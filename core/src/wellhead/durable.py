@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import stat
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_SWEEP_AGE = 600.0
 
 
 def write_new_file(path: Path, content: bytes) -> None:
@@ -21,20 +25,55 @@ def write_new_file(path: Path, content: bytes) -> None:
     Raises:
         OSError: It cannot be written.
     """
-    _make_directory(path.parent)
+    make_directory(path.parent)
+    with _temporary(path, content) as temporary, suppress(FileExistsError):
+        os.link(temporary, path)
+    sync_directory(path.parent)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Replace the content of a file, whole and on disk; its owner and its permissions stay.
+
+    Raises:
+        OSError: It cannot be written, or cannot be given its owner.
+    """
+    with _temporary(path, content, like=path.stat(follow_symlinks=False)) as temporary:
+        temporary.rename(path)
+    sync_directory(path.parent)
+
+
+def sweep(path: Path) -> None:
+    """Remove what writes of a file that were cut off have left beside it: our own, and older than ten minutes.
+
+    Raises:
+        OSError: Its directory cannot be read.
+    """
+    form = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{16}}")
+    for other in path.parent.iterdir() if path.parent.is_dir() else ():
+        if form.fullmatch(other.name):
+            with suppress(FileNotFoundError):  # its writer is done with it
+                seen = other.lstat()
+                if seen.st_uid == os.geteuid() and time.time() - seen.st_mtime > _SWEEP_AGE:
+                    other.unlink()
+
+
+@contextmanager
+def _temporary(path: Path, content: bytes, *, like: os.stat_result | None = None) -> Iterator[Path]:
+    """Write content to disk under a name beside a file's, and remove what is left of that name afterwards."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(temporary, _NEW, 0o600)
     try:
         with open(descriptor, "wb") as file:
+            if like is not None:
+                os.fchown(descriptor, like.st_uid, like.st_gid)
+                os.fchmod(descriptor, stat.S_IMODE(like.st_mode))
             file.write(content)
             file.flush()
             os.fsync(descriptor)
-        with suppress(FileExistsError):
-            os.link(temporary, path)
+        yield temporary
     finally:
         with suppress(OSError):  # the first error is the one to report
             temporary.unlink()
-    sync_directory(path.parent)
 
 
 def sync_directory(path: Path) -> None:
@@ -79,9 +118,13 @@ def read_file(path: str | Path, limit: int, *, directory: int | None = None) -> 
         os.close(descriptor)
 
 
-def _make_directory(path: Path) -> None:
-    """Make a directory for its owner only, with those above it, each known to be on disk."""
+def make_directory(path: Path) -> None:
+    """Make a directory for its owner only, with those above it, each known to be on disk.
+
+    Raises:
+        OSError: It cannot be made.
+    """
     if not path.is_dir():
-        _make_directory(path.parent)
+        make_directory(path.parent)
         path.mkdir(mode=0o700, exist_ok=True)
         sync_directory(path.parent)

@@ -2,7 +2,10 @@
 
     WellheadError
     ├── SettingsError                 the settings do not allow a start
-    │   └── KeyRingError              the key ring is missing, unsafe or damaged
+    │   └── KeyRingError              the key ring cannot be used
+    │       ├── KeyRingMissingError       there is none
+    │       ├── KeyRingDamagedError       what there is, is no key ring
+    │       └── KeyRingUnreachableError   it cannot be read just now
     ├── InputError                    what was sent does not fit
     │   ├── MalformedJSONError        the text is not JSON as Wellhead accepts it
     │   └── ConnectionStringError     a connection string cannot be taken apart
@@ -16,7 +19,9 @@
     │   ├── RecordUnreadableError
     │   ├── RecordInvalidError
     │   ├── NewerFormatError
-    │   └── SecretUnavailableError
+    │   ├── SecretsPurgedError        a former revision whose secrets were taken out
+    │   ├── SecretUnavailableError
+    │   └── KeyInUseError             a key cannot be taken away
     ├── RecordTooLargeError
     ├── ValidationFailedError         saving was to depend on a validation, and that failed
     ├── ValidationBusyError           too many validations run and wait already
@@ -49,7 +54,11 @@ __all__ = [
     "InputError",
     "InputProblem",
     "InsufficientStorageError",
+    "KeyInUseError",
+    "KeyRingDamagedError",
     "KeyRingError",
+    "KeyRingMissingError",
+    "KeyRingUnreachableError",
     "MalformedJSONError",
     "NameTakenError",
     "NewerFormatError",
@@ -59,6 +68,7 @@ __all__ = [
     "RecordUnreadableError",
     "RevisionMismatchError",
     "SecretUnavailableError",
+    "SecretsPurgedError",
     "SettingsError",
     "StorageError",
     "StorageIOError",
@@ -96,9 +106,21 @@ class SettingsError(WellheadError):
 
 
 class KeyRingError(SettingsError):
-    """The key ring is missing, unsafe or damaged."""
+    """The key ring cannot be used: it is missing, unsafe or damaged."""
 
     code = "key_unavailable"
+
+
+class KeyRingMissingError(KeyRingError):
+    """There is no key ring."""
+
+
+class KeyRingDamagedError(KeyRingError):
+    """What there is, is no key ring."""
+
+
+class KeyRingUnreachableError(KeyRingError):
+    """The key ring cannot be read just now, or did not come in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,10 +264,22 @@ class NewerFormatError(ConflictError):
     code = "newer_format"
 
 
+class SecretsPurgedError(ConflictError):
+    """The secrets of a former revision were taken out of the history."""
+
+    code = "secrets_purged"
+
+
 class SecretUnavailableError(ConflictError):
     """A stored secret cannot be decrypted, or its reference cannot be resolved."""
 
     code = "secret_unavailable"
+
+
+class KeyInUseError(ConflictError):
+    """A key cannot be taken away: something needs it, or may need it."""
+
+    code = "key_in_use"
 
 
 class RecordTooLargeError(WellheadError):

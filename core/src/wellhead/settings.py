@@ -39,6 +39,8 @@ _RULES = {
     "reference_dirs": "must be absolute paths, in a variable with commas between them",
     "allowed_hosts": "must be host names, in a variable with commas between them",
     "reference_env": "must be patterns of variables' names, in a variable with commas between them",
+    "history": "must be an integer from 0 to 200",
+    "reference_allow": "must be rules such as env:NAME@host, in a variable with commas between them",
     "egress_allow": "must be networks, addresses or host names, in a variable with commas between them",
     "egress_deny": "must be networks, addresses or host names, in a variable with commas between them",
     "validation_timeout": "must be a number of seconds, more than 0 and at most 3600",
@@ -48,6 +50,7 @@ _RULES = {
     "validation_memory": "must be an integer of megabytes, from 64 to 65536",
     "recheck_seconds": "must be 0, or a number of seconds from 10 to 31536000",
     "host": "must be a text",
+    "keys": "must be the text of a key ring",
 }
 """What a setting must be, in plain words; every other one is a path."""
 
@@ -64,6 +67,12 @@ class Settings(BaseSettings):
     )
     key_file: Path | None = Field(
         None, description="The key ring; `keys.json` in the configuration directory if not set."
+    )
+    keys: str | None = Field(
+        None,
+        repr=False,
+        description="The text of the key ring, where there is no place for a file; not together with `key_file`. "
+        "Wellhead never changes it.",
     )
     token: str | None = Field(
         None,
@@ -84,6 +93,17 @@ class Settings(BaseSettings):
         (), description="Patterns of variables that secrets may refer to, such as `PG_*`; never `WELLHEAD_*`."
     )
     reference_dirs: Paths = Field((), description="Directories below which secrets may refer to files.")
+    reference_allow: Words = Field(
+        (),
+        description="In a service for several users: which references may go to which hosts, such as "
+        "`env:PG_*@*.example.com` or `file:/run/secrets/pg/*@db.example.com`. None may, if not set.",
+    )
+    history: int = Field(
+        20,
+        ge=0,
+        le=200,
+        description="How many former revisions of each data source are kept; 0 keeps none, from the next change on.",
+    )
     egress_allow: Words = Field(
         (),
         description="Destinations that may be dialled although they are not public, such as `10.0.0.0/8` or "
@@ -122,7 +142,14 @@ class Settings(BaseSettings):
     )
 
     @field_validator(
-        "allowed_hosts", "file_roots", "reference_env", "reference_dirs", "egress_allow", "egress_deny", mode="before"
+        "allowed_hosts",
+        "file_roots",
+        "reference_env",
+        "reference_dirs",
+        "reference_allow",
+        "egress_allow",
+        "egress_deny",
+        mode="before",
     )
     @classmethod
     def _split(cls, value: Any) -> Any:

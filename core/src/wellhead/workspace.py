@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
@@ -15,7 +15,7 @@ from wellhead.model.clear import in_clear, with_secrets
 from wellhead.model.result import ValidationResult
 from wellhead.model.source import DataSourceConfig
 from wellhead.settings import load_settings
-from wellhead.storage.service import conflict_of
+from wellhead.storage.opening import conflict_of
 from wellhead.storage.stored import StoredDataSource
 
 T = TypeVar("T")
@@ -136,6 +136,31 @@ class Workspace:
         """
         stored = self._run(self._wellhead.catalog.find(name_or_id))
         self._run(self._wellhead.catalog.delete(stored.id, force=force))
+
+    def history(self, name_or_id: str) -> Sequence[dict[str, Any]]:
+        """Return the former revisions of a data source, newest first, without any value.
+
+        Each has `revision`, `at` and `by` (when it was changed, and by whom), and `changed` (in which fields).
+
+        Raises:
+            DataSourceNotFoundError: There is none of this name or id.
+            RecordUnreadableError: The history cannot be read.
+        """
+        stored = self._run(self._wellhead.catalog.find(name_or_id))
+        return self._run(self._wellhead.catalog.history(stored.id))
+
+    def rollback(self, name_or_id: str, revision: int) -> DataSourceConfig:
+        """Restore a former revision of a data source whole, its secrets too, as a new revision.
+
+        Raises:
+            DataSourceNotFoundError: There is none of this name or id.
+            InputError: The revision is not kept.
+            ConflictError: It cannot be changed in its state, the revision cannot be restored, or its name is taken.
+            StorageError: It could not be saved.
+        """
+        stored = self._run(self._wellhead.catalog.find(name_or_id))
+        self._run(self._wellhead.catalog.rollback(stored.id, revision))
+        return _config_of(self._run(self._wellhead.catalog.read(stored.id)))
 
     def validate(self, name_or_id: str, *, timeout: float | None = None) -> ValidationResult:
         """Run the checks of a data source.

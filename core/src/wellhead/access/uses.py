@@ -36,7 +36,7 @@ class UseLog:
             "id": source_id,
             "name": name,
             "revision": revision,
-            "user": _user(),
+            "user": local_user(),
             "pid": os.getpid(),
         }
         try:
@@ -52,7 +52,8 @@ class UseLog:
             raise StorageIOError(f"The log of uses {self._path} cannot be written: {error.strerror}.") from error
 
 
-def _user() -> str:
+def local_user() -> str:
+    """Return the name of the user of the operating system who runs this."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user may have no name

@@ -35,7 +35,7 @@ from wellhead.catalog.types import type_list
 from wellhead.errors import InputError, InputProblem, WellheadError
 from wellhead.model.problems import unknown_key
 from wellhead.model.result import ValidationResult
-from wellhead.storage.service import conflict_of
+from wellhead.storage.opening import conflict_of
 from wellhead.validation.service import Event
 
 PREFIX = "/api/v1"
@@ -170,6 +170,24 @@ async def read_health(request: Request) -> Response:
     return _json({"items": results})
 
 
+async def read_history(request: Request) -> Response:
+    """Read the former revisions of a data source."""
+    source_id = source_id_of(request)
+    items = await _catalog(request).history(source_id)
+    read_query(request, ())
+    return _json({"items": items})
+
+
+async def roll_back(request: Request) -> Response:
+    """Restore a former revision of a data source."""
+    catalog, source_id = _catalog(request), source_id_of(request)
+    stored = await catalog.read(source_id)
+    document = await read_document(request)
+    read_query(request, ())
+    expected = expected_revision(request, stored.revision)
+    return _saved(await catalog.rollback(source_id, _revision(document), expected=expected))
+
+
 async def list_types(request: Request) -> Response:
     """List the types, installed or broken."""
     read_query(request, ())
@@ -191,10 +209,9 @@ async def healthz(_request: Request) -> Response:
 async def readyz(request: Request) -> Response:
     """Say whether the store and the key ring can be used; the reasons are in the log only."""
     try:
-        await _parts(request).check()
+        return _json({"status": await _parts(request).check()})
     except WellheadError:
         return _json({"status": "not ready"}, 503, {"Retry-After": "1"})
-    return _json({"status": "ready"})
 
 
 def _changes(body: dict[str, Any]) -> dict[str, Any]:
@@ -210,6 +227,21 @@ def _refuse_members(body: dict[str, Any], known: Sequence[str]) -> None:
     unknown = [unknown_key(key, known) for key in body if key not in known]
     if unknown:
         raise InputError(unknown)
+
+
+def _revision(body: dict[str, Any]) -> int:
+    """Take the revision out of the body of a rollback."""
+    problems = [unknown_key(key, ["revision"]) for key in body if key != "revision"]
+    revision = body.get("revision")
+    if revision is None:
+        problems.append(InputProblem("/revision", "required", "The field is required."))
+    elif type(revision) is not int:
+        problems.append(InputProblem("/revision", "wrong_type", "Must be an integer."))
+    elif revision < 1:
+        problems.append(InputProblem("/revision", "out_of_range", "Must be 1 or more."))
+    if problems:
+        raise InputError(problems)
+    return int(body["revision"])
 
 
 async def _result(events: AsyncGenerator[Event, None]) -> dict[str, Any]:

@@ -195,6 +195,27 @@ OPERATIONS = (
     ),
     Operation(
         "GET",
+        SOURCE + "/history",
+        "readHistory",
+        "Read the former revisions of a data source, newest first: when and by whom each was changed, and in which "
+        "fields.",
+        handlers.read_history,
+        answers=((200, "History"),),
+        problems=(404, 409, 422),
+    ),
+    Operation(
+        "POST",
+        SOURCE + "/rollback",
+        "rollBackDataSource",
+        "Restore a former revision whole, its secrets too, as a new revision.",
+        handlers.roll_back,
+        body="RollbackRequest",
+        answers=((200, "DataSourceRead"),),
+        problems=(404, 412, *_WRITE),
+        conditional=True,
+    ),
+    Operation(
+        "GET",
         "/healthz",
         "healthz",
         "Say that the process answers.",

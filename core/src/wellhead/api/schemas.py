@@ -72,6 +72,12 @@ def fixed_schemas() -> dict[str, Any]:
         "duration_ms": {"type": "number"},
     }
     past = _object({"revision": {"type": "integer"}})
+    revision = {
+        "revision": {"type": "integer"},
+        "at": {**_INSTANT, "description": "When it was changed, and so became a former revision."},
+        "by": {**TEXT_OR_NULL, "description": "Who changed it."},
+        "changed": {**_list(TEXT), "description": "The names of the fields that were changed then, secrets too."},
+    }
     page = {"items": _list(_reference("DataSourceRead")), "next": TEXT_OR_NULL, "total": {"type": "integer"}}
     return {
         "Check": _object(check),
@@ -79,6 +85,9 @@ def fixed_schemas() -> dict[str, Any]:
         "Finding": _object(finding),
         "Health": {"anyOf": [_object(health), {"type": "null"}], "description": "Null after a change."},
         "HealthHistory": _object({"items": _list({"allOf": [_reference("ValidationResult"), past]})}),
+        "History": _object({"items": _list(_reference("Revision"))}),
+        "Revision": _object(revision),
+        "RollbackRequest": _object({"revision": {"type": "integer", "minimum": 1}}, additionalProperties=False),
         "State": {"type": "string", "enum": list(STATES)},
         "Status": _object({"status": TEXT}),
         "ValidationLine": _validation_line(),

@@ -26,7 +26,9 @@ from wellhead.model.texts import name_key
 from wellhead.plugins.loader import PluginReport
 from wellhead.plugins.registry import DataSourceTypeRegistry, RegisteredType, unknown_type
 from wellhead.storage.changes import change_of
-from wellhead.storage.service import ConfigurationStorageService, conflict_of
+from wellhead.storage.history import Rewritten
+from wellhead.storage.opening import conflict_of
+from wellhead.storage.service import ConfigurationStorageService
 from wellhead.storage.stored import StoredDataSource
 from wellhead.validation.batch import Batch
 from wellhead.validation.service import DataSourceValidationService, Event, Job, Unlock
@@ -255,6 +257,44 @@ class Catalog:
         """
         await self.storage.read(source_id)
         return await self.storage.results(source_id)
+
+    async def history(self, source_id: str) -> Sequence[dict[str, Any]]:
+        """Return the former revisions of a data source that are kept, newest first, without any value.
+
+        Each has its number, when it was changed, by whom, and in which fields.
+
+        Raises:
+            DataSourceNotFoundError: There is none of this id.
+            RecordUnreadableError: The history cannot be read.
+        """
+        return [found.as_document() for found in await self.storage.history(source_id)]
+
+    async def rollback(self, source_id: str, revision: int, *, expected: int | None = None) -> Finished:
+        """Restore a former revision of a data source whole, its secrets too; it becomes a new revision.
+
+        Args:
+            source_id: Its id.
+            revision: The revision to restore.
+            expected: The revision that must be stored; any if None.
+
+        Raises:
+            DataSourceNotFoundError: There is none of this id.
+            RevisionMismatchError: Another revision is stored.
+            InputError: The revision is not kept.
+            ConflictError: The record cannot be changed, the revision cannot be restored, or its name is taken.
+            StorageError: It could not be saved.
+        """
+        return await self._finish(await self.storage.rollback(source_id, revision, expected=expected), None)
+
+    async def purge_history(self, source_id: str) -> Rewritten:
+        """Take the values of secrets out of all former revisions of a data source.
+
+        Raises:
+            DataSourceNotFoundError: There is none of this id.
+            ConflictError: A newer version wrote the record, or the history cannot be read.
+            StorageError: It could not be stored.
+        """
+        return await self.storage.purge_history(source_id)
 
     async def reveal(self, stored: StoredDataSource) -> DataSourceConfig:
         """Return a data source with its secrets in clear, those of references too.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from importlib.metadata import version
 from typing import Annotated
@@ -10,8 +11,11 @@ import typer
 
 from wellhead.assembly import Wellhead
 from wellhead.catalog.types import INSTALL_HINT
+from wellhead.cli import keys
 from wellhead.cli.add import add
+from wellhead.cli.doctor import doctor
 from wellhead.cli.edit import edit
+from wellhead.cli.history import history, rollback
 from wellhead.cli.listing import list_
 from wellhead.cli.run import run
 from wellhead.cli.session import (
@@ -73,6 +77,7 @@ def serve(
     from wellhead.api import server  # noqa: PLC0415  # FastAPI is loaded for this command only
 
     with told(), opened(workspace, config, host=host, port=port) as wellhead:
+        asyncio.run(wellhead.check_start())
         token = wellhead.token.read_or_make()
         if sys.platform != "linux":
             err.print("Note: on this system, validations are less isolated than on Linux.")
@@ -106,6 +111,7 @@ def _announce(url: str, token: str, wellhead: Wellhead) -> None:
             out.print(f"Not used:    {report.distribution}: {report.reason} {report.remedy}", markup=False)
 
 
-for command in (serve, types, list_, show, add, edit, validate, remove):
+for command in (serve, types, list_, show, add, edit, validate, remove, history, rollback, doctor):
     app.command(command.__name__.rstrip("_"))(command)
 app.command(context_settings={"ignore_unknown_options": True})(run)
+app.add_typer(keys.app)

@@ -44,3 +44,40 @@ class Progress:
         """Count one that is done."""
         self._counts["passed" if passed else "failed"] += 1
         self._bar.update(self._task, advance=1, passed=self._counts["passed"], failed=self._counts["failed"])
+
+
+class Counting:
+    """How many of all are done."""
+
+    def __init__(self, what: str, *, shown: bool = True) -> None:
+        """Count, on a terminal.
+
+        Args:
+            what: What is being done.
+            shown: Show it.
+        """
+        self._bar = Bar(
+            TextColumn(what),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=err,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+            disable=not (shown and sys.stderr.isatty()),
+        )
+        self._task = self._bar.add_task("", total=None)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def show(self, done: int, total: int) -> None:
+        """Show how many are done."""
+        self._bar.update(self._task, completed=done, total=total)

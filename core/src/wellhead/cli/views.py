@@ -12,6 +12,9 @@ from rich.table import Table
 from wellhead.catalog.types import INSTALL_HINT
 from wellhead.cli.session import out, tamed
 from wellhead.model.result import Check, ValidationResult
+from wellhead.storage.findings import Finding
+from wellhead.storage.key_service import KeyUse
+from wellhead.storage.rotation import Rotation
 
 _NOTHING = "–"  # noqa: RUF001  # a dash that is seen
 _MARKS = {
@@ -21,7 +24,15 @@ _MARKS = {
     "timeout": "[red]⏱[/]",
     "skipped": "[dim]·[/]",
 }
-_COLOURS = {"ok": "green", "ready": "green", "passed": "green", "warning": "yellow"}
+_COLOURS = {
+    "ok": "green",
+    "ready": "green",
+    "passed": "green",
+    "primary": "green",
+    "warning": "yellow",
+    "repaired": "green",
+}
+_COLOURS |= dict.fromkeys(("enabled", "disabled"), "yellow")
 
 
 def _status(text: str | None) -> str:
@@ -66,6 +77,31 @@ def show_source(item: Mapping[str, Any]) -> None:
     out.print(table)
 
 
+def show_history(items: Sequence[Mapping[str, Any]]) -> None:
+    """Print a table of former revisions."""
+    if not items:
+        out.print("No former revision is kept. One is with each change, as WELLHEAD_HISTORY says.")
+        return
+    table = Table("Revision", "Changed", "By", "Fields", box=None, pad_edge=False)
+    for item in items:
+        by, fields = tamed(item["by"] or _NOTHING), tamed(", ".join(item["changed"]) or _NOTHING)
+        table.add_row(str(item["revision"]), item["at"], escape(by), escape(fields))
+    out.print(table)
+
+
+def show_findings(findings: Sequence[Finding]) -> None:
+    """Print a table of what was looked at, with what to do below, once for each thing that is to be done."""
+    table = Table("Looked at", "Status", "What was found", box=None, pad_edge=False)
+    for finding in findings:
+        table.add_row(escape(finding.part), _status(finding.status), escape(tamed(finding.message)))
+    out.print(table)
+    remedies = dict.fromkeys((finding.code, finding.remedy) for finding in findings if finding.remedy is not None)
+    if remedies:
+        out.print("\nWhat to do:")
+    for code, remedy in remedies:
+        out.print(f"  {code}: {tamed(remedy or '')}", markup=False)
+
+
 def _written(value: Any) -> str:
     if isinstance(value, dict) and value.get("is_set") is True:
         return f"secret, from {value['ref']}" if "ref" in value else f"secret, set {value['set_at']}"
@@ -104,3 +140,34 @@ def show_results(rows: Iterable[tuple[str, ValidationResult]], totals: Mapping[s
         table.add_row(escape(tamed(name)), _status(result.status), *(escape(text) for text in told))
     out.print(table)
     out.print(", ".join(f"{number} {escape(status)}" for status, number in sorted(totals.items())))
+
+
+def show_keys(keys: Sequence[KeyUse]) -> None:
+    """Print a table of keys."""
+    if not keys:
+        out.print("No key. The first one is made with the first secret, or by: wellhead keys add")
+        return
+    table = Table("Key", "State", "Created", "Records", "Former revisions", box=None, pad_edge=False)
+    for key in keys:
+        counts = str(key.records), str(key.revisions)
+        table.add_row(escape(tamed(key.id)), _status(key.state), key.created_at or _NOTHING, *counts)
+    out.print(table)
+    if any(key.state == "missing" for key in keys):
+        out.print(
+            "What a missing key sealed does not open. Restore the key ring from a backup, or send the secrets anew."
+        )
+
+
+def show_rotation(rotation: Rotation) -> None:
+    """Print what a rotation did, and what it left."""
+    made = "is primary now" if rotation.is_new else "was primary already"
+    out.print(
+        f"Key {rotation.key_id} {made}. Sealed anew: {rotation.resealed}. Left: {len(rotation.left)}.", markup=False
+    )
+    for left in rotation.left:
+        document = left.document
+        name = document.id if document.name is None else f"{document.name} ({document.id})"
+        revision = "" if document.revision is None else f", revision {document.revision}"
+        out.print(tamed(f"  {name}{revision}: {left.reason}"), markup=False)
+    if rotation.left:
+        out.print("Mend those and rotate once more, or send their secrets anew. Old keys stay in the ring until then.")

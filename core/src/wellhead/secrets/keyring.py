@@ -1,25 +1,20 @@
-"""The key ring: the keys that secrets are encrypted with, kept in a file outside of every workspace."""
+"""The key ring: the keys that secrets are encrypted with, their states, and the text that a ring is kept as."""
 
 from __future__ import annotations
 
-import errno
 import json
-import os
+import re
 import secrets
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, Self
 
-from wellhead import base64url, clock, durable, strict_json
-from wellhead.errors import InputError, KeyRingError
+from wellhead import base64url, clock, strict_json
 
 KEY_BYTES = 32
 _FORMAT = "wellhead-keys/1"
-_MAX_SIZE = 1 << 20
-# Timestamps of files are coarse: what changed less than this many nanoseconds ago may change again unseen.
-_SETTLED = 1_000_000_000
+_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_KNOWN = frozenset({"id", "state", "created_at", "key"})
 
 KeyState = Literal["primary", "enabled", "disabled"]
 
@@ -32,60 +27,129 @@ class Key:
         id: Its name, which records refer to.
         state: `primary`: new secrets are encrypted with it; `enabled`: it only decrypts; `disabled`: it is not used.
         material: 32 random bytes.
+        created_at: When it was made (RFC 3339); None if the ring does not say.
+        extra: Members that this version does not know; they are kept.
     """
 
     id: str
     state: KeyState
     material: bytes
+    created_at: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 class KeyRing:
-    """The keys of one ring, exactly one of them primary."""
+    """The keys of one ring, exactly one of them primary. A ring is never changed; a change makes another."""
 
-    def __init__(self, keys: Mapping[str, Key]) -> None:
-        self._keys = dict(keys)
-        self.primary = next(key for key in self._keys.values() if key.state == "primary")
+    def __init__(self, keys: Iterable[Key], extra: Mapping[str, Any] | None = None) -> None:
+        """Put keys together.
+
+        Args:
+            keys: The keys, the oldest first.
+            extra: Members of the ring's text that this version does not know; they are kept.
+
+        Raises:
+            ValueError: There is not exactly one primary key, or two keys have one id.
+        """
+        self.keys = tuple(keys)
+        self._by_id = {key.id: key for key in self.keys}
+        self._extra = dict(extra or {})
+        primaries = [key for key in self.keys if key.state == "primary"]
+        if len(self._by_id) != len(self.keys) or len(primaries) != 1:
+            raise ValueError("it needs exactly one primary key, and no two keys with one id")
+        self.primary = primaries[0]
 
     def find(self, key_id: str) -> Key | None:
         """Return the key of this id, if it may be used."""
-        key = self._keys.get(key_id)
+        key = self._by_id.get(key_id)
         return None if key is None or key.state == "disabled" else key
+
+    def named(self, key_id: str) -> Key | None:
+        """Return the key of this id, whatever its state."""
+        return self._by_id.get(key_id)
+
+    def with_new_key(self, *, primary: bool) -> Self:
+        """Return the ring with a fresh key more; the primary one before it stays enabled, if it is to be primary."""
+        new = _fresh("enabled")
+        ring = type(self)((*self.keys, new), self._extra)
+        return ring.with_primary(new.id) if primary else ring
+
+    def with_primary(self, key_id: str) -> Self:
+        """Return the ring with this key as the primary one; the one before it stays enabled."""
+        states: dict[str, KeyState] = {self.primary.id: "enabled", key_id: "primary"}
+        return type(self)((replace(key, state=states.get(key.id, key.state)) for key in self.keys), self._extra)
+
+    def with_state(self, key_id: str, state: Literal["enabled", "disabled"]) -> Self:
+        """Return the ring with this key, which is not the primary one, in another state."""
+        return type(self)((replace(key, state=state) if key.id == key_id else key for key in self.keys), self._extra)
+
+    def without(self, key_id: str) -> Self:
+        """Return the ring without this key."""
+        return type(self)((key for key in self.keys if key.id != key_id), self._extra)
+
+    def to_bytes(self) -> bytes:
+        """Write the text that the ring is kept as. It holds the keys in clear."""
+        document = {"format": _FORMAT, "keys": [_entry(key) for key in self.keys]} | self._extra
+        return json.dumps(document, indent=2).encode("ascii") + b"\n"
+
+    @classmethod
+    def first(cls) -> Self:
+        """Make a ring of one fresh key."""
+        return cls([_fresh("primary")])
 
     @classmethod
     def from_bytes(cls, text: bytes) -> Self:
-        """Read a key file's text.
+        """Read the text of a ring.
 
         Raises:
             ValueError: It has another form. The message holds no key material.
+            InputError: It is not JSON.
         """
         document = strict_json.parse_object(text)
         if document.get("format") != _FORMAT or not isinstance(document.get("keys"), list):
             raise ValueError(f"it is not of the format {_FORMAT}")
-        keys = [_read_key(entry) for entry in document["keys"]]
-        if len({key.id for key in keys}) != len(keys) or [key.state for key in keys].count("primary") != 1:
-            raise ValueError("it needs exactly one primary key, and no two keys with one id")
-        return cls({key.id: key for key in keys})
+        extra = {name: value for name, value in document.items() if name not in {"format", "keys"}}
+        return cls([_read_key(entry) for entry in document["keys"]], extra)
+
+
+def _fresh(state: KeyState) -> Key:
+    material = secrets.token_bytes(KEY_BYTES)
+    return Key("k" + secrets.token_hex(8), state, material, clock.to_text(clock.now()))
+
+
+def _entry(key: Key) -> dict[str, Any]:
+    made = {} if key.created_at is None else {"created_at": key.created_at}
+    return {"id": key.id, "state": key.state, **made, "key": base64url.encode(key.material), **key.extra}
 
 
 def _read_key(entry: Any) -> Key:
     if not isinstance(entry, dict) or not all(isinstance(entry.get(name), str) for name in ("id", "state", "key")):
         raise ValueError("a key has no id, state or key")
+    if not _ID.fullmatch(entry["id"]):
+        raise ValueError("a key's id is not 1 to 64 letters, digits, dots, dashes or underscores")
     if entry["state"] not in {"primary", "enabled", "disabled"}:
         raise ValueError("a key's state is none of primary, enabled, disabled")
     material = base64url.decode(entry["key"])
     if len(material) != KEY_BYTES:
         raise ValueError(f"a key has not {KEY_BYTES} bytes")
-    return Key(entry["id"], entry["state"], material)
+    created_at = entry.get("created_at")
+    if created_at is not None:
+        clock.from_text(created_at if isinstance(created_at, str) else "")
+    extra = {name: value for name, value in entry.items() if name not in _KNOWN}
+    return Key(entry["id"], entry["state"], material, created_at, extra)
 
 
 class KeyProvider(Protocol):
-    """Where the key ring comes from."""
+    """Where the key ring comes from. Its methods may block, and may be called from several threads at once."""
 
     def ring(self) -> KeyRing:
         """Return the ring as it is now.
 
         Raises:
-            KeyRingError: There is none, or it cannot be used.
+            KeyRingMissingError: There is none.
+            KeyRingDamagedError: What there is, is no key ring.
+            KeyRingUnreachableError: It cannot be read just now.
+            KeyRingError: It cannot be used.
         """
         ...
 
@@ -93,113 +157,17 @@ class KeyProvider(Protocol):
         """Return the ring, made anew where that is allowed and there is none.
 
         Raises:
-            KeyRingError: There is none, or it cannot be used.
+            KeyRingError: As `ring`.
         """
         ...
 
-
-@dataclass(frozen=True, slots=True, repr=False)
-class _Loaded:
-    """A ring as it was read, with what tells whether its file has changed since."""
-
-    signature: tuple[int, ...]
-    settled: bool
-    text: bytes
-    ring: KeyRing
-
-
-class FileKeys:
-    """The key ring in a file. It is read again whenever the file changes."""
-
-    def __init__(self, path: Path, *, may_create: Callable[[], bool], not_below: Path | None = None) -> None:
-        """Keep the key ring in a file.
+    def change(self, change: Callable[[KeyRing | None], KeyRing]) -> KeyRing:
+        """Change the ring, while nobody else does; return the new one when it is kept for good.
 
         Args:
-            path: The file.
-            may_create: Asked before a first key is made; True only while nothing is encrypted.
-            not_below: A directory that the file may not lie in, because it is copied together with the secrets.
-        """
-        self._path = path
-        self._may_create = may_create
-        self._not_below = not_below
-        self._loaded: _Loaded | None = None
-
-    def ring(self) -> KeyRing:
-        """Return the ring as the file has it now.
+            change: Returns the ring as it is to be, from the one that there is, or from None.
 
         Raises:
-            KeyRingError: There is no file, others may read it, or it is damaged.
+            KeyRingError: It cannot be changed here; the message says where it can.
         """
-        try:
-            seen = self._path.lstat()
-        except FileNotFoundError:
-            raise self._error("does not exist", "Restore it from a backup, or set WELLHEAD_KEY_FILE.") from None
-        except OSError as error:
-            raise self._error(f"cannot be reached: {error.strerror}", "Check its directory.") from error
-        signature = (seen.st_dev, seen.st_ino, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_size)
-        known = self._loaded
-        if known is None or known.signature != signature or not known.settled:
-            settled = time.time_ns() - seen.st_ctime_ns > _SETTLED
-            text = self._read()
-            ring = known.ring if known is not None and known.text == text else self._parse(text)
-            self._loaded = known = _Loaded(signature, settled, text, ring)
-        return known.ring
-
-    def ring_for_writing(self) -> KeyRing:
-        """Return the ring; make a first key if there is no file and nothing is encrypted yet.
-
-        Raises:
-            KeyRingError: There is no file and none may be made, others may read it, or it is damaged.
-        """
-        if not os.path.lexists(self._path):
-            self._check_place()
-            if not self._may_create():
-                remedy = "Data sources were encrypted with it: restore it from a backup, or set WELLHEAD_KEY_FILE."
-                raise self._error("does not exist", remedy)
-            self._create()
-        return self.ring()
-
-    def _read(self) -> bytes:
-        self._check_place()
-        try:
-            text, seen = durable.read_file(self._path, _MAX_SIZE)
-        except OSError as error:
-            link = error.errno == errno.ELOOP
-            why = "is a symbolic link" if link else f"cannot be read: {error.strerror}"
-            raise self._error(why, "Name the file itself, readable only for you.") from error
-        self._check_owner(seen)
-        return text
-
-    def _parse(self, text: bytes) -> KeyRing:
-        try:
-            return KeyRing.from_bytes(text)
-        except (ValueError, InputError):
-            raise self._error("is damaged", "Restore it from a backup.") from None
-
-    def _check_place(self) -> None:
-        if self._not_below is not None and _real(self._path).is_relative_to(_real(self._not_below)):
-            raise self._error("lies inside the store, and would be copied with it", "Move it to another directory.")
-
-    def _check_owner(self, seen: os.stat_result) -> None:
-        if seen.st_uid not in {os.geteuid(), 0}:
-            raise self._error("belongs to someone else", f"Give it to the user who runs Wellhead: chown {self._path}")
-        if seen.st_mode & 0o027:
-            raise self._error("may be read or written by others", f"chmod 600 {self._path}")
-
-    def _create(self) -> None:
-        """Make the file with one fresh key; if another process was first, keep that one's."""
-        key_id = "k" + secrets.token_hex(8)
-        entry = {"id": key_id, "state": "primary", "created_at": clock.to_text(clock.now())}
-        entry["key"] = base64url.encode(secrets.token_bytes(KEY_BYTES))
-        text = json.dumps({"format": _FORMAT, "keys": [entry]}, indent=2).encode() + b"\n"
-        try:
-            durable.write_new_file(self._path, text)
-        except OSError as error:
-            raise self._error(f"cannot be made: {error.strerror}", "Set WELLHEAD_KEY_FILE.") from error
-
-    def _error(self, what: str, remedy: str) -> KeyRingError:
-        return KeyRingError(f"The key file {self._path} {what}. {remedy}")
-
-
-def _real(path: Path) -> Path:
-    return Path(os.path.realpath(path))
+        ...

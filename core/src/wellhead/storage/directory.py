@@ -23,7 +23,8 @@ from wellhead.errors import (
 )
 
 STORE_NAME = ".datasources"
-_TEMPORARY = re.compile(r"\.tmp-[0-9a-f]{16}")
+IGNORE_NAME = ".gitignore"
+TEMPORARY = re.compile(r"\.tmp-[0-9a-f]{16}")
 _SWEEP_AGE = 600.0
 PASSING = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 """Errors that say nothing of the file: the process or the machine is out of something just now."""
@@ -84,7 +85,7 @@ class StoreDirectory:
             self.path.mkdir(mode=0o700, exist_ok=True)
             descriptor = self._open()
             try:
-                self._ignore_in_git(descriptor)
+                ignore_in_git(descriptor)
                 durable.sync_directory(self.path.parent)
             except BaseException:
                 os.close(descriptor)
@@ -113,14 +114,19 @@ class StoreDirectory:
         except OSError:
             return False
 
-    def _ignore_in_git(self, descriptor: int) -> None:
-        """Keep the store out of git: a password in a repository's history is there for good."""
-        try:
-            ignore = os.open(".gitignore", _NEW, 0o600, dir_fd=descriptor)
-        except FileExistsError:
-            return
-        with open(ignore, "wb") as file:
-            file.write(b"*\n")
+
+def ignore_in_git(directory: int) -> None:
+    """Keep a store out of git: a password in a repository's history is there for good.
+
+    Raises:
+        OSError: The file that says so cannot be written.
+    """
+    try:
+        ignore = os.open(IGNORE_NAME, _NEW, 0o600, dir_fd=directory)
+    except FileExistsError:
+        return
+    with open(ignore, "wb") as file:
+        file.write(b"*\n")
 
 
 def read_file(directory: int, name: str, limit: int) -> tuple[bytes, os.stat_result] | None:
@@ -210,17 +216,25 @@ def scanned(directory: int) -> Iterator[Iterator[os.DirEntry[str]]]:
 
 
 def sweep(directory: int) -> None:
-    """Remove temporary files that a crash left: our own, and older than ten minutes."""
+    """Remove temporary files that a crash left. The store's lock must be held."""
+    for name in leftovers(directory):
+        remove_quietly(directory, name)
+
+
+def leftovers(directory: int) -> list[str]:
+    """Return the names of temporary files that a crash left: our own, and older than ten minutes."""
+    names = []
     with scanned(directory) as found:
         for item in found:
-            if not _TEMPORARY.fullmatch(item.name):
+            if not TEMPORARY.fullmatch(item.name):
                 continue
             try:
                 seen = item.stat(follow_symlinks=False)
             except FileNotFoundError:  # its writer is done with it
                 continue
             if seen.st_uid == os.geteuid() and time.time() - seen.st_mtime > _SWEEP_AGE:
-                remove_quietly(directory, item.name)
+                names.append(item.name)
+    return names
 
 
 @contextmanager

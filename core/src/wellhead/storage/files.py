@@ -1,9 +1,9 @@
 """The store in files: one for each record, in the `.datasources` directory of a workspace.
 
-A write goes like this. The new state is written to a temporary file and synced. Then, under the store's lock, the
-stored revision and the names of all records are compared, and the file gets its name. Then, without the lock, the
-directory is synced, and the write is acknowledged. So readers need no lock and see whole records only, and writers
-never wait for each other's disk.
+A write goes like this. The new state, and the history that is to stand beside it, are written to temporary files and
+synced. Then, under the store's lock, the stored revision and the names of all records are compared, and the files get
+their names, the record last. Then, without the lock, the directory is synced, and the write is acknowledged. So readers
+need no lock and see whole records only, and writers never wait for each other's disk.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from wellhead.errors import (
     DataSourceNotFoundError,
@@ -25,6 +25,7 @@ from wellhead.errors import (
     RevisionMismatchError,
 )
 from wellhead.model.texts import name_key
+from wellhead.storage import history
 from wellhead.storage.directory import (
     PASSING,
     StoreDirectory,
@@ -37,10 +38,14 @@ from wellhead.storage.directory import (
     temporary_file,
     translated,
 )
+from wellhead.storage.findings import Finding
+from wellhead.storage.history import Rewritten
+from wellhead.storage.inspection import inspect_store
 from wellhead.storage.leading import Leading
 from wellhead.storage.locks import StoreLock
 from wellhead.storage.records import MAX_RECORD_BYTES, DamagedRecordError, NewerRecordError, Record, decode
 from wellhead.storage.results import Signature, read_results, read_summary, results_name, signature_of, with_result
+from wellhead.storage.revisions import Revision, revisions_of
 from wellhead.storage.store import Entry
 from wellhead.storage.workspace_id import make_workspace_id, read_workspace_id
 
@@ -51,6 +56,9 @@ _FILE = re.compile(rf"({_ID.pattern})\.(json|health\.jsonl)")
 _SETTLED, _SETTLED_IN_SECONDS = 20_000_000, 3_000_000_000
 # Writers wait for the lock and for the disk; with threads of their own they keep none from readers.
 _WRITERS = 8
+KEPT_REVISIONS = 20
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +74,17 @@ class _Seen:
 class FileRecordStore:
     """Keeps the records of one workspace in files."""
 
-    def __init__(self, workspace: Path, *, lock_timeout: float = 5.0) -> None:
+    def __init__(self, workspace: Path, *, lock_timeout: float = 5.0, kept_revisions: int = KEPT_REVISIONS) -> None:
         """Keep records in a workspace's directory, which is made when something is first written.
 
         Args:
             workspace: The workspace.
             lock_timeout: Seconds to wait for the store's lock.
+            kept_revisions: How many former revisions of each record are kept, 0 to 200.
         """
         self._directory = StoreDirectory(workspace)
         self._lock = StoreLock(lock_timeout)
+        self._kept_revisions = kept_revisions
         self._writers = ThreadPoolExecutor(_WRITERS, "wellhead-write")
         self._known: dict[str, _Seen] = {}
         self._workspace_id: str | None = None
@@ -103,15 +113,29 @@ class FileRecordStore:
 
     async def create(self, record: Record) -> None:
         """Store a new record."""
-        await self._in_writer(self._write, record, None)
+        await self._in_writer(self._create, record)
 
-    async def replace(self, record: Record, *, expected: int) -> None:
-        """Store a new state of a record."""
-        await self._in_writer(self._write, record, expected)
+    async def replace(self, record: Record, *, expected: int, by: str | None = None) -> None:
+        """Store a new state of a record, and keep the one before in its history."""
+        await self._in_writer(self._replace, record, expected, by)
+
+    async def rewrite(self, record_id: str, change: Callable[[Record], Record]) -> bool:
+        """Write a record anew, without a change of the data source."""
+        return await self._in_writer(self._rewrite, record_id, change)
 
     async def delete(self, record_id: str, *, expected: int | None) -> None:
         """Delete what is stored under an id."""
         await self._in_writer(self._delete, record_id, expected)
+
+    async def history(self, record_id: str) -> list[Revision]:
+        """Return the former revisions of a record, newest first."""
+        return await asyncio.to_thread(self._history, record_id)
+
+    async def rewrite_history(
+        self, record_id: str, change: Callable[[Revision], Revision], *, drop_unreadable: bool = False
+    ) -> Rewritten:
+        """Change former revisions where they are kept."""
+        return await self._in_writer(self._rewrite_history, record_id, change, drop_unreadable)
 
     async def results(self, record_id: str) -> list[dict[str, Any]]:
         """Return the last results of validating a data source, newest first."""
@@ -133,15 +157,19 @@ class FileRecordStore:
         """
         await asyncio.to_thread(self._directory.open)
 
+    async def inspect(self, *, repair: bool) -> list[Finding]:
+        """Look over the directory and the files in it, and mend what is safe to mend, if that is wanted."""
+        return await asyncio.to_thread(inspect_store, self._directory.path, self._lock, repair=repair)
+
     def close(self) -> None:
         """Wait for writes that have begun, and give the directory's descriptor back."""
         self._writers.shutdown()
         self._leading.close()
         self._directory.close()
 
-    async def _in_writer(self, function: Callable[..., None], *arguments: Any) -> None:
+    async def _in_writer(self, function: Callable[..., T], *arguments: Any) -> T:
         """Run a function in a thread for writes, so that those that wait for the lock hold no read up."""
-        await asyncio.get_running_loop().run_in_executor(self._writers, function, *arguments)
+        return await asyncio.get_running_loop().run_in_executor(self._writers, function, *arguments)
 
     # What follows runs in a thread.
 
@@ -203,42 +231,88 @@ class FileRecordStore:
                     (records if match[2] == "json" else health)[match[1]] = signature
         return records, health
 
-    def _write(self, record: Record, expected: int | None) -> None:
+    def _create(self, record: Record) -> None:
         directory = self._directory.open_for_writing()
         self._sweep_once(directory)
-        name = f"{record.id}.json"
         content = record.encode()
         with temporary_file(directory, content, durable=True) as temporary, self._lock.hold(directory) as check_held:
-            self._expect(directory, record.id, expected)
             self._refuse_taken_name(record)
             check_held()
-            os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
+            os.rename(temporary, f"{record.id}.json", src_dir_fd=directory, dst_dir_fd=directory)
         sync_directory(directory)
+
+    def _replace(self, record: Record, expected: int, by: str | None) -> None:
+        directory = self._directory.open_for_writing()
+        self._sweep_once(directory)
+        content = record.encode()
+        seen = self._load(directory, record.id)
+        former, kept = None if seen is None else seen.record, self._kept_revisions
+        with (
+            temporary_file(directory, content, durable=True) as temporary,
+            history.prepared(directory, former, record, by=by, kept=kept) as put_history,
+            self._lock.hold(directory) as check_held,
+        ):
+            former = self._expect(directory, record.id, expected)
+            self._refuse_taken_name(record)
+            check_held()
+            put_history(former)
+            check_held()
+            os.rename(temporary, f"{record.id}.json", src_dir_fd=directory, dst_dir_fd=directory)
+        sync_directory(directory)
+
+    def _rewrite(self, record_id: str, change: Callable[[Record], Record]) -> bool:
+        directory = self._directory.open() if _ID.fullmatch(record_id) else None
+        if directory is None:
+            return False
+        self._sweep_once(directory)
+        while True:
+            entry = self._load(directory, record_id)
+            found = None if entry is None else entry.record
+            if found is None or (record := change(found)) == found:
+                return False
+            if self._put_in_place_of(directory, found, record):
+                sync_directory(directory)
+                return True
+
+    def _put_in_place_of(self, directory: int, found: Record, record: Record) -> bool:
+        """Store a record if what it was made from is still stored; else return False."""
+        with (
+            temporary_file(directory, record.encode(), durable=True) as temporary,
+            translated(),
+            self._lock.hold(directory) as check_held,
+        ):
+            entry = self._load(directory, record.id)
+            if entry is None or entry.record != found:
+                remove_quietly(directory, temporary)
+                return False
+            check_held()
+            os.rename(temporary, f"{record.id}.json", src_dir_fd=directory, dst_dir_fd=directory)
+            return True
 
     def _delete(self, record_id: str, expected: int | None) -> None:
         directory = self._directory.open() if _ID.fullmatch(record_id) else None
         if directory is None:
             raise _not_found()
         with translated(), self._lock.hold(directory) as check_held:
-            self._expect(directory, record_id, expected)
+            if expected is not None:
+                self._expect(directory, record_id, expected)
             check_held()
             try:
                 os.unlink(f"{record_id}.json", dir_fd=directory)
             except FileNotFoundError:
                 raise _not_found() from None
-            remove_quietly(directory, results_name(record_id))
+            for name in (results_name(record_id), history.history_name(record_id)):
+                remove_quietly(directory, name)
         sync_directory(directory)
 
-    def _expect(self, directory: int, record_id: str, expected: int | None) -> None:
-        """Hold the revision that a change was made for; a new record expects nothing."""
-        if expected is None:
-            return
+    def _expect(self, directory: int, record_id: str, expected: int) -> Record:
+        """Hold the revision that a change was made for, and return what is stored."""
         entry = self._load(directory, record_id)
         if entry is None:
             raise _not_found()
-        stored = entry.record.revision if entry.record is not None else 0
-        if stored != expected:
-            raise RevisionMismatchError(stored=stored)
+        if entry.record is None or entry.record.revision != expected:
+            raise RevisionMismatchError(stored=0 if entry.record is None else entry.record.revision)
+        return entry.record
 
     def _refuse_taken_name(self, record: Record) -> None:
         wanted = name_key(record.name)
@@ -263,6 +337,29 @@ class FileRecordStore:
 
     def _make_workspace_id(self) -> str:
         return make_workspace_id(self._directory.open_for_writing())
+
+    def _history(self, record_id: str) -> list[Revision]:
+        directory = self._directory.open() if _ID.fullmatch(record_id) else None
+        if directory is None:
+            return []
+        return revisions_of(history.read_lines(directory, record_id), record_id)
+
+    def _rewrite_history(
+        self, record_id: str, change: Callable[[Revision], Revision], drop_unreadable: bool
+    ) -> Rewritten:
+        directory = self._directory.open() if _ID.fullmatch(record_id) else None
+        if directory is None:
+            return Rewritten()
+        with translated(), self._lock.hold(directory) as check_held:
+            content, done = history.rewrite(directory, record_id, change, drop_unreadable=drop_unreadable)
+            if content is None:
+                return done
+            with temporary_file(directory, content, durable=True) as temporary:
+                check_held()
+                name = history.history_name(record_id)
+                os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
+        sync_directory(directory)
+        return done
 
     def _results(self, record_id: str) -> list[dict[str, Any]]:
         directory = self._directory.open() if _ID.fullmatch(record_id) else None

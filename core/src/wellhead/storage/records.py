@@ -100,12 +100,8 @@ class Record:
     schema_version: int = 1
     extra: Mapping[str, Any] = field(default_factory=dict)
 
-    def encode(self) -> bytes:
-        """Write the record as it is stored: readable JSON, in UTF-8.
-
-        Raises:
-            RecordTooLargeError: It has more than 64 KiB.
-        """
+    def as_document(self) -> dict[str, Any]:
+        """Return the members of the record as they are stored."""
         document: dict[str, Any] = {
             "wellhead_format": FORMAT,
             "id": self.id,
@@ -129,7 +125,15 @@ class Record:
                 pointer: {**sealed.facts.as_document(), "box": sealed.box} for pointer, sealed in self.secrets.items()
             }
             document["encryption"] = {"scheme": SCHEME, "key_id": self.key_id}
-        text = json.dumps(document | dict(self.extra), ensure_ascii=False, indent=2).encode("utf-8") + b"\n"
+        return document | dict(self.extra)
+
+    def encode(self) -> bytes:
+        """Write the record as it is stored: readable JSON, in UTF-8.
+
+        Raises:
+            RecordTooLargeError: It has more than 64 KiB.
+        """
+        text = json.dumps(self.as_document(), ensure_ascii=False, indent=2).encode("utf-8") + b"\n"
         if len(text) > MAX_RECORD_BYTES:
             raise RecordTooLargeError(f"The data source has {len(text)} bytes; a record may have {MAX_RECORD_BYTES}.")
         return text
@@ -177,18 +181,32 @@ def decode(text: bytes, record_id: str) -> Record:
         document = strict_json.parse_object(text)
     except MalformedJSONError:
         raise DamagedRecordError("not JSON") from None
+    return read_record(document, record_id)
+
+
+def read_record(document: Mapping[str, Any], record_id: str) -> Record:
+    """Read the members of a record.
+
+    Args:
+        document: The members.
+        record_id: The id under which they are stored.
+
+    Raises:
+        DamagedRecordError: They are not those of a record, or are of another id.
+        NewerRecordError: Their format is newer than this.
+    """
     version = document.get("wellhead_format")
     if type(version) is not int or document.get("id") != record_id:
         raise DamagedRecordError("no format, or another id")
     if version > FORMAT:
-        raise NewerRecordError(document)
+        raise NewerRecordError(dict(document))
     try:
         return _read(document)
     except (KeyError, TypeError, ValueError, AttributeError):
         raise DamagedRecordError("wrong members") from None
 
 
-def _read(document: dict[str, Any]) -> Record:
+def _read(document: Mapping[str, Any]) -> Record:
     written_by = _typed(document["written_by"], dict)
     fields = _typed(document["fields"], dict)
     secrets = {pointer: _read_secret(entry) for pointer, entry in document.get("secrets", {}).items()}

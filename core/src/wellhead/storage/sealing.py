@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -13,8 +14,9 @@ from wellhead.model.secret import Secret, SecretFacts
 from wellhead.model.shape import Shape
 from wellhead.model.source import DataSourceConfig
 from wellhead.secrets.cipher import SealBrokenError, seal, unseal
-from wellhead.secrets.keyring import Key, KeyProvider, KeyRing
+from wellhead.secrets.keyring import KeyRing
 from wellhead.storage.changes import Change
+from wellhead.storage.live_keys import LiveKeys
 from wellhead.storage.records import Record, SealedSecret
 from wellhead.storage.store import RecordStore
 
@@ -24,7 +26,7 @@ Basis = tuple[KeyRing | None, str | None]
 class Sealer:
     """Seals and opens the secrets of the records of one store."""
 
-    def __init__(self, store: RecordStore, keys: KeyProvider) -> None:
+    def __init__(self, store: RecordStore, keys: LiveKeys) -> None:
         self._store = store
         self._keys = keys
 
@@ -38,18 +40,43 @@ class Sealer:
         if not change.secrets:
             return record
         workspace = await self._store.make_workspace_id()
-        key = self._keys.ring_for_writing().primary
-        bound = replace(record, key_id=key.id, bound=tuple(sorted(shape.bound & record.fields.keys())))
+        ring = await self._keys.ring_for_writing()
+        bound = replace(record, key_id=ring.primary.id, bound=tuple(sorted(shape.bound & record.fields.keys())))
         sealed = {}
         for pointer, secret in sorted(change.secrets.items()):
             facts = _facts(secret, clock.from_text(record.updated_at), record.revision)
             if secret.is_sealed and previous is not None:
-                plaintext = self._open(previous, workspace, pointer)
+                plaintext = open_secret(previous, pointer, (ring, workspace))
             else:
                 plaintext = secret.reveal() if secret.is_clear else secret.reference or ""
-            box = seal(key, plaintext, bound_to=bound.binding(workspace, pointer, facts))
+            box = seal(ring.primary, plaintext, bound_to=bound.binding(workspace, pointer, facts))
             sealed[pointer] = SealedSecret(facts, box)
         return replace(bound, secrets=sealed)
+
+    async def restored(self, record: Record, present: Mapping[str, SecretFacts]) -> dict[str, Secret]:
+        """Return the secrets of a former state, to be sealed again in a new one.
+
+        A secret that is still the stored one is to be kept, with its facts. Every other one counts as set anew: its
+        value or reference is returned in clear.
+
+        Args:
+            record: The former state.
+            present: The facts of the secrets that are stored now.
+
+        Raises:
+            SecretUnavailableError: One does not open.
+        """
+        basis = await self.basis() if record.secrets else (None, None)
+        secrets: dict[str, Secret] = {}
+        for pointer, sealed in record.secrets.items():
+            plaintext = open_secret(record, pointer, basis)
+            if present.get(pointer) == sealed.facts:
+                secrets[pointer] = Secret.sealed(sealed.facts)
+            elif sealed.facts.reference is not None:
+                secrets[pointer] = Secret.from_reference(plaintext)
+            else:
+                secrets[pointer] = Secret(plaintext)
+        return secrets
 
     async def reveal(self, record: Record, shape: Shape, config: DataSourceConfig) -> DataSourceConfig:
         """Return a configuration of a record with its sealed secrets in clear, or as references.
@@ -58,10 +85,10 @@ class Sealer:
             SecretUnavailableError: One does not open.
         """
         document: dict[str, Any] = config.model_dump()
-        workspace = await self._store.workspace_id() if record.secrets else None
+        basis = await self.basis() if record.secrets else (None, None)
         for path, secret in list(shape.secrets(document)):
             if isinstance(secret, Secret) and secret.is_sealed:
-                plaintext = self._open(record, workspace, to_pointer(path))
+                plaintext = open_secret(record, to_pointer(path), basis)
                 is_reference = secret.facts is not None and secret.facts.reference is not None
                 place(document, path, Secret.from_reference(plaintext) if is_reference else Secret(plaintext))
         return shape.model.model_validate(document)
@@ -69,42 +96,42 @@ class Sealer:
     async def basis(self) -> Basis:
         """Return what decides besides the records whether secrets open: the key ring and the workspace's id."""
         try:
-            ring = self._keys.ring()
+            ring = await self._keys.ring()
         except KeyRingError:
             ring = None
         return ring, await self._store.workspace_id()
 
-    async def opens(self, record: Record) -> bool:
-        """Tell whether all secrets of a record open."""
-        workspace = await self._store.workspace_id()
-        try:
-            for pointer in record.secrets:
-                self._open(record, workspace, pointer)
-        except SecretUnavailableError:
-            return False
-        return True
 
-    def _open(self, record: Record, workspace: str | None, pointer: str) -> str:
-        """Open one sealed secret: a value, or a reference."""
-        sealed = record.secrets.get(pointer)
-        key = self._find_key(record.key_id)
-        if workspace is None:
-            raise SecretUnavailableError("The store has lost its id, which its secrets are bound to.")
-        if sealed is None or key is None:
-            raise SecretUnavailableError("The key that a stored secret was sealed with is not there.")
-        try:
-            plaintext = unseal(key, sealed.box, bound_to=record.binding(workspace, pointer, sealed.facts))
-        except SealBrokenError:
-            raise SecretUnavailableError("A stored secret does not open: the record was edited or moved.") from None
-        if sealed.facts.reference is not None and sealed.facts.reference != plaintext:
-            raise SecretUnavailableError("A stored reference is not the one that was sealed.")
-        return plaintext
+def opens(record: Record, basis: Basis) -> bool:
+    """Tell whether all secrets of a record open."""
+    try:
+        for pointer in record.secrets:
+            open_secret(record, pointer, basis)
+    except SecretUnavailableError:
+        return False
+    return True
 
-    def _find_key(self, key_id: str | None) -> Key | None:
-        try:
-            return None if key_id is None else self._keys.ring().find(key_id)
-        except KeyRingError:
-            return None
+
+def open_secret(record: Record, pointer: str, basis: Basis) -> str:
+    """Open one sealed secret: a value, or a reference.
+
+    Raises:
+        SecretUnavailableError: It does not open.
+    """
+    ring, workspace = basis
+    sealed = record.secrets.get(pointer)
+    key = None if ring is None or record.key_id is None else ring.find(record.key_id)
+    if workspace is None:
+        raise SecretUnavailableError("The store has lost its id, which its secrets are bound to.")
+    if sealed is None or key is None:
+        raise SecretUnavailableError("The key that a stored secret was sealed with is not there.")
+    try:
+        plaintext = unseal(key, sealed.box, bound_to=record.binding(workspace, pointer, sealed.facts))
+    except SealBrokenError:
+        raise SecretUnavailableError("A stored secret does not open: the record was edited or moved.") from None
+    if sealed.facts.reference is not None and sealed.facts.reference != plaintext:
+        raise SecretUnavailableError("A stored reference is not the one that was sealed.")
+    return plaintext
 
 
 def _facts(secret: Secret, now: datetime, revision: int) -> SecretFacts:

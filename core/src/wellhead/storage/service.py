@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -11,25 +10,23 @@ from weakref import WeakKeyDictionary
 
 from wellhead import clock
 from wellhead.errors import (
-    ConflictError,
     DataSourceNotFoundError,
     InputError,
     InputProblem,
-    NewerFormatError,
-    RecordCorruptError,
     RecordInvalidError,
-    RecordUnreadableError,
     RevisionMismatchError,
-    SecretUnavailableError,
     TypeUnavailableError,
 )
-from wellhead.model.secret import Secret
 from wellhead.model.shape import Shape
-from wellhead.model.source import BASE_FIELDS, RESERVED_FIELDS, DataSourceConfig
-from wellhead.secrets.keyring import KeyProvider
+from wellhead.model.source import BASE_FIELDS, DataSourceConfig
 from wellhead.storage.changes import Change, change_of
+from wellhead.storage.former import before, is_stored, restorable
+from wellhead.storage.history import Rewritten
+from wellhead.storage.live_keys import LiveKeys
+from wellhead.storage.opening import conflict_of, stored_as, without_record
 from wellhead.storage.records import Record, as_stored
-from wellhead.storage.sealing import Basis, Sealer
+from wellhead.storage.revisions import Revision, without_values
+from wellhead.storage.sealing import Basis, Sealer, opens
 from wellhead.storage.store import Entry, RecordStore
 from wellhead.storage.stored import StoredDataSource
 
@@ -58,20 +55,28 @@ class KnownType(Protocol):
 FindType = Callable[[str], KnownType | None]
 
 
+def _nobody() -> None:
+    """Name nobody, where nobody knows who makes a change."""
+
+
 class ConfigurationStorageService:
     """Keeps the data sources of one workspace."""
 
-    def __init__(self, store: RecordStore, keys: KeyProvider, find_type: FindType) -> None:
+    def __init__(
+        self, store: RecordStore, keys: LiveKeys, find_type: FindType, *, acting: Callable[[], str | None] = _nobody
+    ) -> None:
         """Keep data sources in a store.
 
         Args:
             store: Where the records are.
             keys: The keys that secrets are sealed with.
             find_type: Returns what is known of a type; None if it is not registered.
+            acting: Returns who makes a change, for the history; nobody knows if left out.
         """
         self._store = store
         self._sealer = Sealer(store, keys)
         self._find_type = find_type
+        self._acting = acting
         self._before: WeakKeyDictionary[Entry, tuple[KnownType | None, Basis, StoredDataSource]] = WeakKeyDictionary()
 
     async def save_config(self, config: DataSourceConfig) -> DataSourceConfig:
@@ -156,11 +161,78 @@ class ConfigurationStorageService:
                 return stored
             record = await self._next(stored, known, config, change)
             try:
-                await self._store.replace(record, expected=stored.revision or 0)
+                await self._store.replace(record, expected=stored.revision or 0, by=self._acting())
             except RevisionMismatchError:
                 continue
             return self._opened(Entry(record.id, "ok", record))
         raise RevisionMismatchError(stored=stored.revision or 0)
+
+    async def history(self, config_id: str) -> list[Revision]:
+        """Return the former revisions of a data source that are kept, newest first.
+
+        Raises:
+            DataSourceNotFoundError: There is none of this id.
+            RecordUnreadableError: The history cannot be read.
+        """
+        stored = await self.read(config_id)
+        return before(stored, await self._store.history(config_id))
+
+    async def rollback(self, config_id: str, revision: int, *, expected: int | None = None) -> StoredDataSource:
+        """Restore a former revision whole, as a new one, and return when it is on disk.
+
+        Its secrets come back with the destination that they were bound to. One that is still the stored one keeps its
+        facts; every other one counts as set in the new revision. If nothing differs, nothing is written.
+
+        Args:
+            config_id: The data source's id.
+            revision: The revision to restore.
+            expected: The revision that must be stored; any if left out.
+
+        Returns:
+            What is stored now.
+
+        Raises:
+            DataSourceNotFoundError: There is none of this id.
+            RevisionMismatchError: Another revision is stored.
+            InputError: The revision is not kept (`revision_not_kept`).
+            ConflictError: The record cannot be changed, the revision does not fit its type any more, its secrets were
+                purged or do not open, or its name is taken.
+            StorageError: It could not be saved.
+        """
+        for _ in range(_ATTEMPTS):
+            stored = await self.read(config_id)
+            if expected is not None and stored.revision != expected:
+                raise RevisionMismatchError(stored=stored.revision or 0)
+            if stored.record is None or stored.state == "type_unavailable":
+                raise conflict_of(stored)
+            if revision == stored.revision:
+                return stored
+            former = restorable(before(stored, await self._store.history(config_id)), revision)
+            if is_stored(former, stored):
+                return stored
+            record = await self._restored(former, stored.record)
+            try:
+                await self._store.replace(record, expected=stored.record.revision, by=self._acting())
+            except RevisionMismatchError:
+                continue
+            return self._opened(Entry(record.id, "ok", record))
+        raise RevisionMismatchError(stored=stored.revision or 0)
+
+    async def purge_history(self, config_id: str) -> Rewritten:
+        """Take the values of secrets out of all former revisions of a data source; return when that is on disk.
+
+        Lines that cannot be read may hold secrets too, so they are taken out whole.
+
+        Raises:
+            DataSourceNotFoundError: There is none of this id.
+            NewerFormatError: A newer version wrote the record; only that one can tell what is secret in its history.
+            RecordUnreadableError: The history cannot be read.
+            StorageError: It could not be stored.
+        """
+        stored = await self.read(config_id)
+        if stored.state == "newer_format":
+            raise conflict_of(stored)
+        return await self._store.rewrite_history(config_id, without_values, drop_unreadable=True)
 
     async def delete_config(self, config_id: str, *, expected: int | None = None, force: bool = False) -> None:
         """Delete a data source with all that belongs to it, and return when that is on disk.
@@ -223,6 +295,27 @@ class ConfigurationStorageService:
         }
         await self._store.add_result(config_id, summary, {**result, "revision": revision})
 
+    async def _restored(self, former: Record, present: Record) -> Record:
+        """Make the new revision that has all that a former one had."""
+        known = self._known(present.type)
+        as_read = self._opened(Entry(former.id, "ok", former))
+        if as_read.config is None:
+            raise RecordInvalidError(
+                "That revision does not fit its type any more. Change the data source instead: see 'wellhead edit'."
+            )
+        secrets = await self._sealer.restored(former, {at: sealed.facts for at, sealed in present.secrets.items()})
+        record = self._record(
+            present.id,
+            known,
+            as_read.config,
+            created_at=present.created_at,
+            updated_at=clock.to_text(clock.now()),
+            revision=present.revision + 1,
+            extra=former.extra,
+        )
+        change = Change(is_change=True, secrets=secrets, moved=())
+        return await self._sealer.seal(record, known.shape, change, previous=former)
+
     async def lead(self, work: str) -> bool:
         """Take on a work that one process at a time does for the workspace; tell whether it is this one's."""
         return await self._store.lead(work)
@@ -283,21 +376,9 @@ class ConfigurationStorageService:
         """Read an entry as its type."""
         record = entry.record
         if record is None:
-            return _without_record(entry)
-        facts = {pointer: sealed.facts for pointer, sealed in record.secrets.items()}
-        stored = StoredDataSource(
-            entry.id,
-            "type_unavailable",
-            record.name,
-            record.type,
-            record.revision,
-            record=record,
-            fields=record.fields,
-            facts=facts,
-            health=_current(entry.health, record.revision),
-        )
+            return without_record(entry)
         known = self._find_type(record.type)
-        return stored if known is None else _as_type(stored, record, known.shape)
+        return stored_as(record, None if known is None else known.shape, health=entry.health)
 
     async def _found(self, entries: Sequence[Entry]) -> list[StoredDataSource]:
         """Read entries as their types, and look whether their secrets open: once, for as long as nothing changes."""
@@ -308,71 +389,14 @@ class ConfigurationStorageService:
             known = None if entry.record is None else self._find_type(entry.record.type)
             before = self._before.get(entry)
             if before is None or before[:2] != (known, basis):
-                before = (known, basis, await self._with_seals(self._opened(entry)))
+                before = (known, basis, _with_seals(self._opened(entry), basis))
                 self._before[entry] = before
             found.append(before[2])
         return found
 
-    async def _with_seals(self, stored: StoredDataSource) -> StoredDataSource:
-        """Look whether the secrets of a data source open."""
-        if stored.state != "ok" or not stored.facts or stored.record is None:
-            return stored
-        if await self._sealer.opens(stored.record):
-            return stored
-        return replace(stored, state="secret_unavailable")
 
-
-def _current(health: dict[str, Any] | None, revision: int) -> dict[str, Any] | None:
-    """Return the summary of the newest result, if it is one of this revision."""
-    return health if health is not None and health.get("revision") == revision else None
-
-
-def _without_record(entry: Entry) -> StoredDataSource:
-    remains = entry.remains or {}
-    name, type_name = remains.get("name"), remains.get("type")
-    return StoredDataSource(
-        entry.id,
-        "unreadable" if entry.state == "ok" else entry.state,
-        name if isinstance(name, str) else None,
-        type_name if isinstance(type_name, str) else None,
-    )
-
-
-def _as_type(stored: StoredDataSource, record: Record, shape: Shape) -> StoredDataSource:
-    """Fit a record to its type: `ok` with the model, or `invalid` with what is stored."""
-    document = stored.as_document()
-    del document["state"], document["health"]
-    hidden = shape.without_secrets(record.fields)  # what a newer plugin calls a secret is not shown
-    if record.fields.keys() & RESERVED_FIELDS:  # only an edit by hand puts them there
-        return replace(stored, state="invalid", fields=hidden)
-    try:
-        config = shape.model.model_validate_json(json.dumps(document), strict=True)
-        dumped = config.model_dump(mode="json", exclude=set(BASE_FIELDS))
-    except Exception:  # noqa: BLE001  # a plugin's rules run here; one record they fail on must not hide the others
-        return replace(stored, state="invalid", fields=hidden)
-    if any(isinstance(secret, Secret) and secret.is_clear for _, secret in shape.secrets(config.model_dump())):
-        return replace(stored, state="invalid", fields=hidden)  # stored in clear, before its field was a secret
-    blank = tuple(name for name in shape.secret_fields() if dumped.get(name, "") is None)
-    return replace(stored, state="ok", config=config, fields=shape.without_secrets(dumped), blank_secrets=blank)
-
-
-_CONFLICTS: Mapping[str, tuple[type[ConflictError], str]] = {
-    "type_unavailable": (
-        TypeUnavailableError,
-        "The plugin that provides this type is not there: see 'wellhead types'.",
-    ),
-    "invalid": (RecordInvalidError, "What is stored does not fit its type. Change the fields that do not fit."),
-    "secret_unavailable": (SecretUnavailableError, "A stored secret does not open. Send the secrets anew."),
-    "unreadable": (
-        RecordUnreadableError,
-        "The stored record cannot be opened. Check the file's owner and permissions.",
-    ),
-    "corrupt": (RecordCorruptError, "The stored record is damaged. Restore it from a backup, or delete it by force."),
-    "newer_format": (NewerFormatError, "A newer Wellhead wrote this record. Install that version again."),
-}
-
-
-def conflict_of(stored: StoredDataSource) -> ConflictError:
-    """Return the error for what cannot be done with a data source in its state."""
-    kind, message = _CONFLICTS[stored.state]
-    return kind(message)
+def _with_seals(stored: StoredDataSource, basis: Basis) -> StoredDataSource:
+    """Look whether the secrets of a data source open."""
+    if stored.state != "ok" or not stored.facts or stored.record is None or opens(stored.record, basis):
+        return stored
+    return replace(stored, state="secret_unavailable")

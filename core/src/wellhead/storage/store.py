@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from wellhead.storage.findings import Finding
+from wellhead.storage.history import Rewritten
 from wellhead.storage.records import Record
+from wellhead.storage.revisions import Revision
 
 EntryState = Literal["ok", "corrupt", "unreadable", "newer_format"]
 
@@ -62,23 +65,40 @@ class RecordStore(Protocol):
         """
         ...
 
-    async def replace(self, record: Record, *, expected: int) -> None:
-        """Store a new state of a record; return when it is on disk.
+    async def replace(self, record: Record, *, expected: int, by: str | None = None) -> None:
+        """Store a new state of a record, and keep the one before in its history; return when both are on disk.
 
         Args:
             record: The new state.
             expected: The revision that it was made from.
+            by: Who changes it; None where nobody knows.
 
         Raises:
             DataSourceNotFoundError: Nothing is stored under its id.
             RevisionMismatchError: Another revision is stored.
             NameTakenError: Another record has the name.
+            RecordUnreadableError: Its history cannot be read.
             StorageError: It could not be stored.
         """
         ...
 
+    async def rewrite(self, record_id: str, change: Callable[[Record], Record]) -> bool:
+        """Write a record anew as a function makes it of what is stored; return whether it differs, when it is on disk.
+
+        This is for what is no change of the data source, such as another encryption of the same secrets: the
+        revision stays. What cannot be read, or is not there, is left alone.
+
+        Args:
+            record_id: The id.
+            change: Returns the record as it is to be. It is called in another thread, perhaps more than once.
+
+        Raises:
+            StorageError: It could not be stored; what is stored is as it was.
+        """
+        ...
+
     async def delete(self, record_id: str, *, expected: int | None) -> None:
-        """Delete what is stored under an id, its results too; return when that is on disk.
+        """Delete what is stored under an id, its results and its history too; return when that is on disk.
 
         Args:
             record_id: The id.
@@ -88,6 +108,40 @@ class RecordStore(Protocol):
             DataSourceNotFoundError: Nothing is stored under the id.
             RevisionMismatchError: Another revision is stored.
             StorageError: It could not be deleted.
+        """
+        ...
+
+    async def history(self, record_id: str) -> list[Revision]:
+        """Return the former revisions of a record that are kept and can be read, newest first.
+
+        Right after a crash, the revision that is still stored can be among them.
+
+        Raises:
+            RecordUnreadableError: The history cannot be read.
+        """
+        ...
+
+    async def rewrite_history(
+        self, record_id: str, change: Callable[[Revision], Revision], *, drop_unreadable: bool = False
+    ) -> Rewritten:
+        """Change former revisions where they are kept; return when that is on disk.
+
+        Args:
+            record_id: The record's id.
+            change: Returns a revision as it is to be. It is called in another thread, while nobody else writes.
+            drop_unreadable: Take out what cannot be read; else it is left as it is.
+
+        Raises:
+            RecordUnreadableError: The history cannot be read.
+            StorageError: It could not be stored.
+        """
+        ...
+
+    async def inspect(self, *, repair: bool) -> list[Finding]:
+        """Look over what the records are kept in, but not into the records.
+
+        Args:
+            repair: Mend what is safe to mend. No record is ever written or removed.
         """
         ...
 

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from wellhead.errors import SecretUnavailableError, WellheadError
+from wellhead.model.destination import hosts_of
 from wellhead.model.pointer import place, to_pointer
 from wellhead.model.secret import Secret
 from wellhead.model.shape import Shape
@@ -55,9 +56,10 @@ def resolve_references(shape: Shape, config: DataSourceConfig, references: Refer
     """
     document: dict[str, Any] = config.model_dump()
     found = [(path, value) for path, value in shape.secrets(document) if isinstance(value, Secret) and value.reference]
+    hosts = hosts_of(config) if found else None
     for path, secret in found:
         try:
-            place(document, path, Secret(references.resolve(secret.reference or "")))
+            place(document, path, Secret(references.resolve(secret.reference or "", hosts=hosts)))
         except UnresolvedReferenceError as error:
             raise SecretUnavailableError(f"The reference of {to_pointer(path)} does not resolve: {error}.") from None
     if not found:

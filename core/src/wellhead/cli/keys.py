@@ -1,0 +1,105 @@
+"""`wellhead keys`: list, add, rotate and retire the keys that secrets are encrypted with."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Annotated
+
+import typer
+
+from wellhead.cli import views
+from wellhead.cli.progress import Counting
+from wellhead.cli.session import (
+    EXIT_NO,
+    AsJson,
+    ConfigFile,
+    Workspace,
+    err,
+    opened,
+    out,
+    print_json,
+    told,
+)
+
+app = typer.Typer(
+    name="keys", help="List, add, rotate and retire the keys that secrets are encrypted with.", no_args_is_help=True
+)
+
+
+@app.command("list")
+def list_(workspace: Workspace = None, config: ConfigFile = None, as_json: AsJson = False) -> None:
+    """List the keys, and how many records and former revisions of the workspace need each."""
+    with told(as_json), opened(workspace, config) as wellhead:
+        found = asyncio.run(wellhead.key_service.uses())
+    if as_json:
+        print_json({"items": [use.as_document() for use in found]})
+    else:
+        views.show_keys(found)
+
+
+@app.command()
+def add(
+    primary: Annotated[
+        bool, typer.Option("--primary", help="Encrypt new secrets with it from now on; allows a new key ring.")
+    ] = False,
+    workspace: Workspace = None,
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add a new key to the key ring; make the key ring, if there is none."""
+    with told(as_json), opened(workspace, config) as wellhead:
+        key = asyncio.run(wellhead.key_service.add(primary=primary))
+    if as_json:
+        print_json({"id": key.id, "state": key.state, "created_at": key.created_at})
+    else:
+        out.print(f"Added {key.id}, {key.state}.", markup=False)
+
+
+@app.command()
+def rotate(
+    keep_primary: Annotated[
+        bool,
+        typer.Option("--keep-primary", help="Make no new key: only seal anew what the primary key did not seal."),
+    ] = False,
+    workspace: Workspace = None,
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a new primary key, and seal every secret of the workspace anew. Exits with 1 if one is left."""
+    with told(as_json), opened(workspace, config) as wellhead, Counting("Sealing anew", shown=not as_json) as counting:
+        rotation = asyncio.run(wellhead.key_service.rotate(new_key=not keep_primary, report=counting.show))
+    if as_json:
+        print_json(rotation.as_document())
+    else:
+        views.show_rotation(rotation)
+    if rotation.left:
+        raise typer.Exit(EXIT_NO)
+
+
+@app.command()
+def retire(  # noqa: PLR0917  # options of the command line, which come by name
+    key: Annotated[str, typer.Argument(metavar="KEY", help="The key's id.")],
+    delete: Annotated[bool, typer.Option("--delete", help="Take a disabled key out of the ring for good.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before deleting.")] = False,
+    workspace: Workspace = None,
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Disable a key that nothing in the workspace needs any more."""
+    if delete and not yes and not _confirmed():
+        err.print("Nothing was deleted. Use --yes to delete it without being asked.")
+        raise typer.Exit(EXIT_NO)
+    with told(as_json), opened(workspace, config) as wellhead:
+        asyncio.run(wellhead.key_service.retire(key, delete=delete))
+    if as_json:
+        print_json({"id": key, "state": "deleted" if delete else "disabled"})
+    else:
+        out.print(
+            "Deleted it." if delete else f"Disabled {key}. 'wellhead keys retire --delete' deletes it.", markup=False
+        )
+
+
+def _confirmed() -> bool:
+    question = "Other workspaces that use this key ring were not looked at. Delete the key for good?"
+    return sys.stdin.isatty() and typer.confirm(question, err=True)
