@@ -24,7 +24,7 @@ from wellhead.catalog.types import type_list
 from wellhead.errors import InputError, InputProblem, WellheadError
 from wellhead.model.problems import unknown_key
 from wellhead.model.result import Check, ValidationResult
-from wellhead.storage.opening import conflict_of
+from wellhead.storage.conflicts import conflict_of
 
 PREFIX = "/api/v1"
 NDJSON = "application/x-ndjson"

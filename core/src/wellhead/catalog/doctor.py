@@ -13,8 +13,8 @@ from wellhead.catalog.catalog import Catalog
 from wellhead.errors import ConflictError, KeyRingError, StorageError
 from wellhead.model.texts import name_key
 from wellhead.secrets.keyring import KeyProvider
+from wellhead.storage.conflicts import conflict_of
 from wellhead.storage.findings import Finding, problem, warning
-from wellhead.storage.opening import conflict_of
 from wellhead.storage.store import RecordStore
 from wellhead.storage.stored import StoredDataSource
 
