@@ -15,7 +15,7 @@ from wellhead.model.clear import in_clear, with_secrets
 from wellhead.model.result import ValidationResult
 from wellhead.model.source import DataSourceConfig
 from wellhead.settings import load_settings
-from wellhead.storage.opening import conflict_of
+from wellhead.storage.conflicts import conflict_of
 from wellhead.storage.stored import StoredDataSource
 
 T = TypeVar("T")

@@ -35,7 +35,7 @@ from wellhead.catalog.types import type_list
 from wellhead.errors import InputError, InputProblem, WellheadError
 from wellhead.model.problems import unknown_key
 from wellhead.model.result import ValidationResult
-from wellhead.storage.opening import conflict_of
+from wellhead.storage.conflicts import conflict_of
 from wellhead.validation.service import Event
 
 PREFIX = "/api/v1"

@@ -26,8 +26,8 @@ from wellhead.model.texts import name_key
 from wellhead.plugins.loader import PluginReport
 from wellhead.plugins.registry import DataSourceTypeRegistry, RegisteredType, unknown_type
 from wellhead.storage.changes import change_of
+from wellhead.storage.conflicts import conflict_of
 from wellhead.storage.history import Rewritten
-from wellhead.storage.opening import conflict_of
 from wellhead.storage.service import ConfigurationStorageService
 from wellhead.storage.stored import StoredDataSource
 from wellhead.validation.batch import Batch

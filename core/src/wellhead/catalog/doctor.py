@@ -13,8 +13,8 @@ from wellhead.catalog.catalog import Catalog
 from wellhead.errors import ConflictError, KeyRingError, StorageError
 from wellhead.model.texts import name_key
 from wellhead.secrets.keyring import KeyProvider
+from wellhead.storage.conflicts import conflict_of
 from wellhead.storage.findings import Finding, problem, warning
-from wellhead.storage.opening import conflict_of
 from wellhead.storage.store import RecordStore
 from wellhead.storage.stored import StoredDataSource
 
@@ -69,11 +69,15 @@ class Doctor:
             self._keys.ring()
             yield Finding("key ring", "ok", "The key ring can be read.")
         except KeyRingError as error:
-            if needed or self._key_file is None or self._key_file.exists():
+            if needed or self._key_file is None or not _is_missing(self._key_file):
                 yield problem("key ring", error.code, error.message, remedy=None)
             else:
                 yield Finding("key ring", "ok", "There is no key ring yet. It is made with the first secret.")
-        if self._key_file is not None and _is_below(self._key_file, self._workspace):
+        if (
+            self._key_file is not None
+            and _is_below(self._key_file, self._workspace)
+            and not _is_missing(self._key_file)
+        ):
             yield warning("key ring", "key_ring_in_workspace")
         for report in self._catalog.plugins:
             if report.state != "ready":
@@ -103,7 +107,7 @@ def _remedy(item: StoredDataSource) -> dict[str, Any]:
     if item.state != "type_unavailable" or item.record is None:
         return {}
     distribution = item.record.plugin[0]
-    if distribution is None or not _DISTRIBUTION.fullmatch(distribution):  # it may have been edited by hand
+    if not isinstance(distribution, str) or not _DISTRIBUTION.fullmatch(distribution):  # it may be edited by hand
         return {}
     return {"remedy": f"Install the plugin that provides it: pip install {distribution}"}
 
@@ -122,6 +126,17 @@ def _names(stored: Sequence[StoredDataSource]) -> Iterator[Finding]:
 
 def _of(item: StoredDataSource, message: str) -> str:
     return f"{item.name or item.id}: {message}"
+
+
+def _is_missing(path: Path) -> bool:
+    """Tell whether a file is not there; one that cannot be reached may be."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _is_below(path: Path, directory: Path) -> bool:

@@ -32,7 +32,7 @@ from wellhead.cli.session import (
     told,
 )
 from wellhead.errors import InputError, NameTakenError, RevisionMismatchError, ValidationFailedError
-from wellhead.storage.opening import conflict_of
+from wellhead.storage.conflicts import conflict_of
 from wellhead.storage.stored import StoredDataSource
 
 _RULES = """\

@@ -7,15 +7,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from wellhead.errors import (
-    ConflictError,
-    NewerFormatError,
-    RecordCorruptError,
-    RecordInvalidError,
-    RecordUnreadableError,
-    SecretUnavailableError,
-    TypeUnavailableError,
-)
 from wellhead.model.secret import Secret
 from wellhead.model.shape import Shape
 from wellhead.model.source import BASE_FIELDS, RESERVED_FIELDS
@@ -80,25 +71,3 @@ def _as_type(stored: StoredDataSource, record: Record, shape: Shape) -> StoredDa
         return replace(stored, state="invalid", fields=hidden)  # stored in clear, before its field was a secret
     blank = tuple(name for name in shape.secret_fields() if dumped.get(name, "") is None)
     return replace(stored, state="ok", config=config, fields=shape.without_secrets(dumped), blank_secrets=blank)
-
-
-_CONFLICTS: Mapping[str, tuple[type[ConflictError], str]] = {
-    "type_unavailable": (
-        TypeUnavailableError,
-        "The plugin that provides this type is not there: see 'wellhead types'.",
-    ),
-    "invalid": (RecordInvalidError, "What is stored does not fit its type. Change the fields that do not fit."),
-    "secret_unavailable": (SecretUnavailableError, "A stored secret does not open. Send the secrets anew."),
-    "unreadable": (
-        RecordUnreadableError,
-        "The stored record cannot be opened. Check the file's owner and permissions.",
-    ),
-    "corrupt": (RecordCorruptError, "The stored record is damaged. Restore it from a backup, or delete it by force."),
-    "newer_format": (NewerFormatError, "A newer Wellhead wrote this record. Install that version again."),
-}
-
-
-def conflict_of(stored: StoredDataSource) -> ConflictError:
-    """Return the error for what cannot be done with a data source in its state."""
-    kind, message = _CONFLICTS[stored.state]
-    return kind(message)

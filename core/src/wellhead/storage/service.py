@@ -20,10 +20,11 @@ from wellhead.errors import (
 from wellhead.model.shape import Shape
 from wellhead.model.source import BASE_FIELDS, DataSourceConfig
 from wellhead.storage.changes import Change, change_of
+from wellhead.storage.conflicts import conflict_of
 from wellhead.storage.former import before, is_stored, restorable
 from wellhead.storage.history import Rewritten
 from wellhead.storage.live_keys import LiveKeys
-from wellhead.storage.opening import conflict_of, stored_as, without_record
+from wellhead.storage.opening import stored_as, without_record
 from wellhead.storage.records import Record, as_stored
 from wellhead.storage.revisions import Revision, without_values
 from wellhead.storage.sealing import Basis, Sealer, opens

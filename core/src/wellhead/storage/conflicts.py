@@ -1,0 +1,37 @@
+"""The errors for what cannot be done with a data source because of its state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from wellhead.errors import (
+    ConflictError,
+    NewerFormatError,
+    RecordCorruptError,
+    RecordInvalidError,
+    RecordUnreadableError,
+    SecretUnavailableError,
+    TypeUnavailableError,
+)
+from wellhead.storage.stored import StoredDataSource
+
+_CONFLICTS: Mapping[str, tuple[type[ConflictError], str]] = {
+    "type_unavailable": (
+        TypeUnavailableError,
+        "The plugin that provides this type is not there: see 'wellhead types'.",
+    ),
+    "invalid": (RecordInvalidError, "What is stored does not fit its type. Change the fields that do not fit."),
+    "secret_unavailable": (SecretUnavailableError, "A stored secret does not open. Send the secrets anew."),
+    "unreadable": (
+        RecordUnreadableError,
+        "The stored record cannot be opened. Check the file's owner and permissions.",
+    ),
+    "corrupt": (RecordCorruptError, "The stored record is damaged. Restore it from a backup, or delete it by force."),
+    "newer_format": (NewerFormatError, "A newer Wellhead wrote this record. Install that version again."),
+}
+
+
+def conflict_of(stored: StoredDataSource) -> ConflictError:
+    """Return the error for what cannot be done with a data source in its state."""
+    kind, message = _CONFLICTS[stored.state]
+    return kind(message)
