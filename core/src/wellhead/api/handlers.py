@@ -61,7 +61,7 @@ async def list_sources(request: Request) -> Response:
     if page.next is not None:
         pairs = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
         headers["Link"] = f'<{PREFIX}/datasources?{urlencode([*pairs, ("cursor", page.next)])}>; rel="next"'
-    return _json(page.as_document(), headers=headers)
+    return Response(page.as_json(), headers=headers, media_type="application/json")
 
 
 async def create_source(request: Request) -> Response:

@@ -9,13 +9,10 @@ never wait for each other's disk.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
-import re
-import time
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,41 +22,30 @@ from wellhead.errors import (
     RevisionMismatchError,
 )
 from wellhead.model.texts import name_key
+from wellhead.storage.choosing import Chooser
 from wellhead.storage.directory import (
-    PASSING,
     StoreDirectory,
-    read_file,
     remove_quietly,
-    scanned,
-    storage_error,
     sweep,
     sync_directory,
     temporary_file,
     translated,
 )
+from wellhead.storage.index_file import IndexUnusableError
+from wellhead.storage.indexing import Indexing
 from wellhead.storage.locks import StoreLock
-from wellhead.storage.records import MAX_RECORD_BYTES, DamagedRecordError, NewerRecordError, Record, decode
-from wellhead.storage.results import Signature, read_results, read_summary, results_name, signature_of, with_result
-from wellhead.storage.store import Entry
+from wellhead.storage.reading import RECORD_ID, Seen, Signatures, read_entry, scan
+from wellhead.storage.records import Record
+from wellhead.storage.results import Signature, read_results, results_name, with_result
+from wellhead.storage.selection import Chosen, Selection
+from wellhead.storage.store import Entry, Judge
 from wellhead.storage.workspace_id import make_workspace_id, read_workspace_id
 
-_ID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_FILE = re.compile(rf"({_ID.pattern})\.(json|health\.jsonl)")
-# Timestamps of files go in steps of the clock's tick, 10 ms at most, and on some file systems of whole seconds: what
-# changed less than this many nanoseconds ago may change again unseen.
-_SETTLED, _SETTLED_IN_SECONDS = 20_000_000, 3_000_000_000
+# Entries that were read are remembered, so that a record that is read often is not taken apart each time.
+_REMEMBERED = 1000
 # Writers wait for the lock and for the disk; with threads of their own they keep none from readers.
 _WRITERS = 8
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """An entry as it was read, with what tells whether its file has changed since."""
-
-    entry: Entry
-    digest: bytes
-    signatures: tuple[Signature, Signature | None]
-    settled: bool
+_LISTERS = 4
 
 
 class FileRecordStore:
@@ -75,7 +61,11 @@ class FileRecordStore:
         self._directory = StoreDirectory(workspace)
         self._lock = StoreLock(lock_timeout)
         self._writers = ThreadPoolExecutor(_WRITERS, "wellhead-write")
-        self._known: dict[str, _Seen] = {}
+        self._listers = ThreadPoolExecutor(_LISTERS, "wellhead-list")
+        self.indexing = Indexing(self._directory.path, self._lock)
+        self._chooser = Chooser(self.indexing)
+        self._known: OrderedDict[str, Seen] = OrderedDict()
+        self._remembered = _REMEMBERED
         self._workspace_id: str | None = None
         self._swept = False
 
@@ -98,6 +88,10 @@ class FileRecordStore:
     async def entries(self) -> Sequence[Entry]:
         """Return all that is stored."""
         return await asyncio.to_thread(self._entries)
+
+    async def choose(self, selection: Selection, judge: Judge) -> Chosen | None:
+        """Return the entries that are wanted, by the index; None where there can be none just now."""
+        return await asyncio.get_running_loop().run_in_executor(self._listers, self._choose, selection, judge)
 
     async def create(self, record: Record) -> None:
         """Store a new record."""
@@ -130,6 +124,8 @@ class FileRecordStore:
     def close(self) -> None:
         """Wait for writes that have begun, and give the directory's descriptor back."""
         self._writers.shutdown()
+        self._listers.shutdown()
+        self.indexing.file.close()
         self._directory.close()
 
     async def _in_writer(self, function: Callable[..., None], *arguments: Any) -> None:
@@ -139,87 +135,84 @@ class FileRecordStore:
     # What follows runs in a thread.
 
     def _read(self, record_id: str) -> Entry | None:
-        directory = self._directory.open() if _ID.fullmatch(record_id) else None
+        directory = self._directory.open() if RECORD_ID.fullmatch(record_id) else None
         return None if directory is None else self._load(directory, record_id)
 
     def _load(self, directory: int, record_id: str) -> Entry | None:
-        """Read one record's file, and remember it."""
-        now = time.time_ns()
-        try:
-            found = read_file(directory, f"{record_id}.json", MAX_RECORD_BYTES)
-        except OSError as error:
-            if error.errno in PASSING:
-                raise storage_error(error) from error
-            return Entry(record_id, "unreadable")
-        if found is None:
-            self._known.pop(record_id, None)
+        """Read one record's file, and remember it for a while."""
+        seen = read_entry(directory, record_id, self._known.pop(record_id, None))
+        if seen is None:
             return None
-        content, seen = found
-        health, health_signature = read_summary(directory, record_id)
-        digest = hashlib.sha256(content).digest()
-        known = self._known.get(record_id)
-        same = known is not None and known.digest == digest and known.entry.health == health
-        entry = known.entry if known is not None and same else _entry(record_id, content, health)
-        newest = max(seen.st_mtime_ns, health_signature[2] if health_signature else 0)
-        signatures = (signature_of(seen), health_signature)
-        self._known[record_id] = _Seen(entry, digest, signatures, _is_settled(newest, now))
-        return entry
+        if seen.digest:
+            self._known[record_id] = seen
+            while len(self._known) > self._remembered:
+                self._known.popitem(last=False)
+        return seen.entry
 
     def _entries(self) -> list[Entry]:
         directory = self._directory.open()
         if directory is None:
             return []
         with translated():
-            records, health = self._scan(directory)
-        for record_id in self._known.keys() - records.keys():
+            found = self._scan(directory)
+        self._remembered = max(_REMEMBERED, len(found))
+        for record_id in self._known.keys() - found.keys():
             self._known.pop(record_id, None)
         entries = []
-        for record_id, signature in records.items():
+        for record_id, signatures in found.items():
             known = self._known.get(record_id)
-            if known is not None and known.settled and known.signatures == (signature, health.get(record_id)):
+            if known is not None and known.settled and known.signatures == signatures:
                 entries.append(known.entry)
             elif (entry := self._load(directory, record_id)) is not None:
                 entries.append(entry)
         return entries
 
-    def _scan(self, directory: int) -> tuple[dict[str, Signature], dict[str, Signature]]:
-        """Return the signatures of the files of records, and of those of results, by id."""
+    def _scan(self, directory: int) -> dict[str, Signatures]:
+        """Return the signatures of the files of all records."""
         records: dict[str, Signature] = {}
-        health: dict[str, Signature] = {}
-        with scanned(directory) as found:
-            for item in found:
-                if match := _FILE.fullmatch(item.name):
-                    try:
-                        signature = signature_of(item.stat(follow_symlinks=False))
-                    except FileNotFoundError:
-                        continue
-                    (records if match[2] == "json" else health)[match[1]] = signature
-        return records, health
+        results: dict[str, Signature] = {}
+        for record_id, is_record, signature in scan(directory):
+            (records if is_record else results)[record_id] = signature
+        return {record_id: (signature, results.get(record_id)) for record_id, signature in records.items()}
+
+    def _choose(self, selection: Selection, judge: Judge) -> Chosen | None:
+        directory = self._directory.open()
+        if directory is None:
+            return Chosen([], 0, None)
+        if self._workspace_id is None:
+            self._workspace_id = read_workspace_id(directory)
+        try:
+            return self._chooser.choose(directory, selection, judge, self._workspace_id)
+        except IndexUnusableError:
+            return None
 
     def _write(self, record: Record, expected: int | None) -> None:
         directory = self._directory.open_for_writing()
         self._sweep_once(directory)
         name = f"{record.id}.json"
         content = record.encode()
+        self.indexing.prepare(directory)
         with temporary_file(directory, content, durable=True) as temporary, self._lock.hold(directory) as check_held:
             self._expect(directory, record.id, expected)
-            self._refuse_taken_name(record)
-            check_held()
-            os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
+            self._refuse_taken_name(directory, record)
+            with self.indexing.change(directory, record.id):
+                check_held()
+                os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
         sync_directory(directory)
 
     def _delete(self, record_id: str, expected: int | None) -> None:
-        directory = self._directory.open() if _ID.fullmatch(record_id) else None
+        directory = self._directory.open() if RECORD_ID.fullmatch(record_id) else None
         if directory is None:
             raise _not_found()
         with translated(), self._lock.hold(directory) as check_held:
             self._expect(directory, record_id, expected)
-            check_held()
-            try:
-                os.unlink(f"{record_id}.json", dir_fd=directory)
-            except FileNotFoundError:
-                raise _not_found() from None
-            remove_quietly(directory, results_name(record_id))
+            with self.indexing.change(directory, record_id):
+                check_held()
+                try:
+                    os.unlink(f"{record_id}.json", dir_fd=directory)
+                except FileNotFoundError:
+                    raise _not_found() from None
+                remove_quietly(directory, results_name(record_id))
         sync_directory(directory)
 
     def _expect(self, directory: int, record_id: str, expected: int | None) -> None:
@@ -233,12 +226,20 @@ class FileRecordStore:
         if stored != expected:
             raise RevisionMismatchError(stored=stored)
 
-    def _refuse_taken_name(self, record: Record) -> None:
-        wanted = name_key(record.name)
-        for entry in self._entries():
-            other = entry.record
-            if other is not None and other.id != record.id and name_key(other.name) == wanted:
-                raise NameTakenError("Another data source has this name. Names are unique, whatever their case.")
+    def _refuse_taken_name(self, directory: int, record: Record) -> None:
+        if self._holder_of(directory, name_key(record.name), record.id) is not None:
+            raise NameTakenError("Another data source has this name. Names are unique, whatever their case.")
+
+    def _holder_of(self, directory: int, key: str, but: str) -> str | None:
+        """Return the id of another record that has a name; None if none has."""
+        try:
+            while (found := self.indexing.id_of(directory, key, but=but)) is not None:
+                if _has_name(self._load(directory, found), key):
+                    return found
+                self.indexing.refresh(directory, [found])  # it was edited by hand
+        except IndexUnusableError:
+            return next((entry.id for entry in self._entries() if entry.id != but and _has_name(entry, key)), None)
+        return None
 
     def _sweep_once(self, directory: int) -> None:
         if not self._swept:
@@ -254,34 +255,27 @@ class FileRecordStore:
         return make_workspace_id(self._directory.open_for_writing())
 
     def _results(self, record_id: str) -> list[dict[str, Any]]:
-        directory = self._directory.open() if _ID.fullmatch(record_id) else None
+        directory = self._directory.open() if RECORD_ID.fullmatch(record_id) else None
         return [] if directory is None else read_results(directory, record_id)
 
     def _add_result(self, record_id: str, summary: dict[str, Any], result: dict[str, Any]) -> None:
-        directory = self._directory.open() if _ID.fullmatch(record_id) else None
+        directory = self._directory.open() if RECORD_ID.fullmatch(record_id) else None
         if directory is None:
             return
         with translated(), self._lock.hold(directory) as check_held:
             if self._load(directory, record_id) is None:
                 return
             content = with_result(read_results(directory, record_id), summary, result)
-            with temporary_file(directory, content, durable=False) as temporary:
+            with (
+                temporary_file(directory, content, durable=False) as temporary,
+                self.indexing.change(directory, record_id),
+            ):
                 check_held()
                 os.rename(temporary, results_name(record_id), src_dir_fd=directory, dst_dir_fd=directory)
 
 
-def _is_settled(newest: int, now: int) -> bool:
-    in_seconds = newest % 1_000_000_000 == 0
-    return now - newest > (_SETTLED_IN_SECONDS if in_seconds else _SETTLED)
-
-
-def _entry(record_id: str, content: bytes, health: dict[str, Any] | None) -> Entry:
-    try:
-        return Entry(record_id, "ok", decode(content, record_id), health=health)
-    except NewerRecordError as error:
-        return Entry(record_id, "newer_format", remains=error.document)
-    except DamagedRecordError:
-        return Entry(record_id, "corrupt")
+def _has_name(entry: Entry | None, key: str) -> bool:
+    return entry is not None and entry.record is not None and name_key(entry.record.name) == key
 
 
 def _not_found() -> DataSourceNotFoundError:

@@ -74,9 +74,8 @@ class Sealer:
             ring = None
         return ring, await self._store.workspace_id()
 
-    async def opens(self, record: Record) -> bool:
-        """Tell whether all secrets of a record open."""
-        workspace = await self._store.workspace_id()
+    def opens(self, record: Record, workspace: str | None) -> bool:
+        """Tell whether all secrets of a record open in the workspace of an id."""
         try:
             for pointer in record.secrets:
                 self._open(record, workspace, pointer)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from wellhead import clock
@@ -23,39 +23,18 @@ from wellhead.errors import (
     SecretUnavailableError,
     TypeUnavailableError,
 )
-from wellhead.model.secret import Secret
-from wellhead.model.shape import Shape
-from wellhead.model.source import BASE_FIELDS, RESERVED_FIELDS, DataSourceConfig
+from wellhead.model.source import BASE_FIELDS, DataSourceConfig
+from wellhead.model.texts import name_key
 from wellhead.secrets.keyring import KeyProvider
 from wellhead.storage.changes import Change, change_of
+from wellhead.storage.opening import FindType, KnownType, Opener
 from wellhead.storage.records import Record, as_stored
 from wellhead.storage.sealing import Basis, Sealer
+from wellhead.storage.selection import Chosen, Selection
 from wellhead.storage.store import Entry, RecordStore
 from wellhead.storage.stored import StoredDataSource
 
 _ATTEMPTS = 10
-
-
-class KnownType(Protocol):
-    """What the service needs to know of a type."""
-
-    @property
-    def shape(self) -> Shape:
-        """The shape of its model."""
-        ...
-
-    @property
-    def distribution(self) -> str | None:
-        """The distribution that provides it."""
-        ...
-
-    @property
-    def version(self) -> str | None:
-        """The distribution's version."""
-        ...
-
-
-FindType = Callable[[str], KnownType | None]
 
 
 class ConfigurationStorageService:
@@ -71,6 +50,7 @@ class ConfigurationStorageService:
         """
         self._store = store
         self._sealer = Sealer(store, keys)
+        self._opener = Opener(keys, find_type, self._sealer.opens)
         self._find_type = find_type
         self._before: WeakKeyDictionary[Entry, tuple[KnownType | None, Basis, StoredDataSource]] = WeakKeyDictionary()
 
@@ -100,7 +80,7 @@ class ConfigurationStorageService:
         record = self._record(str(uuid.uuid4()), known, config, created_at=now, updated_at=now, revision=1)
         record = await self._sealer.seal(record, known.shape, change, previous=None)
         await self._store.create(record)
-        return self._opened(Entry(record.id, "ok", record))
+        return self._opener.opened(Entry(record.id, "ok", record))
 
     async def get_config(self, config_id: str) -> DataSourceConfig:
         """Return a data source, with its secrets sealed.
@@ -117,6 +97,26 @@ class ConfigurationStorageService:
     async def list_configs(self) -> Sequence[StoredDataSource]:
         """Return all data sources, in no order, each with its state. One that is damaged does not hide the others."""
         return await self._found(await self._store.entries())
+
+    async def choose(self, selection: Selection) -> Chosen | None:
+        """Return the data sources that are wanted, each with its state; None if only `list_configs` can tell now.
+
+        One that is damaged does not hide the others.
+        """
+        return await self._store.choose(selection, self._opener)
+
+    async def find(self, key: str) -> StoredDataSource | None:
+        """Return the data source whose name has a key; None if there is none."""
+        chosen = await self.choose(Selection(name=key, limit=1)) if key else None
+        if chosen is not None and not chosen.items:
+            return None
+        if chosen is not None:
+            with suppress(DataSourceNotFoundError):
+                stored = await self.read(json.loads(chosen.items[0])["id"])
+                if stored.name is not None and name_key(stored.name) == key:
+                    return stored
+        named = (item for item in await self.list_configs() if item.name is not None and name_key(item.name) == key)
+        return next(named, None)
 
     async def update_config(
         self, config_id: str, config: DataSourceConfig, *, expected: int | None = None
@@ -159,7 +159,7 @@ class ConfigurationStorageService:
                 await self._store.replace(record, expected=stored.revision or 0)
             except RevisionMismatchError:
                 continue
-            return self._opened(Entry(record.id, "ok", record))
+            return self._opener.opened(Entry(record.id, "ok", record))
         raise RevisionMismatchError(stored=stored.revision or 0)
 
     async def delete_config(self, config_id: str, *, expected: int | None = None, force: bool = False) -> None:
@@ -275,26 +275,6 @@ class ConfigurationStorageService:
             **made,
         )
 
-    def _opened(self, entry: Entry) -> StoredDataSource:
-        """Read an entry as its type."""
-        record = entry.record
-        if record is None:
-            return _without_record(entry)
-        facts = {pointer: sealed.facts for pointer, sealed in record.secrets.items()}
-        stored = StoredDataSource(
-            entry.id,
-            "type_unavailable",
-            record.name,
-            record.type,
-            record.revision,
-            record=record,
-            fields=record.fields,
-            facts=facts,
-            health=_current(entry.health, record.revision),
-        )
-        known = self._find_type(record.type)
-        return stored if known is None else _as_type(stored, record, known.shape)
-
     async def _found(self, entries: Sequence[Entry]) -> list[StoredDataSource]:
         """Read entries as their types, and look whether their secrets open: once, for as long as nothing changes."""
         sealed = any(entry.record is not None and entry.record.secrets for entry in entries)
@@ -304,52 +284,10 @@ class ConfigurationStorageService:
             known = None if entry.record is None else self._find_type(entry.record.type)
             before = self._before.get(entry)
             if before is None or before[:2] != (known, basis):
-                before = (known, basis, await self._with_seals(self._opened(entry)))
+                before = (known, basis, self._opener.judged(entry, basis[1]))
                 self._before[entry] = before
             found.append(before[2])
         return found
-
-    async def _with_seals(self, stored: StoredDataSource) -> StoredDataSource:
-        """Look whether the secrets of a data source open."""
-        if stored.state != "ok" or not stored.facts or stored.record is None:
-            return stored
-        if await self._sealer.opens(stored.record):
-            return stored
-        return replace(stored, state="secret_unavailable")
-
-
-def _current(health: dict[str, Any] | None, revision: int) -> dict[str, Any] | None:
-    """Return the summary of the newest result, if it is one of this revision."""
-    return health if health is not None and health.get("revision") == revision else None
-
-
-def _without_record(entry: Entry) -> StoredDataSource:
-    remains = entry.remains or {}
-    name, type_name = remains.get("name"), remains.get("type")
-    return StoredDataSource(
-        entry.id,
-        "unreadable" if entry.state == "ok" else entry.state,
-        name if isinstance(name, str) else None,
-        type_name if isinstance(type_name, str) else None,
-    )
-
-
-def _as_type(stored: StoredDataSource, record: Record, shape: Shape) -> StoredDataSource:
-    """Fit a record to its type: `ok` with the model, or `invalid` with what is stored."""
-    document = stored.as_document()
-    del document["state"], document["health"]
-    hidden = shape.without_secrets(record.fields)  # what a newer plugin calls a secret is not shown
-    if record.fields.keys() & RESERVED_FIELDS:  # only an edit by hand puts them there
-        return replace(stored, state="invalid", fields=hidden)
-    try:
-        config = shape.model.model_validate_json(json.dumps(document), strict=True)
-        dumped = config.model_dump(mode="json", exclude=set(BASE_FIELDS))
-    except Exception:  # noqa: BLE001  # a plugin's rules run here; one record they fail on must not hide the others
-        return replace(stored, state="invalid", fields=hidden)
-    if any(isinstance(secret, Secret) and secret.is_clear for _, secret in shape.secrets(config.model_dump())):
-        return replace(stored, state="invalid", fields=hidden)  # stored in clear, before its field was a secret
-    blank = tuple(name for name in shape.secret_fields() if dumped.get(name, "") is None)
-    return replace(stored, state="ok", config=config, fields=shape.without_secrets(dumped), blank_secrets=blank)
 
 
 _CONFLICTS: Mapping[str, tuple[type[ConflictError], str]] = {

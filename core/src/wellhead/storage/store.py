@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from wellhead.storage.records import Record
+from wellhead.storage.selection import Chosen, Selection
+from wellhead.storage.stored import StoredDataSource
 
 EntryState = Literal["ok", "corrupt", "unreadable", "newer_format"]
 
@@ -30,6 +32,24 @@ class Entry:
     health: dict[str, Any] | None = None
 
 
+class Judge(Protocol):
+    """Tells the states of entries, which depend on the types that are installed and on the key ring."""
+
+    def judged(self, entry: Entry, workspace_id: str | None) -> StoredDataSource:
+        """Return the data source that an entry is, with its state."""
+        ...
+
+    def basis(self, type_name: str, *, sealed: bool, workspace_id: str | None) -> int:
+        """Return a number, never 0: while it is the same, so is the judgement of an entry of this type.
+
+        Args:
+            type_name: The type of the record.
+            sealed: True where the record has secrets.
+            workspace_id: The id of the workspace.
+        """
+        ...
+
+
 class RecordStore(Protocol):
     """Keeps the records of one workspace. All methods are safe to call at the same time, from many processes."""
 
@@ -51,6 +71,10 @@ class RecordStore(Protocol):
 
     async def entries(self) -> Sequence[Entry]:
         """Return all that is stored, in no order. An entry that did not change is the same object as before."""
+        ...
+
+    async def choose(self, selection: Selection, judge: Judge) -> Chosen | None:
+        """Return the entries that are wanted, without reading all; None if the store has no other way just now."""
         ...
 
     async def create(self, record: Record) -> None:

@@ -1,0 +1,171 @@
+"""Opening entries: reading a record as its type, and telling the state that it is in.
+
+What is told depends on more than the record: on the type that is installed, and for secrets on the key ring. The basis
+of a judgement is a number for all of that. While it is the same, so is the judgement.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from wellhead.errors import KeyRingError
+from wellhead.model.secret import Secret
+from wellhead.model.shape import Shape
+from wellhead.model.source import BASE_FIELDS, RESERVED_FIELDS
+from wellhead.secrets.keyring import KeyProvider
+from wellhead.storage.records import Record
+from wellhead.storage.store import Entry
+from wellhead.storage.stored import StoredDataSource
+
+
+class KnownType(Protocol):
+    """What the service needs to know of a type."""
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of its model."""
+        ...
+
+    @property
+    def distribution(self) -> str | None:
+        """The distribution that provides it."""
+        ...
+
+    @property
+    def version(self) -> str | None:
+        """The distribution's version."""
+        ...
+
+
+FindType = Callable[[str], KnownType | None]
+Opens = Callable[[Record, str | None], bool]
+
+
+class Opener:
+    """Opens entries with the types that are installed and the keys that there are."""
+
+    def __init__(self, keys: KeyProvider, find_type: FindType, opens: Opens) -> None:
+        """Open entries.
+
+        Args:
+            keys: The keys that secrets are sealed with.
+            find_type: Returns what is known of a type; None if it is not registered.
+            opens: Tells whether all secrets of a record open in the workspace of an id.
+        """
+        self._keys = keys
+        self._find_type = find_type
+        self._opens = opens
+        self._type_bases: dict[str, tuple[KnownType | None, bytes]] = {}
+
+    def opened(self, entry: Entry) -> StoredDataSource:
+        """Read an entry as its type; whether its secrets open is not looked at."""
+        return opened(entry, None if entry.record is None else self._find_type(entry.record.type))
+
+    def judged(self, entry: Entry, workspace_id: str | None) -> StoredDataSource:
+        """Read an entry as its type, and look whether its secrets open."""
+        stored = self.opened(entry)
+        if stored.state != "ok" or not stored.facts or stored.record is None:
+            return stored
+        return stored if self._opens(stored.record, workspace_id) else replace(stored, state="secret_unavailable")
+
+    def basis(self, type_name: str, *, sealed: bool, workspace_id: str | None) -> int:
+        """Return the basis of a judgement.
+
+        Args:
+            type_name: The type of the record.
+            sealed: True where the record has secrets.
+            workspace_id: The id of the workspace.
+
+        Returns:
+            A number of 56 bits, never 0.
+        """
+        digest = hashlib.blake2b(self._type_basis(type_name), digest_size=7)
+        if sealed:
+            digest.update(f"{self._ring_basis()} {workspace_id}".encode())
+        return int.from_bytes(digest.digest(), "big") | 1
+
+    def _type_basis(self, type_name: str) -> bytes:
+        known = self._find_type(type_name)
+        before = self._type_bases.get(type_name)
+        if before is None or before[0] is not known:
+            before = self._type_bases[type_name] = known, b"" if known is None else _basis_of(known)
+        return before[1]
+
+    def _ring_basis(self) -> str:
+        try:
+            return self._keys.ring().fingerprint
+        except KeyRingError:
+            return ""
+
+
+def _basis_of(known: KnownType) -> bytes:
+    """Return what tells a type from its other versions; while it is being written, only its code changes."""
+    model = known.shape.model
+    source = getattr(sys.modules.get(model.__module__), "__file__", None)
+    try:
+        code = b"" if source is None else hashlib.sha256(Path(source).read_bytes()).digest()
+    except OSError:
+        code = b""
+    return f"{known.distribution} {known.version} {model.__module__}.{model.__qualname__} ".encode() + code
+
+
+def opened(entry: Entry, known: KnownType | None) -> StoredDataSource:
+    """Read an entry as a type; None where that type is not there."""
+    record = entry.record
+    if record is None:
+        return without_record(entry)
+    facts = {pointer: sealed.facts for pointer, sealed in record.secrets.items()}
+    stored = StoredDataSource(
+        entry.id,
+        "type_unavailable",
+        record.name,
+        record.type,
+        record.revision,
+        record=record,
+        fields=record.fields,
+        facts=facts,
+        health=current_health(entry),
+    )
+    return stored if known is None else _as_type(stored, record, known.shape)
+
+
+def current_health(entry: Entry) -> Mapping[str, Any] | None:
+    """Return the summary of the newest result, if it is one of the stored revision."""
+    health, record = entry.health, entry.record
+    return health if health is not None and record is not None and health.get("revision") == record.revision else None
+
+
+def without_record(entry: Entry) -> StoredDataSource:
+    """Return what can be told of an entry that has no record."""
+    remains = entry.remains or {}
+    name, type_name = remains.get("name"), remains.get("type")
+    return StoredDataSource(
+        entry.id,
+        "unreadable" if entry.state == "ok" else entry.state,
+        name if isinstance(name, str) else None,
+        type_name if isinstance(type_name, str) else None,
+    )
+
+
+def _as_type(stored: StoredDataSource, record: Record, shape: Shape) -> StoredDataSource:
+    """Fit a record to its type: `ok` with the model, or `invalid` with what is stored."""
+    document = stored.as_document()
+    del document["state"], document["health"]
+    hidden = shape.without_secrets(record.fields)  # what a newer plugin calls a secret is not shown
+    if record.fields.keys() & RESERVED_FIELDS:  # only an edit by hand puts them there
+        return replace(stored, state="invalid", fields=hidden)
+    try:
+        config = shape.model.model_validate_json(json.dumps(document), strict=True)
+        dumped = config.model_dump(mode="json", exclude=set(BASE_FIELDS))
+    except Exception:  # noqa: BLE001  # a plugin's rules run here; one record they fail on must not hide the others
+        return replace(stored, state="invalid", fields=hidden)
+    if any(isinstance(secret, Secret) and secret.is_clear for _, secret in shape.secrets(config.model_dump())):
+        return replace(stored, state="invalid", fields=hidden)  # stored in clear, before its field was a secret
+    blank = tuple(name for name in shape.secret_fields() if dumped.get(name, "") is None)
+    return replace(stored, state="ok", config=config, fields=shape.without_secrets(dumped), blank_secrets=blank)
