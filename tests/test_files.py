@@ -62,7 +62,7 @@ def directory(workspace: Path) -> Path:
 
 
 def content_of(directory: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in directory.iterdir() if path.is_file()}
+    return {name: (directory / name).read_bytes() for name in names_in(directory) if (directory / name).is_file()}
 
 
 async def state_of(store: FileRecordStore, record_id: str) -> str | None:
@@ -396,7 +396,7 @@ async def test_D_16_a_file_that_grows_too_large_for_the_limit_changes_nothing(
     with limited(resource.RLIMIT_FSIZE, 100), pytest.raises(StorageIOError):
         await store.replace(replace(made, revision=2), expected=1)
     assert content_of(directory) == before
-    assert open_descriptors() == descriptors
+    assert open_descriptors() <= descriptors  # the connection to the index is closed, and made anew when it is needed
     await store.replace(replace(made, revision=2), expected=1)
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import islice
 
 from wellhead.storage.index_file import IndexUnusableError, transaction
 from wellhead.storage.index_query import FoundRow, rows_of, total_of
-from wellhead.storage.index_rows import FOR_GOOD, item_of, with_health, written
+from wellhead.storage.index_rows import FOR_GOOD, item_of, written
+from wellhead.storage.index_writes import Judgement, judge_rows
 from wellhead.storage.indexing import Indexing
 from wellhead.storage.reading import read_entry
 from wellhead.storage.selection import Chosen, Selection
@@ -19,9 +20,6 @@ from wellhead.storage.store import Judge
 
 _BATCH = 200
 _COUNTS_KEPT = 256
-
-Judgement = tuple[str, int, bytes, str, str]
-"""State, basis and item of a row, its id, and the signature of the file that was judged."""
 
 
 class Chooser:
@@ -51,8 +49,9 @@ class Chooser:
         if selection.states:
             self._judge_all(case)
         with self._indexing.reading(directory) as connection:
-            total = total_of(selection, lambda query, values: self._count(connection, directory, query, values))
-            rows = rows_of(connection, selection, total)
+            count = partial(self._count, connection, directory)
+            total = total_of(selection, count)
+            rows = rows_of(connection, selection, total, count)
         shown = rows[: selection.limit]
         items: list[bytes] = []
         for batch in _batches(shown):
@@ -64,7 +63,7 @@ class Chooser:
         judgements: list[Judgement] = []
         for row in rows:
             if row.item is not None and row.judged in {FOR_GOOD, case.basis(row.type, sealed=row.sealed)}:
-                yield with_health(row.item, row.health)
+                yield row.item
             elif (judged := case.judged(row.id)) is not None:
                 item, judgement = judged
                 yield item
@@ -92,13 +91,12 @@ class Chooser:
         judgements = list(judgements)
         if not judgements:
             return
-        query = "UPDATE sources SET state = ?, judged = ?, item = ? WHERE id = ? AND record IS ?"
         with (
             suppress(IndexUnusableError),
             self._indexing.file.connection(case.directory) as connection,
             transaction(connection),
         ):
-            connection.executemany(query, judgements)
+            judge_rows(connection, judgements)
 
     def _count(self, connection: sqlite3.Connection, directory: int, query: str, values: tuple[object, ...]) -> int:
         """Count, unless that was done since the index last changed."""
@@ -136,12 +134,11 @@ class _Case:
             return None
         stored = self._judge.judged(seen.entry, self._workspace_id)
         item = item_of(stored)
-        health = None if stored.health is None else json.dumps(stored.health, separators=(",", ":"))
         record, signature = seen.entry.record, written(seen.signatures[0])
         if record is None or signature is None:
-            return with_health(item, health), None
+            return item, None
         basis = self.basis(record.type, sealed=bool(record.secrets))
-        return with_health(item, health), (stored.state, basis, item, record_id, signature)
+        return item, (stored.state, basis, item, record_id, signature, written(seen.signatures[1]))
 
 
 def _batches(items: Sequence[FoundRow] | Sequence[str]) -> Iterator[Sequence]:  # type: ignore[type-arg]

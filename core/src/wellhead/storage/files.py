@@ -13,6 +13,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,22 @@ class FileRecordStore:
         """Keep a result and its summary."""
         await self._in_writer(self._add_result, record_id, summary, result)
 
+    async def sweep_index(self) -> int:
+        """Compare the index with all files, and mend what differs; return how many did, 0 where there can be none.
+
+        Raises:
+            StorageError: The store cannot be read or locked.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._listers, self._sweep_index)
+
+    async def rebuild_index(self) -> int:
+        """Make the index anew; return how many records it has, 0 where there can be none.
+
+        Raises:
+            StorageError: The store cannot be read or locked.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._listers, self._rebuild_index)
+
     async def check(self) -> None:
         """Look whether the directory can be used; not being there yet is all right.
 
@@ -175,16 +192,33 @@ class FileRecordStore:
             (records if is_record else results)[record_id] = signature
         return {record_id: (signature, results.get(record_id)) for record_id, signature in records.items()}
 
+    def _sweep_index(self) -> int:
+        directory = self._directory.open()
+        if directory is None or not self.indexing.prepare(directory):
+            return 0
+        with translated(), suppress(IndexUnusableError):
+            return self.indexing.sweep(directory)
+        return 0
+
+    def _rebuild_index(self) -> int:
+        directory = self._directory.open()
+        with translated(), suppress(IndexUnusableError):
+            return 0 if directory is None else self.indexing.rebuild(directory)
+        return 0
+
     def _choose(self, selection: Selection, judge: Judge) -> Chosen | None:
         directory = self._directory.open()
         if directory is None:
             return Chosen([], 0, None)
         if self._workspace_id is None:
             self._workspace_id = read_workspace_id(directory)
-        try:
-            return self._chooser.choose(directory, selection, judge, self._workspace_id)
-        except IndexUnusableError:
-            return None
+        for _ in range(2):
+            try:
+                return self._chooser.choose(directory, selection, judge, self._workspace_id)
+            except IndexUnusableError as error:
+                if not error.damaged or not self.indexing.renew(directory):
+                    break
+        return None
 
     def _write(self, record: Record, expected: int | None) -> None:
         directory = self._directory.open_for_writing()

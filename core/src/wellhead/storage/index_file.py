@@ -10,78 +10,18 @@ import os
 import sqlite3
 import stat
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from wellhead.storage.index_schema import INDEXES, TABLES, VERSION
 
 INDEX_NAME = ".index.sqlite"
 _BESIDE = ("-wal", "-shm", "-journal")
-_VERSION = 1
 _WAIT = 5.0
 # SQLite's answers that say nothing of the file: it cannot be opened, is locked, may not be written, or has no room.
 _PASSING = frozenset((sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM,
                       sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN))  # fmt: skip
-
-_TABLES = """
-CREATE TABLE meta (generation INTEGER, boot TEXT, swept_at REAL) STRICT;
-CREATE TABLE changing (id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
-CREATE TABLE sources (
-  number INTEGER PRIMARY KEY,
-  id TEXT NOT NULL UNIQUE,
-  name_key TEXT NOT NULL,
-  description_key TEXT NOT NULL,
-  type TEXT NOT NULL,
-  created_at TEXT NOT NULL,
-  updated_at TEXT NOT NULL,
-  created INTEGER,
-  updated INTEGER,
-  health_status TEXT NOT NULL,
-  health TEXT,
-  sealed INTEGER NOT NULL,
-  judged INTEGER,
-  state TEXT,
-  item BLOB,
-  record TEXT,
-  results TEXT,
-  settled INTEGER NOT NULL
-) STRICT;
-CREATE TABLE labels (
-  key TEXT, value TEXT, name_key TEXT, id TEXT, number INTEGER, PRIMARY KEY (key, value, name_key, id)
-) STRICT, WITHOUT ROWID;
-CREATE VIRTUAL TABLE texts USING fts5(
-  name_key, description_key, content='sources', content_rowid='number', tokenize='trigram case_sensitive 1'
-);
-"""
-_INDEXES = """
-CREATE INDEX by_name ON sources (name_key, id);
-CREATE INDEX by_name_down ON sources (name_key DESC, id);
-CREATE INDEX by_type ON sources (type, name_key, id);
-CREATE INDEX by_type_down ON sources (type DESC, name_key, id);
-CREATE INDEX by_created_at ON sources (created_at, name_key, id);
-CREATE INDEX by_created_at_down ON sources (created_at DESC, name_key, id);
-CREATE INDEX by_updated_at ON sources (updated_at, name_key, id);
-CREATE INDEX by_updated_at_down ON sources (updated_at DESC, name_key, id);
-CREATE INDEX by_state ON sources (state, name_key, id);
-CREATE INDEX by_health ON sources (health_status, name_key, id);
-CREATE INDEX by_judgement ON sources (type, sealed, judged);
-CREATE INDEX unsettled ON sources (number) WHERE settled = 0;
-CREATE INDEX labels_by_key ON labels (key, name_key, id);
-CREATE INDEX labels_by_number ON labels (number);
-CREATE TRIGGER texts_added AFTER INSERT ON sources BEGIN
-  INSERT INTO texts (rowid, name_key, description_key) VALUES (new.number, new.name_key, new.description_key);
-END;
-CREATE TRIGGER texts_removed AFTER DELETE ON sources BEGIN
-  INSERT INTO texts (texts, rowid, name_key, description_key)
-  VALUES ('delete', old.number, old.name_key, old.description_key);
-END;
-INSERT INTO texts (texts) VALUES ('rebuild');
-"""
-_COLUMNS = (
-    "id", "name_key", "description_key", "type", "created_at", "updated_at", "created", "updated", "health_status",
-    "health", "sealed", "judged", "state", "item", "record", "results", "settled",
-)  # fmt: skip
-_INSERT = f"INSERT INTO sources ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608  # names of columns only
 
 
 class IndexUnusableError(Exception):
@@ -90,15 +30,6 @@ class IndexUnusableError(Exception):
     def __init__(self, *, damaged: bool) -> None:
         super().__init__("no index")
         self.damaged = damaged
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What the index has of one record: the values of its columns, and its labels."""
-
-    values: tuple[str | int | bytes | None, ...]
-    labels: tuple[tuple[str, str], ...]
-    name_key: str
 
 
 class IndexFile:
@@ -189,7 +120,7 @@ class IndexFile:
             if self._idle:
                 return identity, self._idle.pop()
         connection = _connect(self._path)
-        if connection.execute("PRAGMA user_version").fetchone()[0] != _VERSION or self.identity(directory) != identity:
+        if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION or self.identity(directory) != identity:
             connection.close()
             raise IndexUnusableError(damaged=True)
         return identity, connection
@@ -221,10 +152,10 @@ def making(path: Path) -> Iterator[sqlite3.Connection]:
         with closing(_connect(path)) as connection:
             for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -16384", "temp_store = MEMORY"):
                 connection.execute(f"PRAGMA {pragma}")
-            connection.executescript(_TABLES)
+            connection.executescript(TABLES)
             connection.execute("BEGIN")
             yield connection
-            connection.execute(f"PRAGMA user_version = {_VERSION}")
+            connection.execute(f"PRAGMA user_version = {VERSION}")
             connection.execute("PRAGMA journal_mode = WAL")
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -247,7 +178,7 @@ def finished(path: Path) -> Iterator[sqlite3.Connection]:
 def finish(connection: sqlite3.Connection, boot: str) -> None:
     """End the transaction of all rows, and make what finds them."""
     connection.execute("COMMIT")
-    connection.executescript(_INDEXES)
+    connection.executescript(INDEXES)
     connection.execute("INSERT INTO meta VALUES (1, ?, 0)", (boot,))
 
 
@@ -265,28 +196,6 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def put(connection: sqlite3.Connection, row: Row) -> None:
-    """Write a row in place of the one with its id."""
-    number = connection.execute(_INSERT, row.values).lastrowid
-    connection.executemany(
-        "INSERT INTO labels VALUES (?, ?, ?, ?, ?)",
-        ((key, value, row.name_key, row.values[0], number) for key, value in row.labels),
-    )
-
-
-def drop(connection: sqlite3.Connection, record_id: str) -> None:
-    """Remove the row of an id, if there is one."""
-    found = connection.execute("SELECT number FROM sources WHERE id = ?", (record_id,)).fetchone()
-    if found is not None:
-        connection.execute("DELETE FROM labels WHERE number = ?", found)
-        connection.execute("DELETE FROM sources WHERE number = ?", found)
-
-
-def mark(connection: sqlite3.Connection, record_ids: Iterable[str]) -> None:
-    """Note that records are about to change: if the note is still there when nobody writes, somebody crashed."""
-    connection.executemany("INSERT OR IGNORE INTO changing VALUES (?)", ((record_id,) for record_id in record_ids))
-
-
 @contextmanager
 def _translated() -> Iterator[None]:
     try:
@@ -294,5 +203,7 @@ def _translated() -> Iterator[None]:
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", None)
         raise IndexUnusableError(damaged=code is None or code & 0xFF not in _PASSING) from error
+    except UnicodeDecodeError as error:  # the damaged text of a message of SQLite's own
+        raise IndexUnusableError(damaged=True) from error
     except OSError as error:
         raise IndexUnusableError(damaged=False) from error

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+from zlib import crc32
 
+from wellhead.storage.index_file import IndexUnusableError
 from wellhead.storage.index_rows import microseconds
 from wellhead.storage.selection import Instants, Position, Selection
 
-# Up to this many matches are fetched and sorted; more are met soon enough on the way along an index.
-_FEW = 400
+# Up to this many matches are fetched and sorted; more are met soon enough on the way along an index. A text that is
+# looked for on the way has to be looked for in each row, so that it pays to fetch more.
+_FEW, _FEW_WITH_TEXT = 400, 4000
 _TRIGRAM = 3
 _MOST = 2**62
 
@@ -50,33 +53,37 @@ class FoundRow:
     sealed: bool
     judged: int | None
     item: bytes | None
-    health: str | None
-    record: str | None
     position: Position
 
 
 def total_of(selection: Selection, count: Count) -> int:
     """Return how many rows there are, whatever the page."""
-    only_text = Selection(text=selection.text) == _unsorted(selection)
-    if only_text and selection.text is not None and (phrase := _phrase(selection.text)) is not None:
-        return count("SELECT count(*) FROM texts WHERE texts MATCH ?", (phrase,))
-    chosen = _filter(selection, few=True)
+    filters = replace(selection, sort=(), limit=0, after=None)
+    if filters == Selection(text=selection.text, limit=0) and selection.text is not None:
+        phrase = _phrase(selection.text)
+        if phrase is not None:
+            return count("SELECT count(*) FROM texts WHERE texts MATCH ?", (phrase,))
+    if filters == Selection(labels=selection.labels[:1], limit=0) and selection.labels:
+        return _count_label(selection.labels[0], count)
+    chosen = _filter(_rarest_first(selection, count), few=True)
     return count(f"SELECT count(*) FROM sources s WHERE {chosen.where}", tuple(chosen.values))  # noqa: S608  # places for all values
 
 
-def rows_of(connection: sqlite3.Connection, selection: Selection, total: int) -> list[FoundRow]:
+def rows_of(connection: sqlite3.Connection, selection: Selection, total: int, count: Count) -> list[FoundRow]:
     """Return the rows of a page, and one more if there are more.
 
     Args:
         connection: The index.
         selection: What is wanted.
         total: How many rows there are on all pages.
+        count: Counts.
     """
+    selection = _rarest_first(selection, count)
     wanted = min(selection.limit, _MOST) + 1
     rows: list[FoundRow] = []
     for query, values in queries_of(selection, total):
         found = connection.execute(query, (*values, wanted - len(rows)))
-        rows += (_row(columns, selection) for columns in found)
+        rows += [_row(connection, columns, selection) for columns in found.fetchall()]
         if len(rows) >= wanted:
             break
     return rows
@@ -86,12 +93,13 @@ def queries_of(selection: Selection, total: int) -> Iterator[tuple[str, list[Any
     """Return the queries whose rows, one query's after the other's, are the page; each takes a limit at its end."""
     order = [*selection.sort, ("name", False), ("id", False)]
     order = [key for place, key in enumerate(order) if key[0] not in {name for name, _ in order[:place]}]
-    by_label = len(selection.labels) > 0 and order[0] == ("name", False) and total > _FEW
+    few = total <= (_FEW if selection.text is None else _FEW_WITH_TEXT)
+    by_label = len(selection.labels) > 0 and order[0] == ("name", False) and not few
     names = {"name": "l.name_key", "id": "l.id"} if by_label else {"name": "s.name_key", "id": "s.id"}
     keys = [(names.get(name, f"s.{name}"), descending) for name, descending in order]
-    chosen = _filter(selection, few=total <= _FEW, by_label=by_label)
+    chosen = _filter(selection, few=few, by_label=by_label)
     source = "labels l CROSS JOIN sources s ON s.number = l.number" if by_label else "sources s"
-    columns = "s.id, s.type, s.sealed, s.judged, s.item, s.health, s.record, s.name_key, s.created_at, s.updated_at"
+    columns = "s.number, s.id, s.type, s.sealed, s.judged, s.name_key, s.created_at, s.updated_at"
     sorting = ", ".join(f"{name}{' DESC' if descending else ''}" for name, descending in keys)
     for condition, values in _after(selection, keys, [name for name, _ in order]):
         where = f"{chosen.where} AND {condition}" if condition else chosen.where
@@ -145,12 +153,10 @@ def _filter(selection: Selection, *, few: bool, by_label: bool = False) -> Filte
 
 def _add_labels(chosen: Filter, labels: tuple[tuple[str, str | None], ...], *, few: bool, by_label: bool) -> None:
     for place, (key, value) in enumerate(labels):
-        values = [_storable(key)] if value is None else [_storable(key), _storable(value)]
+        condition, values = _label(key, value)
         if place == 0 and by_label:
             chosen.add("l.key = ?" if value is None else "l.key = ? AND l.value = ?", *values)
-            continue
-        condition = "key = ?" if value is None else "key = ? AND value = ?"
-        if few:
+        elif place == 0 and few:
             chosen.add(f"s.number IN (SELECT number FROM labels WHERE {condition})", *values)  # noqa: S608  # as above
         else:
             chosen.add(f"EXISTS (SELECT 1 FROM labels WHERE number = s.number AND {condition})", *values)  # noqa: S608  # as above
@@ -178,21 +184,29 @@ def _storable(text: str) -> str | None:
     return text
 
 
-def _unsorted(selection: Selection) -> Selection:
-    return Selection(
-        types=selection.types,
-        labels=selection.labels,
-        name=selection.name,
-        text=selection.text,
-        states=selection.states,
-        health=selection.health,
-        created=selection.created,
-        updated=selection.updated,
-    )
+def _rarest_first(selection: Selection, count: Count) -> Selection:
+    """Put the label first that the fewest have."""
+    if len(selection.labels) < 2:  # noqa: PLR2004  # one is the rarest
+        return selection
+    return replace(selection, labels=tuple(sorted(selection.labels, key=lambda label: _count_label(label, count))))
 
 
-def _row(columns: tuple[Any, ...], selection: Selection) -> FoundRow:
-    record_id, type_name, sealed, judged, item, health, record, key, created_at, updated_at = columns
+def _count_label(label: tuple[str, str | None], count: Count) -> int:
+    condition, values = _label(*label)
+    return count(f"SELECT count(*) FROM labels WHERE {condition}", values)  # noqa: S608  # places for all values
+
+
+def _label(key: str, value: str | None) -> tuple[str, tuple[str | None, ...]]:
+    if value is None:
+        return "key = ?", (_storable(key),)
+    return "key = ? AND value = ?", (_storable(key), _storable(value))
+
+
+def _row(connection: sqlite3.Connection, columns: tuple[Any, ...], selection: Selection) -> FoundRow:
+    number, record_id, type_name, sealed, judged, key, created_at, updated_at = columns
     values = {"name": key, "type": type_name, "created_at": created_at, "updated_at": updated_at}
     position = Position(tuple(values[name] for name, _ in selection.sort), key, record_id)
-    return FoundRow(record_id, type_name, bool(sealed), judged, item, health, record, position)
+    found = connection.execute("SELECT item, checksum FROM items WHERE number = ?", (number,)).fetchone()
+    if found is not None and crc32(found[0]) != found[1]:
+        raise IndexUnusableError(damaged=True)
+    return FoundRow(record_id, type_name, bool(sealed), judged, None if found is None else found[0], position)

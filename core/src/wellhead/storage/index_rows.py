@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from wellhead import clock
 from wellhead.model.texts import name_key
-from wellhead.storage.index_file import Row
+from wellhead.storage.index_writes import Row
 from wellhead.storage.opening import current_health, without_record
 from wellhead.storage.reading import Seen
 from wellhead.storage.results import Signature
@@ -25,10 +25,7 @@ def row_of(seen: Seen) -> Row:
     stored = without_record(entry) if record is None else None
     name = record.name if record is not None else (stored and stored.name) or ""
     health = current_health(entry)
-    key = name_key(name)
     values = (
-        entry.id,
-        key,
         name_key(record.description) if record is not None and record.description else "",
         record.type if record is not None else (stored and stored.type) or "",
         record.created_at if record is not None else "",
@@ -36,28 +33,20 @@ def row_of(seen: Seen) -> Row:
         microseconds(clock.from_text(record.created_at)) if record is not None else None,
         microseconds(clock.from_text(record.updated_at)) if record is not None else None,
         "none" if health is None else str(health["status"]),
-        None if health is None else _json(health).decode(),
         int(record is not None and bool(record.secrets)),
         FOR_GOOD if stored is not None else None,
         None if stored is None else stored.state,
-        None if stored is None else item_of(stored),
         written(seen.signatures[0]),
         written(seen.signatures[1]),
         int(seen.settled),
     )
-    return Row(values, tuple(record.labels.items()) if record is not None else (), key)
+    labels = tuple(record.labels.items()) if record is not None else ()
+    return Row(entry.id, name_key(name), values, labels, None if stored is None else item_of(stored))
 
 
 def item_of(stored: StoredDataSource) -> bytes:
-    """Return a data source as a list shows it, as JSON, but for its health, which changes by itself."""
-    document = stored.as_document()
-    del document["health"]
-    return _json(document)
-
-
-def with_health(item: bytes, health: str | None) -> bytes:
-    """Return an item with its health, which is JSON too."""
-    return b'%b,"health":%b}' % (item[:-1], b"null" if health is None else health.encode())
+    """Return a data source as a list shows it, as JSON."""
+    return json.dumps(stored.as_document(), ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def written(signature: Signature | None) -> str | None:
@@ -68,7 +57,3 @@ def written(signature: Signature | None) -> str | None:
 def microseconds(instant: datetime) -> int:
     """Return an instant as a number, for comparing."""
     return (instant - _EPOCH) // _MICROSECOND
-
-
-def _json(document: object) -> bytes:
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()

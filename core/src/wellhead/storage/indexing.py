@@ -11,26 +11,27 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 
 from wellhead.errors import StorageError
 from wellhead.storage import index_file
 from wellhead.storage.directory import remove_quietly
-from wellhead.storage.index_file import IndexFile, IndexUnusableError, transaction
-from wellhead.storage.index_rows import row_of, written
+from wellhead.storage.index_file import IndexFile, IndexUnusableError
+from wellhead.storage.index_upkeep import BATCH, differences, fill, ids_in, write_rows
+from wellhead.storage.index_writes import mark
 from wellhead.storage.locks import StoreLock
 from wellhead.storage.mounts import boot_id, is_shared
-from wellhead.storage.reading import read_entry, scan
+from wellhead.storage.reading import scan
 
 SWEEP_EVERY = 50.0
 """Seconds from one sweep to the next."""
-# Up to this many files are looked at before each answer, which takes half a millisecond.
-_LOOKED_AT_ALWAYS = 250
+LOOKED_AT_ALWAYS = 250
+"""Of a store with up to this many records all files are looked at before each answer: half a millisecond."""
 _COUNT_FEW = "SELECT count(*) FROM (SELECT 1 FROM sources LIMIT ?)"
+_NOTED = "SELECT id FROM changing"
 _SWEEPS_TAKE = 10.0
-_BATCH = 200
 _REST = 30.0
 _BUILD_TIMEOUT = 120.0
 _BUILD_LOCK = ".index.lock"
@@ -93,7 +94,7 @@ class Indexing:
                 self._take_up(directory, [record_id])
 
     def id_of(self, directory: int, key: str, *, but: str) -> str | None:
-        """Return the id of the record that has a name, by the index.
+        """Return the id of the record that has a name, by the index; the store's lock must be held.
 
         Args:
             directory: The descriptor of the store's directory.
@@ -103,6 +104,12 @@ class Indexing:
         Raises:
             IndexUnusableError: There is no index.
         """
+        if self._rests():
+            raise IndexUnusableError(damaged=False)
+        with self.file.connection(directory) as connection:
+            left = [row[0] for row in connection.execute(_NOTED)]
+        if left:
+            self._take_up(directory, left)
         with self.file.connection(directory) as connection:
             query = "SELECT id FROM sources WHERE name_key = ? AND id <> ? LIMIT 1"
             found = connection.execute(query, (key, but)).fetchone()
@@ -129,9 +136,9 @@ class Indexing:
         """
         began = time.monotonic()
         with self.file.connection(directory) as connection:
-            changed = _differences(connection, directory)
+            changed = differences(connection, directory)
         done = 0
-        while batch := changed[done : done + _BATCH]:
+        while batch := changed[done : done + BATCH]:
             with self._lock.hold(directory):
                 self._take_up(directory, batch)
             done += len(batch)
@@ -150,6 +157,15 @@ class Indexing:
         with self._build_lock.hold(directory):
             return self._build(directory)
 
+    def renew(self, directory: int) -> bool:
+        """Make an index anew that was found to be damaged; return False if that cannot be done now."""
+        try:
+            self.rebuild(directory)
+        except (IndexUnusableError, StorageError, OSError):
+            self.rest()
+            return False
+        return True
+
     def sweep_if_due(self, directory: int, after: float = SWEEP_EVERY) -> None:
         """Sweep, unless this or another process did so a short time ago or is at it.
 
@@ -166,23 +182,17 @@ class Indexing:
             if held and self._age(directory) > after:
                 self.sweep(directory)
 
-    def discard(self, directory: int) -> None:
-        """Remove the index; the store's lock must be held. The next reader makes it anew.
-
-        Raises:
-            OSError: It is there and cannot be removed.
-        """
-        self.file.discard(directory)
-
     def rest(self) -> None:
         """Do without an index for half a minute."""
         self._rests_until = time.monotonic() + _REST
 
     def _prepare(self, directory: int) -> None:
-        if time.monotonic() < self._rests_until or self._is_on_shared_disk():
+        if self._rests() or self._is_on_shared_disk():
             raise IndexUnusableError(damaged=False)
         try:
             is_true = self._look(directory)
+        except OSError:
+            raise IndexUnusableError(damaged=False) from None
         except IndexUnusableError as error:
             if not error.damaged:
                 raise
@@ -196,12 +206,12 @@ class Indexing:
             found = connection.execute("SELECT boot, swept_at FROM meta").fetchone()
             if found is None:
                 raise IndexUnusableError(damaged=True)
-            noted = [row[0] for row in connection.execute("SELECT id FROM changing LIMIT 1000")]
-            [few] = connection.execute(_COUNT_FEW, (_LOOKED_AT_ALWAYS + 1,)).fetchone()
+            noted = [row[0] for row in connection.execute(_NOTED)]
+            [few] = connection.execute(_COUNT_FEW, (LOOKED_AT_ALWAYS + 1,)).fetchone()
         age = self._age_of(*found)
         if age == float("inf") or (age > SWEEP_EVERY + _SWEEPS_TAKE and not self.has_sweeper):
             return False
-        if few <= _LOOKED_AT_ALWAYS:
+        if few <= LOOKED_AT_ALWAYS:
             noted += self._seen_changed(directory)
         if noted:
             self._mend(directory, noted)
@@ -224,12 +234,12 @@ class Indexing:
 
     def _seen_changed(self, directory: int) -> list[str]:
         """Look at the files of a small store, and return the ids of those that are not as in the index."""
-        found = frozenset(islice(scan(directory), 4 * _LOOKED_AT_ALWAYS))
+        found = frozenset(islice(scan(directory), 4 * LOOKED_AT_ALWAYS))
         mark = self.file.identity(directory), hash(found)
         if self._looked_at == mark:
             return []
         with self.file.connection(directory) as connection:
-            changed = _differences(connection, directory)
+            changed = differences(connection, directory)
         self._looked_at = None if changed else mark
         return changed
 
@@ -243,43 +253,43 @@ class Indexing:
         """Note that a record is about to change; without an index that takes the note there must be none at all."""
         try:
             with self.file.connection(directory) as connection:
-                left = [row[0] for row in connection.execute("SELECT id FROM changing")]
-                index_file.mark(connection, [record_id])
+                left = [row[0] for row in connection.execute(_NOTED)]
+                mark(connection, [record_id])
         except IndexUnusableError:
             self.file.discard(directory)
             return False
         if left:
             self._take_up(directory, left)
             with self.file.connection(directory) as connection:
-                index_file.mark(connection, [record_id])
+                mark(connection, [record_id])
         return True
 
     def _take_up(self, directory: int, record_ids: Iterable[str]) -> None:
         """Bring the rows of records up to their files; the store's lock must be held."""
         try:
             with self.file.connection(directory) as connection:
-                _write_rows(connection, directory, record_ids)
-        except (IndexUnusableError, StorageError):
-            # The note is still there: it says that the row is not to be believed, to whoever can mend it.
+                write_rows(connection, directory, record_ids)
+        except StorageError:
+            self.rest()  # the note is still there, and tells whoever can mend it
+        except IndexUnusableError as error:
+            if error.damaged:
+                with suppress(OSError):
+                    self.file.discard(directory)
             self.rest()
 
     def _build(self, directory: int) -> int:
         """Make the index under another name, catch up with what was written meanwhile, and put it in place."""
         name = f".tmp-{secrets.token_hex(8)}"
-        ids = [record_id for record_id, is_record, _ in scan(directory) if is_record]
+        ids, with_results = ids_in(directory)
         began = time.monotonic()
         try:
             with index_file.making(self._path / name) as connection:
-                for done, record_id in enumerate(ids, 1):
-                    seen = read_entry(directory, record_id)
-                    if seen is not None:
-                        index_file.put(connection, row_of(seen))
-                    if done % _BATCH == 0:
-                        self._tell(done, len(ids))
+                for done in fill(connection, directory, ids, with_results):
+                    self._tell(done, len(ids))
                 index_file.finish(connection, self._boot)
             with self._lock.hold(directory):
                 with index_file.finished(self._path / name) as connection:
-                    _write_rows(connection, directory, _differences(connection, directory))
+                    write_rows(connection, directory, differences(connection, directory))
                     connection.execute("UPDATE meta SET swept_at = ?", (began,))
                 self.file.put_in_place(directory, name)
         finally:
@@ -298,48 +308,13 @@ class Indexing:
         return age if boot == self._boot and age >= 0 else float("inf")
 
     def _tell(self, done: int, total: int) -> None:
-        if self.watch is not None and total > _BATCH:
+        if self.watch is not None and total > BATCH:
             self.watch(done, total)
+
+    def _rests(self) -> bool:
+        return time.monotonic() < self._rests_until
 
     def _is_on_shared_disk(self) -> bool:
         if self._is_shared is None:
             self._is_shared = is_shared(self._path)
         return self._is_shared
-
-
-def _write_rows(connection: sqlite3.Connection, directory: int, record_ids: Iterable[str]) -> None:
-    """Bring the rows of records up to their files, and take the notes about them back."""
-    with transaction(connection):
-        for record_id in record_ids:
-            seen = read_entry(directory, record_id)
-            index_file.drop(connection, record_id)
-            if seen is not None:
-                index_file.put(connection, row_of(seen))
-            connection.execute("DELETE FROM changing WHERE id = ?", (record_id,))
-
-
-def _differences(connection: sqlite3.Connection, directory: int) -> list[str]:
-    """Return the ids whose files are not as the index has them, or were read too soon after a change to tell."""
-    connection.execute(
-        "CREATE TEMP TABLE IF NOT EXISTS seen (id TEXT PRIMARY KEY, record TEXT, results TEXT) WITHOUT ROWID"
-    )
-    connection.execute("BEGIN")
-    connection.execute("DELETE FROM seen")
-    query = (
-        "INSERT INTO seen VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET "
-        "record = coalesce(excluded.record, record), results = coalesce(excluded.results, results)"
-    )
-    connection.executemany(
-        query,
-        (
-            (record_id, written(signature) if is_record else None, None if is_record else written(signature))
-            for record_id, is_record, signature in scan(directory)
-        ),
-    )
-    found = connection.execute(
-        "SELECT seen.id FROM seen LEFT JOIN sources ON sources.id = seen.id WHERE seen.record IS NOT NULL"
-        " AND (seen.record IS NOT sources.record OR seen.results IS NOT sources.results OR NOT sources.settled)"
-        " UNION ALL SELECT id FROM sources WHERE id NOT IN (SELECT id FROM seen WHERE record IS NOT NULL)"
-    ).fetchall()
-    connection.execute("COMMIT")
-    return [row[0] for row in found]

@@ -41,13 +41,14 @@ class Seen:
     settled: bool
 
 
-def read_entry(directory: int, record_id: str, known: Seen | None = None) -> Seen | None:
+def read_entry(directory: int, record_id: str, known: Seen | None = None, *, has_results: bool = True) -> Seen | None:
     """Read what is stored under an id; None if nothing is.
 
     Args:
         directory: The descriptor of the store's directory.
         record_id: The id.
         known: What was read before. If it is the same still, its entry is returned.
+        has_results: False where it is known that there is no file with results.
 
     Raises:
         StorageError: The machine is out of descriptors or memory.
@@ -62,7 +63,7 @@ def read_entry(directory: int, record_id: str, known: Seen | None = None) -> See
     if found is None:
         return None
     content, seen = found
-    health, health_signature = read_summary(directory, record_id)
+    health, health_signature = read_summary(directory, record_id) if has_results else (None, None)
     digest = hashlib.sha256(content).digest()
     same = known is not None and known.digest == digest and known.entry.health == health
     entry = known.entry if known is not None and same else _entry(record_id, content, health)
