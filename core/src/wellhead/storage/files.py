@@ -21,6 +21,7 @@ from wellhead.errors import (
     DataSourceNotFoundError,
     NameTakenError,
     RevisionMismatchError,
+    StorageError,
 )
 from wellhead.model.texts import name_key
 from wellhead.storage.choosing import Chooser
@@ -40,6 +41,7 @@ from wellhead.storage.records import Record
 from wellhead.storage.results import Signature, read_results, results_name, with_result
 from wellhead.storage.selection import Chosen, Selection
 from wellhead.storage.store import Entry, Judge
+from wellhead.storage.sweeper import Sweeper
 from wellhead.storage.workspace_id import make_workspace_id, read_workspace_id
 
 # Entries that were read are remembered, so that a record that is read often is not taken apart each time.
@@ -69,6 +71,7 @@ class FileRecordStore:
         self._remembered = _REMEMBERED
         self._workspace_id: str | None = None
         self._swept = False
+        self._sweeper: Sweeper | None = None
 
     async def workspace_id(self) -> str | None:
         """Return the id of the workspace; None if none was made yet, or it cannot be read."""
@@ -138,8 +141,15 @@ class FileRecordStore:
         """
         await asyncio.to_thread(self._directory.open)
 
+    def start_sweeping(self) -> None:
+        """Sweep the index now and then, until the store is closed; of all processes that do so, one at a time."""
+        self.indexing.has_sweeper = True
+        self._sweeper = Sweeper(self._sweep_if_due)
+
     def close(self) -> None:
         """Wait for writes that have begun, and give the directory's descriptor back."""
+        if self._sweeper is not None:
+            self._sweeper.stop()
         self._writers.shutdown()
         self._listers.shutdown()
         self.indexing.file.close()
@@ -191,6 +201,11 @@ class FileRecordStore:
         for record_id, is_record, signature in scan(directory):
             (records if is_record else results)[record_id] = signature
         return {record_id: (signature, results.get(record_id)) for record_id, signature in records.items()}
+
+    def _sweep_if_due(self) -> None:
+        with suppress(StorageError, IndexUnusableError, OSError):  # a list tells, or the next sweep does
+            if (directory := self._directory.open()) is not None:
+                self.indexing.sweep_if_due(directory)
 
     def _sweep_index(self) -> int:
         directory = self._directory.open()

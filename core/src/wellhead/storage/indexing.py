@@ -25,13 +25,13 @@ from wellhead.storage.locks import StoreLock
 from wellhead.storage.mounts import boot_id, is_shared
 from wellhead.storage.reading import scan
 
-SWEEP_EVERY = 50.0
-"""Seconds from one sweep to the next."""
+SWEEP_EVERY = 45.0
+"""Seconds from one sweep to the next; with what a sweeper waits, it is less than a minute."""
 LOOKED_AT_ALWAYS = 250
 """Of a store with up to this many records all files are looked at before each answer: half a millisecond."""
 _COUNT_FEW = "SELECT count(*) FROM (SELECT 1 FROM sources LIMIT ?)"
 _NOTED = "SELECT id FROM changing"
-_SWEEPS_TAKE = 10.0
+_SWEEPER_WAITS = 15.0
 _REST = 30.0
 _BUILD_TIMEOUT = 120.0
 _BUILD_LOCK = ".index.lock"
@@ -209,7 +209,7 @@ class Indexing:
             noted = [row[0] for row in connection.execute(_NOTED)]
             [few] = connection.execute(_COUNT_FEW, (LOOKED_AT_ALWAYS + 1,)).fetchone()
         age = self._age_of(*found)
-        if age == float("inf") or (age > SWEEP_EVERY + _SWEEPS_TAKE and not self.has_sweeper):
+        if age == float("inf") or (age > SWEEP_EVERY + _SWEEPER_WAITS and not self.has_sweeper):
             return False
         if few <= LOOKED_AT_ALWAYS:
             noted += self._seen_changed(directory)
