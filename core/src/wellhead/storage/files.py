@@ -34,7 +34,7 @@ from wellhead.storage.directory import (
     translated,
 )
 from wellhead.storage.index_file import IndexUnusableError
-from wellhead.storage.indexing import Indexing
+from wellhead.storage.indexing import Indexing, Watch
 from wellhead.storage.locks import StoreLock
 from wellhead.storage.reading import RECORD_ID, Seen, Signatures, read_entry, scan
 from wellhead.storage.records import Record
@@ -116,6 +116,10 @@ class FileRecordStore:
     async def add_result(self, record_id: str, summary: dict[str, Any], result: dict[str, Any]) -> None:
         """Keep a result and its summary."""
         await self._in_writer(self._add_result, record_id, summary, result)
+
+    def watch_index(self, watch: Watch) -> None:
+        """Tell how far it is, whenever the index is made or has much to catch up with."""
+        self.indexing.watch = watch
 
     async def sweep_index(self) -> int:
         """Compare the index with all files, and mend what differs; return how many did, 0 where there can be none.
