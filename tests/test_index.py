@@ -458,6 +458,42 @@ async def test_a_list_of_what_was_listed_before_opens_no_record(
     assert await indexed(probe, ListQuery()) == page
 
 
+async def shown(probe: Probe, made: Any) -> Any:
+    found = await probe.service.show(str(made.id))
+    return None if found is None else (json.loads(found.item), found.revision)
+
+
+async def test_what_is_shown_is_what_a_read_shows_and_never_an_older_state(probe: Probe, unwatched: None) -> None:
+    made = await save(probe, "one", password=Secret("x"))
+    await settled(probe)
+    stored = await probe.service.read(str(made.id))
+    assert await shown(probe, made) == (stored.as_document(), 1)
+    content = probe.path(made).read_bytes()
+    probe.path(made).write_bytes(content.replace(b'"one"', b'"two"'))
+    assert await shown(probe, made) is None
+    probe.path(made).write_bytes(content)
+    result = {"status": "passed", "started_at": clock.to_text(SET_AT), "duration_ms": 1.5}
+    await probe.service.add_result(str(made.id), 1, result)
+    assert await shown(probe, made) is None
+    await probe.service.delete_config(str(made.id))
+    assert await shown(probe, made) is None
+
+
+async def settled(probe: Probe) -> None:
+    """Wait until the index may believe the files' times, and let it judge all."""
+    await asyncio.sleep(0.05)
+    await probe.store.sweep_index()
+    await names(probe, states=("ok",))
+
+
+async def test_what_is_shown_follows_the_key_ring(probe: Probe, tmp_path: Path) -> None:
+    made = await save(probe, "one", password=Secret("x"))
+    await settled(probe)
+    assert await shown(probe, made) is not None
+    (tmp_path / "config" / "keys.json").rename(tmp_path / "away.json")
+    assert await shown(probe, made) is None
+
+
 async def test_making_the_index_is_told_as_it_goes_on(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = FileRecordStore(workspace)
     (workspace / ".datasources").mkdir(mode=0o700)

@@ -77,6 +77,10 @@ async def create_source(request: Request) -> Response:
 async def read_source(request: Request) -> Response:
     """Read one data source."""
     source_id = source_id_of(request)
+    shown = await _catalog(request).show(source_id)
+    if shown is not None:
+        read_query(request, ())
+        return Response(shown.item, headers={"ETag": f'"{shown.revision}"'}, media_type="application/json")
     stored = await _catalog(request).read(source_id)
     read_query(request, ())
     if stored.record is None and stored.state != "newer_format":

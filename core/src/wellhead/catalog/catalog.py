@@ -25,6 +25,7 @@ from wellhead.model.texts import name_key
 from wellhead.plugins.loader import PluginReport
 from wellhead.plugins.registry import DataSourceTypeRegistry, RegisteredType, unknown_type
 from wellhead.storage.changes import change_of
+from wellhead.storage.selection import Shown
 from wellhead.storage.service import ConfigurationStorageService, conflict_of
 from wellhead.storage.stored import StoredDataSource
 from wellhead.validation.service import DataSourceValidationService, Unlock
@@ -89,6 +90,10 @@ class Catalog:
             DataSourceNotFoundError: There is none of this id.
         """
         return await self.storage.read(source_id)
+
+    async def show(self, source_id: str) -> Shown | None:
+        """Return a data source as it is read, if that is known without opening its record; else None: `read` it."""
+        return await self.storage.show(source_id)
 
     async def find(self, name_or_id: str) -> StoredDataSource:
         """Return the data source of this id, or else of this name.

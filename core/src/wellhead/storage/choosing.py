@@ -8,17 +8,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import islice
+from zlib import crc32
 
 from wellhead.storage.index_file import IndexUnusableError, transaction
 from wellhead.storage.index_query import FoundRow, rows_of, total_of
 from wellhead.storage.index_rows import FOR_GOOD, item_of, written
 from wellhead.storage.index_writes import Judgement, judge_rows
 from wellhead.storage.indexing import Indexing
-from wellhead.storage.reading import read_entry
-from wellhead.storage.selection import Chosen, Selection
+from wellhead.storage.reading import digest_of, read_entry
+from wellhead.storage.selection import Chosen, Selection, Shown
 from wellhead.storage.store import Judge
 
 _BATCH = 200
+_SHOW = (
+    "SELECT type, sealed, judged, item, checksum, revision FROM sources JOIN items USING (number)"
+    " WHERE id = ? AND digest = ? AND results IS ? AND settled AND revision IS NOT NULL"
+)
 _COUNTS_KEPT = 256
 
 
@@ -57,6 +62,24 @@ class Chooser:
         for batch in _batches(shown):
             items += self._items(case, batch)
         return Chosen(items, total, shown[-1].position if len(rows) > len(shown) else None)
+
+    def show(self, directory: int, record_id: str, judge: Judge, workspace_id: str | None) -> Shown | None:
+        """Return one data source as it was judged before, if the files are those that were judged; else None.
+
+        The files are read, and not only looked at: whatever the index missed, it is noticed here.
+
+        Arguments are those of `choose`, and the id.
+        """
+        found = digest_of(directory, record_id)
+        if found is None:
+            return None
+        with self._indexing.file.connection(directory) as connection:
+            row = connection.execute(_SHOW, (record_id, found[0], written(found[1]))).fetchone()
+        if row is None or crc32(row[3]) != row[4]:
+            return None
+        type_name, sealed, judged, item, _, revision = row
+        basis = judge.basis(type_name, sealed=bool(sealed), workspace_id=workspace_id)
+        return Shown(item, revision) if judged == basis else None
 
     def _items(self, case: _Case, rows: Sequence[FoundRow]) -> Iterator[bytes]:
         """Return the items of rows; what had to be judged for that is kept."""

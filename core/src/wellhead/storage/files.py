@@ -39,7 +39,7 @@ from wellhead.storage.locks import StoreLock
 from wellhead.storage.reading import RECORD_ID, Seen, Signatures, read_entry, scan
 from wellhead.storage.records import Record
 from wellhead.storage.results import Signature, read_results, results_name, with_result
-from wellhead.storage.selection import Chosen, Selection
+from wellhead.storage.selection import Chosen, Selection, Shown
 from wellhead.storage.store import Entry, Judge
 from wellhead.storage.sweeper import Sweeper
 from wellhead.storage.workspace_id import make_workspace_id, read_workspace_id
@@ -96,6 +96,10 @@ class FileRecordStore:
     async def choose(self, selection: Selection, judge: Judge) -> Chosen | None:
         """Return the entries that are wanted, by the index; None where there can be none just now."""
         return await asyncio.get_running_loop().run_in_executor(self._listers, self._choose, selection, judge)
+
+    async def show(self, record_id: str, judge: Judge) -> Shown | None:
+        """Return a data source as it was judged before; None where it has to be read and judged."""
+        return await asyncio.to_thread(self._show, record_id, judge)
 
     async def create(self, record: Record) -> None:
         """Store a new record."""
@@ -206,6 +210,15 @@ class FileRecordStore:
             (records if is_record else results)[record_id] = signature
         return {record_id: (signature, results.get(record_id)) for record_id, signature in records.items()}
 
+    def _show(self, record_id: str, judge: Judge) -> Shown | None:
+        directory = self._directory.open() if RECORD_ID.fullmatch(record_id) else None
+        if directory is None:
+            return None
+        try:
+            return self._chooser.show(directory, record_id, judge, self._read_workspace_id())
+        except IndexUnusableError:
+            return None
+
     def _sweep_if_due(self) -> None:
         with suppress(StorageError, IndexUnusableError, OSError):  # a list tells, or the next sweep does
             if (directory := self._directory.open()) is not None:
@@ -229,11 +242,9 @@ class FileRecordStore:
         directory = self._directory.open()
         if directory is None:
             return Chosen([], 0, None)
-        if self._workspace_id is None:
-            self._workspace_id = read_workspace_id(directory)
         for _ in range(2):
             try:
-                return self._chooser.choose(directory, selection, judge, self._workspace_id)
+                return self._chooser.choose(directory, selection, judge, self._read_workspace_id())
             except IndexUnusableError as error:
                 if not error.damaged or not self.indexing.renew(directory):
                     break
@@ -301,8 +312,9 @@ class FileRecordStore:
             self._swept = True
 
     def _read_workspace_id(self) -> str | None:
-        directory = self._directory.open()
-        return None if directory is None else read_workspace_id(directory)
+        if self._workspace_id is None and (directory := self._directory.open()) is not None:
+            self._workspace_id = read_workspace_id(directory)
+        return self._workspace_id
 
     def _make_workspace_id(self) -> str:
         return make_workspace_id(self._directory.open_for_writing())

@@ -36,6 +36,8 @@ def row_of(seen: Seen) -> Row:
         int(record is not None and bool(record.secrets)),
         FOR_GOOD if stored is not None else None,
         None if stored is None else stored.state,
+        None if record is None else record.revision,
+        seen.digest,
         written(seen.signatures[0]),
         written(seen.signatures[1]),
         int(seen.settled),

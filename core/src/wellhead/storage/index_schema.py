@@ -24,6 +24,8 @@ CREATE TABLE sources (
   sealed INTEGER NOT NULL,
   judged INTEGER,
   state TEXT,
+  revision INTEGER,
+  digest BLOB,
   record TEXT,
   results TEXT,
   settled INTEGER NOT NULL

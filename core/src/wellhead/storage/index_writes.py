@@ -9,7 +9,7 @@ from zlib import crc32
 
 _COLUMNS = (
     "id", "name_key", "description_key", "type", "created_at", "updated_at", "created", "updated", "health_status",
-    "sealed", "judged", "state", "record", "results", "settled",
+    "sealed", "judged", "state", "revision", "digest", "record", "results", "settled",
 )  # fmt: skip
 _INSERT = f"INSERT INTO sources ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608  # names of columns only
 
@@ -20,7 +20,7 @@ class Row:
 
     id: str
     name_key: str
-    values: tuple[str | int | None, ...]
+    values: tuple[str | int | bytes | None, ...]
     labels: tuple[tuple[str, str], ...]
     item: bytes | None
 

@@ -71,6 +71,23 @@ def read_entry(directory: int, record_id: str, known: Seen | None = None, *, has
     return Seen(entry, digest, (signature_of(seen), health_signature), _is_settled(newest, now))
 
 
+def digest_of(directory: int, record_id: str) -> tuple[bytes, Signature | None] | None:
+    """Return the digest of a record's file and the signature of the one with its results, without taking them apart.
+
+    Args:
+        directory: The descriptor of the store's directory.
+        record_id: The id.
+
+    Returns:
+        Both; None where there is no such record, or it cannot be read.
+    """
+    try:
+        found = read_file(directory, f"{record_id}.json", MAX_RECORD_BYTES)
+    except OSError:
+        return None
+    return None if found is None else (hashlib.sha256(found[0]).digest(), read_summary(directory, record_id)[1])
+
+
 def scan(directory: int) -> Iterator[tuple[str, bool, Signature]]:
     """Go through the files of records: the id, whether it is the record itself or its results, and its signature."""
     with scanned(directory) as items:

@@ -69,3 +69,16 @@ class Chosen:
     items: Sequence[bytes]
     total: int
     next: Position | None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One data source as it is read.
+
+    Attributes:
+        item: It, as the bytes of a JSON object.
+        revision: The number of its state.
+    """
+
+    item: bytes
+    revision: int

@@ -30,7 +30,7 @@ from wellhead.storage.changes import Change, change_of
 from wellhead.storage.opening import FindType, KnownType, Opener
 from wellhead.storage.records import Record, as_stored
 from wellhead.storage.sealing import Basis, Sealer
-from wellhead.storage.selection import Chosen, Selection
+from wellhead.storage.selection import Chosen, Selection, Shown
 from wellhead.storage.store import Entry, RecordStore
 from wellhead.storage.stored import StoredDataSource
 
@@ -104,6 +104,10 @@ class ConfigurationStorageService:
         One that is damaged does not hide the others.
         """
         return await self._store.choose(selection, self._opener)
+
+    async def show(self, config_id: str) -> Shown | None:
+        """Return a data source as it is read, if that is known without opening its record; else None."""
+        return await self._store.show(config_id, self._opener)
 
     async def find(self, key: str) -> StoredDataSource | None:
         """Return the data source whose name has a key; None if there is none."""

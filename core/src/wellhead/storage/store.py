@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from wellhead.storage.records import Record
-from wellhead.storage.selection import Chosen, Selection
+from wellhead.storage.selection import Chosen, Selection, Shown
 from wellhead.storage.stored import StoredDataSource
 
 EntryState = Literal["ok", "corrupt", "unreadable", "newer_format"]
@@ -75,6 +75,10 @@ class RecordStore(Protocol):
 
     async def choose(self, selection: Selection, judge: Judge) -> Chosen | None:
         """Return the entries that are wanted, without reading all; None if the store has no other way just now."""
+        ...
+
+    async def show(self, record_id: str, judge: Judge) -> Shown | None:
+        """Return an entry as it was judged before, if it did not change since; None where it has to be read."""
         ...
 
     async def create(self, record: Record) -> None:
