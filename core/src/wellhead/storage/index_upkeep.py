@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from wellhead.storage.index_file import transaction
@@ -12,6 +13,7 @@ from wellhead.storage.reading import read_entry, scan
 
 BATCH = 200
 """How many records are taken up in one go."""
+_AT_A_STRETCH, _PAUSE = 64, 0.0002
 
 
 def fill(
@@ -67,17 +69,24 @@ def differences(connection: sqlite3.Connection, directory: int) -> list[str]:
         "INSERT INTO seen VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET "
         "record = coalesce(excluded.record, record), results = coalesce(excluded.results, results)"
     )
-    connection.executemany(
-        query,
-        (
-            (record_id, written(signature) if is_record else None, None if is_record else written(signature))
-            for record_id, is_record, signature in scan(directory)
-        ),
-    )
+    connection.executemany(query, _signatures(directory))
     found = connection.execute(
         "SELECT seen.id FROM seen LEFT JOIN sources ON sources.id = seen.id WHERE seen.record IS NOT NULL"
         " AND (seen.record IS NOT sources.record OR seen.results IS NOT sources.results OR NOT sources.settled)"
         " UNION ALL SELECT id FROM sources WHERE id NOT IN (SELECT id FROM seen WHERE record IS NOT NULL)"
     ).fetchall()
+    connection.execute("DELETE FROM seen")
     connection.execute("COMMIT")
     return [row[0] for row in found]
+
+
+def _signatures(directory: int) -> Iterator[tuple[str, str | None, str | None]]:
+    """Go through the signatures of all files, with pauses in which other threads get their turn.
+
+    A thread that computes on and on keeps each other one waiting for 5 ms, again and again within one request.
+    """
+    for number, (record_id, is_record, signature) in enumerate(scan(directory)):
+        if number % _AT_A_STRETCH == _AT_A_STRETCH - 1:
+            time.sleep(_PAUSE)
+        text = written(signature)
+        yield (record_id, text, None) if is_record else (record_id, None, text)
