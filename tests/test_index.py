@@ -494,6 +494,33 @@ async def test_what_is_shown_follows_the_key_ring(probe: Probe, tmp_path: Path) 
     assert await shown(probe, made) is None
 
 
+async def test_of_several_processes_that_sweep_one_does(workspace: Path, unwatched: None) -> None:
+    stores = [FileRecordStore(workspace) for _ in range(3)]
+    swept: list[int] = []
+    for number, store in enumerate(stores):
+        sweep = store.indexing.sweep
+
+        def counted(directory: int, number: int = number, sweep: Any = sweep) -> int:
+            swept.append(number)
+            return int(sweep(directory))
+
+        store.indexing.sweep = counted  # type: ignore[method-assign]  # to see which one it is
+    probe = probe_of(workspace)
+    await save(probe, "one")
+    await names(probe)
+    with closing(sqlite3.connect(probe.directory / INDEX)) as connection:
+        connection.execute("UPDATE meta SET swept_at = 0")
+        connection.commit()
+    descriptor = os.open(probe.directory, os.O_RDONLY)
+    for store in stores:
+        store.indexing.has_sweeper = True
+    await asyncio.gather(*(asyncio.to_thread(store.indexing.sweep_if_due, descriptor) for store in stores))
+    assert len(swept) == 1
+    os.close(descriptor)
+    for store in (*stores, probe.store):
+        store.close()
+
+
 async def test_making_the_index_is_told_as_it_goes_on(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = FileRecordStore(workspace)
     (workspace / ".datasources").mkdir(mode=0o700)
