@@ -366,6 +366,16 @@ async def test_whatever_bytes_of_the_index_are_changed_the_list_does_not_fail(pr
         json.loads(page_from(chosen, query).as_json())
 
 
+async def test_an_item_whose_bytes_are_not_those_that_were_written_is_not_shown(probe: Probe) -> None:
+    made = await save(probe, "one")
+    await settled(probe)
+    with closing(sqlite3.connect(probe.directory / INDEX)) as connection:
+        connection.execute("UPDATE items SET item = CAST(replace(item, 'one', 'two') AS BLOB)")
+        connection.commit()
+    assert await shown(probe, made) is None
+    assert await names(probe) == ["one"]
+
+
 async def test_D_14_a_read_only_store_lists_without_an_index(tmp_path: Path) -> None:
     with mounted(tmp_path):
         (tmp_path / "workspace").mkdir()
