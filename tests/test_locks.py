@@ -245,3 +245,23 @@ def test_an_error_under_the_lock_gives_it_back(directory: int) -> None:
         raise KeyError
     assert not is_busy(lock, directory)
     assert not is_busy(StoreLock(0.1), directory)
+
+
+def test_a_lock_that_is_taken_is_not_waited_for(tmp_path: Path) -> None:
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    one, other = StoreLock(5.0), StoreLock(5.0)
+    with one.hold_if_free(descriptor) as held:
+        assert held
+        for lock in (one, other):
+            with lock.hold_if_free(descriptor) as again:
+                assert not again
+    with other.hold_if_free(descriptor) as held:
+        assert held
+    os.close(descriptor)
+
+
+def test_locks_of_two_names_do_not_exclude_each_other(tmp_path: Path) -> None:
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    with StoreLock(5.0).hold(descriptor), StoreLock(5.0, name=".other").hold_if_free(descriptor) as held:
+        assert held
+    os.close(descriptor)

@@ -146,7 +146,7 @@ def test_the_log_is_json_lines_without_values(place: tuple[Path, Path], canary: 
     with running_service(*place, WELLHEAD_LOG_LEVEL="debug") as service:
         document = document_of("postgres", host="only-in-the-body.example", password=canary.secret())
         service.client.post(SOURCES, json=document)
-        wait_until(lambda: service.log.read_text().endswith("\n"), "the request is not in the log")
+        wait_until(lambda: service.log.read_text().endswith("\n"), "the request was not logged")  # after the answer
         lines = [json.loads(line) for line in service.log.read_text().splitlines()]
     assert lines[-1].keys() >= {"method", "path", "status", "ms", "request_id", "event", "level", "timestamp"}
     assert "only-in-the-body" not in json.dumps(lines)

@@ -93,5 +93,5 @@ def open_descriptors() -> int:
 
 
 def names_in(directory: Path) -> list[str]:
-    """Return the names of what is in a directory, sorted."""
-    return sorted(path.name for path in directory.iterdir())
+    """Return the names of what is in a directory, sorted, but for those of the index, which comes and goes."""
+    return sorted(path.name for path in directory.iterdir() if not path.name.startswith(".index."))

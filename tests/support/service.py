@@ -38,7 +38,7 @@ class Service:
 
 @contextmanager
 def running_service(
-    workspace: Path, config: Path, *, python: str = sys.executable, **environment: str
+    workspace: Path, config: Path, *, python: str = sys.executable, workers: int = 1, **environment: str
 ) -> Iterator[Service]:
     """Start the service on a free port, and end it with SIGTERM.
 
@@ -46,10 +46,12 @@ def running_service(
         workspace: The workspace.
         config: The configuration directory.
         python: The Python that runs it.
+        workers: How many processes answer.
         **environment: More variables.
     """
     log = workspace.parent / f"service-{os.urandom(4).hex()}.log"
     command = [python, "-m", "wellhead", "serve", "--port", "0", "--json", "--workspace", str(workspace)]
+    command += ["--workers", str(workers)] if workers > 1 else []
     variables = {**os.environ, "WELLHEAD_CONFIG_DIR": str(config), **environment}
     with log.open("w") as errors:
         process = subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=errors, text=True)

@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sys
-from multiprocessing import get_context
+from multiprocessing import forkserver, get_context
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from support.probe import ProbeSource, probe_of
+import pytest
+
+from support.probe import Probe, ProbeSource, probe_of
 from wellhead.access.token import LocalToken
-from wellhead.errors import RevisionMismatchError
+from wellhead.errors import RevisionMismatchError, WellheadError
 from wellhead.secrets.key_file import FileKeys
 from wellhead.storage.locks import StoreLock
+from wellhead.storage.selection import Selection
 
 SPAWN = get_context("spawn")
+
+
+def forking() -> Any:
+    """Return the context for tests that need many processes: each is forked from one that has imported everything."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["support.workers"])
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+        forkserver.ensure_running()
+    return context
 
 
 def together(target: Any, count: int, *arguments: Any) -> list[Any]:
@@ -36,10 +50,10 @@ def together(target: Any, count: int, *arguments: Any) -> list[Any]:
     return found
 
 
-def started(target: Any, *arguments: Any) -> tuple[BaseProcess, Any]:
+def started(target: Any, *arguments: Any, context: Any = SPAWN) -> tuple[BaseProcess, Any]:
     """Start a process; return it, and the end of a pipe that it writes to."""
-    ours, theirs = SPAWN.Pipe()
-    process = SPAWN.Process(target=target, args=(theirs, *arguments), daemon=True)
+    ours, theirs = context.Pipe()
+    process = context.Process(target=target, args=(theirs, *arguments), daemon=True)
     process.start()
     theirs.close()
     return process, ours
@@ -115,6 +129,42 @@ async def _write_until_killed(pipe: Any, workspace: Path) -> None:
             pipe.send(("deleting", str(saved.id), secret))
             await probe.service.delete_config(str(saved.id))
             pipe.send(("deleted", str(saved.id), secret))
+
+
+def obey(pipe: Any, workspace: Path) -> None:
+    """Do what is told, one order after the other, and say what came of each."""
+    probe = probe_of(workspace, lock_timeout=30.0)
+    while True:
+        order, *arguments = pipe.recv()
+        try:
+            pipe.send(("done", asyncio.run(_ORDERS[order](probe, *arguments))))
+        except WellheadError as error:
+            pipe.send((type(error).__name__, None))
+
+
+async def _create(probe: Probe, name: str) -> str:
+    return str((await probe.service.save_config(ProbeSource(name=name, host="h", password="x"))).id)
+
+
+async def _update(probe: Probe, record_id: str, changes: dict[str, Any]) -> None:
+    config = await probe.service.get_config(record_id)
+    await probe.service.update_config(record_id, config.model_copy(update=changes))
+
+
+async def _delete(probe: Probe, record_id: str) -> None:
+    await probe.service.delete_config(record_id)
+
+
+async def _list(probe: Probe) -> tuple[dict[str, Any], dict[str, Any]]:
+    """List by the index, and by looking at all records; both must be in good state."""
+    chosen = await probe.service.choose(Selection(limit=1000, states=("ok",)))
+    items = [json.loads(item) for item in chosen.items] if chosen is not None else []
+    stored = [item.as_document() for item in await probe.service.list_configs()]
+    by_index, by_files = ({item["id"]: (item["name"], item["note"]) for item in found} for found in (items, stored))
+    return by_index, by_files
+
+
+_ORDERS: dict[str, Any] = {"create": _create, "update": _update, "delete": _delete, "list": _list}
 
 
 def hold_lock(pipe: Any, directory: Path) -> None:

@@ -34,6 +34,7 @@ Paths = Annotated[tuple[Path, ...], NoDecode]
 _RULES = {
     "token": "must be 16 to 512 visible ASCII characters, without spaces",
     "port": "must be an integer from 0 to 65535",
+    "workers": "must be an integer from 1 to 64",
     "log_level": "must be debug, info, warning or error",
     "file_roots": "must be absolute paths, in a variable with commas between them",
     "reference_dirs": "must be absolute paths, in a variable with commas between them",
@@ -85,6 +86,7 @@ class Settings(BaseSettings):
     port: int = Field(
         8000, ge=0, le=65535, description="The port that `wellhead serve` listens on; 0 takes a free one."
     )
+    workers: int = Field(1, ge=1, le=64, description="How many processes of `wellhead serve` answer requests.")
     allowed_hosts: Words = Field(
         (), description="Host names under which the REST API answers, besides localhost and the address it listens on."
     )

@@ -11,6 +11,7 @@ from wellhead.errors import MalformedJSONError
 
 MAX_DEPTH = 32
 _MAX_DIGITS = 400
+_CONTAINERS = frozenset((dict, list))
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -90,17 +91,18 @@ def _too_deep() -> MalformedJSONError:
 
 def _check(node: Any, depth: int, *, has_escapes: bool) -> None:
     """Refuse what the parser lets pass; a lone surrogate can only come from an escape."""
-    if isinstance(node, str):
-        if has_escapes and _SURROGATE.search(node):
-            raise MalformedJSONError("invalid_unicode", "A string has a lone surrogate.")
-    elif isinstance(node, dict | list):
+    if isinstance(node, dict | list):
         if depth > MAX_DEPTH:
             raise _too_deep()
         children: Any = node
         if isinstance(node, dict):
             children = [*node, *node.values()] if has_escapes else node.values()
         for child in children:
-            _check(child, depth + 1, has_escapes=has_escapes)
+            # Most of what a document holds needs no second look, and a call for each would be half of the work.
+            if has_escapes or type(child) in _CONTAINERS:
+                _check(child, depth + 1, has_escapes=has_escapes)
+    elif isinstance(node, str) and has_escapes and _SURROGATE.search(node):
+        raise MalformedJSONError("invalid_unicode", "A string has a lone surrogate.")
 
 
 _DECODER = json.JSONDecoder(

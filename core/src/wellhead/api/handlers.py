@@ -73,7 +73,7 @@ async def list_sources(request: Request) -> Response:
     if page.next is not None:
         pairs = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
         headers["Link"] = f'<{PREFIX}/datasources?{urlencode([*pairs, ("cursor", page.next)])}>; rel="next"'
-    return _json(page.as_document(), headers=headers)
+    return Response(page.as_json(), headers=headers, media_type="application/json")
 
 
 async def create_source(request: Request) -> Response:
@@ -89,6 +89,10 @@ async def create_source(request: Request) -> Response:
 async def read_source(request: Request) -> Response:
     """Read one data source."""
     source_id = source_id_of(request)
+    shown = await _catalog(request).show(source_id)
+    if shown is not None:
+        read_query(request, ())
+        return Response(shown.item, headers={"ETag": f'"{shown.revision}"'}, media_type="application/json")
     stored = await _catalog(request).read(source_id)
     read_query(request, ())
     if stored.record is None and stored.state != "newer_format":

@@ -1,9 +1,8 @@
-"""Running the service: the socket, the server, and a clean end."""
+"""Running the service in this process, and a clean end."""
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import signal
 import socket
 from collections.abc import Callable, Coroutine, Sequence
@@ -12,46 +11,11 @@ from typing import Any, NoReturn
 import uvicorn
 
 from wellhead.api.app import create_app
+from wellhead.api.listener import GRACE
 from wellhead.assembly import Wellhead
 from wellhead.catalog.rechecks import Rechecks
-from wellhead.errors import SettingsError
-
-_GRACE = 10
 
 Work = Coroutine[Any, Any, NoReturn]
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Open the socket that the service listens on.
-
-    Raises:
-        SettingsError: The address is not one of this machine's loopback, or cannot be listened on.
-    """
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except (OSError, UnicodeError) as error:
-        raise SettingsError(f"WELLHEAD_HOST: the address {host} is not known.") from error
-    family, kind, protocol, _, address = found[0]
-    if not ipaddress.ip_address(str(address[0])).is_loopback:
-        raise SettingsError(
-            f"{host} is not a loopback address. Without users and TLS the service is for this machine only: "
-            "use --host 127.0.0.1, and reach it from elsewhere through an SSH tunnel."
-        )
-    # asyncio turns Nagle's algorithm off only where the protocol is named; with it, answers take 40 ms.
-    listener = socket.socket(family, kind, protocol)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(address)
-    except OSError as error:
-        listener.close()
-        raise SettingsError(f"Port {port} of {host} cannot be used: {error.strerror}. Try --port 0.") from error
-    return listener
-
-
-def url_of(listener: socket.socket) -> str:
-    """Return the address of the service."""
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def run(wellhead: Wellhead, listener: socket.socket, *, announce: Callable[[], None]) -> None:
@@ -63,6 +27,7 @@ def run(wellhead: Wellhead, listener: socket.socket, *, announce: Callable[[], N
         announce: Called when the service answers.
     """
     server = make(wellhead, announce=announce)
+    wellhead.store.start_sweeping()
     # uvicorn ends gracefully and then raises the signal once more, which is not to kill; one before its start counts.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, server.handle_exit)
@@ -80,7 +45,7 @@ def make(wellhead: Wellhead, *, announce: Callable[[], None]) -> uvicorn.Server:
         proxy_headers=False,
         server_header=False,
         lifespan="off",
-        timeout_graceful_shutdown=_GRACE,
+        timeout_graceful_shutdown=GRACE,
     )
     return _Server(config, announce, background)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 from uuid import UUID
 
 from wellhead.catalog.documents import Document, check_echoed_revision, read_new, read_patch, read_replacement
-from wellhead.catalog.listing import ListQuery, Page, matches, page_of
+from wellhead.catalog.listing import ListQuery, Page, matches, page_from, page_of, selection_of
 from wellhead.catalog.outcomes import Outcome
 from wellhead.catalog.types import type_detail, type_items
 from wellhead.errors import (
@@ -28,6 +28,7 @@ from wellhead.plugins.registry import DataSourceTypeRegistry, RegisteredType, un
 from wellhead.storage.changes import change_of
 from wellhead.storage.conflicts import conflict_of
 from wellhead.storage.history import Rewritten
+from wellhead.storage.selection import Shown
 from wellhead.storage.service import ConfigurationStorageService
 from wellhead.storage.stored import StoredDataSource
 from wellhead.validation.batch import Batch
@@ -94,19 +95,23 @@ class Catalog:
         """
         return await self.storage.read(source_id)
 
+    async def show(self, source_id: str) -> Shown | None:
+        """Return a data source as it is read, if that is known without opening its record; else None: `read` it."""
+        return await self.storage.show(source_id)
+
     async def find(self, name_or_id: str) -> StoredDataSource:
         """Return the data source of this id, or else of this name.
 
         Raises:
             DataSourceNotFoundError: There is neither.
         """
-        found = list(await self.storage.list_configs())
-        wanted = name_key(name_or_id)
-        chosen = [item for item in found if item.id == name_or_id]
-        chosen += [item for item in found if item.name is not None and name_key(item.name) == wanted]
-        if not chosen:
+        if is_source_id(name_or_id):
+            with suppress(DataSourceNotFoundError):
+                return await self.storage.read(name_or_id)
+        found = await self.storage.find(name_key(name_or_id))
+        if found is None:
             raise DataSourceNotFoundError(f"No data source has the name or id '{name_or_id}'. See 'wellhead list'.")
-        return chosen[0]
+        return found
 
     async def list(self, query: ListQuery) -> Page:
         """Return one page of the data sources that a query asks for.
@@ -114,7 +119,8 @@ class Catalog:
         Raises:
             InputError: The cursor is not one of this query.
         """
-        return page_of(await self.storage.list_configs(), query)
+        chosen = await self.storage.choose(selection_of(query))
+        return page_of(await self.storage.list_configs(), query) if chosen is None else page_from(chosen, query)
 
     async def replace(
         self,

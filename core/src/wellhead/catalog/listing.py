@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from wellhead import base64url, clock, strict_json
 from wellhead.errors import InputError, InputProblem
 from wellhead.model.texts import name_key
+from wellhead.storage.selection import Chosen, Position, Selection, SortKey
 from wellhead.storage.stored import StoredDataSource
 
 SORT_FIELDS = ("name", "type", "created_at", "updated_at")
@@ -20,8 +22,6 @@ DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
 LABEL_FILTER = re.compile(r"([A-Za-z0-9._/-]{1,63})(?::(.{0,200}))?", re.DOTALL)
 TEXT_FILTER = re.compile(r".{3,200}", re.DOTALL)
-
-SortKey = tuple[str, bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,35 +60,72 @@ class Page:
     """One page of a list.
 
     Attributes:
-        items: The data sources, as they are read.
+        texts: The data sources as they are read, each as the bytes of a JSON object.
         next: The cursor of the next page; None if this is the last.
         total: How many data sources there are on all pages.
     """
 
-    items: Sequence[Mapping[str, Any]]
+    texts: Sequence[bytes]
     next: str | None
     total: int
 
+    @property
+    def items(self) -> Sequence[dict[str, Any]]:
+        """The data sources as they are read."""
+        return [json.loads(text) for text in self.texts]
+
     def as_document(self) -> dict[str, Any]:
         """Return the page as the API shows it."""
-        return {"items": list(self.items), "next": self.next, "total": self.total}
+        return {"items": self.items, "next": self.next, "total": self.total}
+
+    def as_json(self) -> bytes:
+        """Return the page as the API sends it."""
+        following = b"null" if self.next is None else b'"%b"' % self.next.encode("ascii")
+        return b'{"items":[%b],"next":%b,"total":%d}' % (b",".join(self.texts), following, self.total)
+
+
+def selection_of(query: ListQuery) -> Selection:
+    """Return what a store has to look for to answer a query.
+
+    Raises:
+        InputError: The cursor is not one of this query (`bad_cursor`).
+    """
+    return Selection(
+        types=query.types,
+        labels=query.labels,
+        name=None if query.name is None else name_key(query.name),
+        text=None if query.text is None else name_key(query.text),
+        states=query.states,
+        health=query.health,
+        created=query.created,
+        updated=query.updated,
+        sort=query.sort,
+        limit=query.limit,
+        after=None if query.cursor is None else _Order(query).read(query.cursor),
+    )
+
+
+def page_from(chosen: Chosen, query: ListQuery) -> Page:
+    """Return the page that a store found."""
+    return Page(chosen.items, None if chosen.next is None else _Order(query).cursor(chosen.next), chosen.total)
 
 
 def page_of(found: Iterable[StoredDataSource], query: ListQuery) -> Page:
-    """Return one page of the data sources that a query asks for.
+    """Return one page of the data sources that a query asks for, by looking at all there are.
 
     Raises:
         InputError: The cursor is not one of this query (`bad_cursor`).
     """
     chosen = [item for item in found if matches(item, query)]
     order = _Order(query)
-    chosen.sort(key=order.tie_break)
+    chosen.sort(key=_tie_break)
     for field, descending in reversed(query.sort):
-        chosen.sort(key=order.key_of(field), reverse=descending)
-    start = 0 if query.cursor is None else order.position_after(chosen, query.cursor)
+        chosen.sort(key=partial(_sort_value, field=field), reverse=descending)
+    start = 0 if query.cursor is None else order.place_after(chosen, order.read(query.cursor))
     shown = chosen[start : start + query.limit]
     is_last = start + query.limit >= len(chosen)
-    return Page([item.as_document() for item in shown], None if is_last else order.cursor(shown[-1]), len(chosen))
+    texts = [json.dumps(item.as_document(), ensure_ascii=False, separators=(",", ":")).encode() for item in shown]
+    return Page(texts, None if is_last else order.cursor(order.position(shown[-1])), len(chosen))
 
 
 def matches(item: StoredDataSource, query: ListQuery) -> bool:
@@ -128,34 +165,36 @@ class _Order:
         self._query = query
         self._about = repr(replace(query, cursor=None, limit=DEFAULT_LIMIT))
 
-    def tie_break(self, item: StoredDataSource) -> tuple[str, str]:
-        return name_key(item.name or ""), item.id
+    def position(self, item: StoredDataSource) -> Position:
+        """Return where an item stands."""
+        return Position(tuple(_sort_value(item, field) for field, _ in self._query.sort), *_tie_break(item))
 
-    def key_of(self, field: str) -> Any:
-        return lambda item: _sort_value(item, field)
-
-    def cursor(self, item: StoredDataSource) -> str:
-        values = [_sort_value(item, field) for field, _ in self._query.sort]
-        tie = self.tie_break(item)
+    def cursor(self, position: Position) -> str:
+        """Write a position down."""
+        values, tie = list(position.values), (position.name, position.id)
         return base64url.encode(json.dumps([self._mark(values, tie), values, *tie]).encode())
 
-    def position_after(self, items: Sequence[StoredDataSource], cursor: str) -> int:
-        """Return how many of the sorted items come before or at the cursor."""
-        values, tie = self._read(cursor)
+    def place_after(self, items: Sequence[StoredDataSource], position: Position) -> int:
+        """Return how many of the sorted items come before or at a position."""
         low, high = 0, len(items)
         while low < high:
             middle = (low + high) // 2
-            low, high = (middle + 1, high) if self._is_at_or_before(items[middle], values, tie) else (low, middle)
+            low, high = (middle + 1, high) if self._is_at_or_before(items[middle], position) else (low, middle)
         return low
 
-    def _is_at_or_before(self, item: StoredDataSource, values: list[str], tie: tuple[str, str]) -> bool:
-        for (field, descending), value in zip(self._query.sort, values, strict=True):
+    def _is_at_or_before(self, item: StoredDataSource, position: Position) -> bool:
+        for (field, descending), value in zip(self._query.sort, position.values, strict=True):
             own = _sort_value(item, field)
             if own != value:
                 return (own > value) if descending else (own < value)
-        return self.tie_break(item) <= tie
+        return _tie_break(item) <= (position.name, position.id)
 
-    def _read(self, cursor: str) -> tuple[list[str], tuple[str, str]]:
+    def read(self, cursor: str) -> Position:
+        """Read a position.
+
+        Raises:
+            InputError: The cursor is not one of this query (`bad_cursor`).
+        """
         try:
             mark, values, name, record_id = strict_json.parse(base64url.decode(cursor))
             texts = [mark, name, record_id, *(values if isinstance(values, list) else [None])]
@@ -165,11 +204,15 @@ class _Order:
         if not fits or mark != self._mark(values, (name, record_id)):
             message = "The cursor does not belong to this list. Start again without it."
             raise InputError([InputProblem("cursor", "bad_cursor", message, in_query=True)])
-        return values, (name, record_id)
+        return Position(tuple(values), name, record_id)
 
     def _mark(self, values: list[str], tie: tuple[str, str]) -> str:
         """Return what shows that a cursor is one of this query, and whole."""
         return base64url.encode(hashlib.sha256(repr((self._about, values, tie)).encode()).digest()[:12])
+
+
+def _tie_break(item: StoredDataSource) -> tuple[str, str]:
+    return name_key(item.name or ""), item.id
 
 
 def _sort_value(item: StoredDataSource, field: str) -> str:

@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from wellhead.api.listener import listen, url_of
+from wellhead.api.supervisor import Supervisor
 from wellhead.assembly import Wellhead
 from wellhead.catalog.types import INSTALL_HINT
 from wellhead.cli import keys
@@ -66,23 +68,22 @@ def _root(
     """Keep the options that come before a command."""
 
 
-def serve(
+def serve(  # noqa: PLR0917  # options of the command line, which come by name
     workspace: Workspace = None,
     config: ConfigFile = None,
     host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, max=64, help="How many processes answer requests.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the REST API for this machine."""
-    from wellhead.api import server  # noqa: PLC0415  # FastAPI is loaded for this command only
-
-    with told(), opened(workspace, config, host=host, port=port) as wellhead:
+    with told(), opened(workspace, config, host=host, port=port, workers=workers) as wellhead:
         asyncio.run(wellhead.check_start())
         token = wellhead.token.read_or_make()
         if sys.platform != "linux":
             err.print("Note: on this system, validations are less isolated than on Linux.")
-        listener = server.listen(wellhead.settings.host, wellhead.settings.port)
-        url = server.url_of(listener)
+        listener = listen(wellhead.settings.host, wellhead.settings.port)
+        url = url_of(listener)
 
         def announce() -> None:
             if as_json:
@@ -91,6 +92,12 @@ def serve(
             else:
                 _announce(url, token, wellhead)
             sys.stdout.flush()
+
+        if wellhead.settings.workers > 1:
+            paths = {"workspace": workspace, "config": config}
+            given = {name: None if path is None else str(path) for name, path in paths.items()}
+            raise typer.Exit(Supervisor(listener, wellhead.settings.workers, given, announce=announce).run())
+        from wellhead.api import server  # noqa: PLC0415  # FastAPI is loaded for this command only
 
         server.run(wellhead, listener, announce=announce)
 

@@ -18,6 +18,7 @@ from rich.console import Console
 from wellhead import logs
 from wellhead.assembly import Wellhead, assemble
 from wellhead.cli.completion import source_names
+from wellhead.cli.index_bar import IndexBar
 from wellhead.errors import InputError, SettingsError, ValidationFailedError, WellheadError
 from wellhead.problem_details import problem_of
 from wellhead.settings import load_settings
@@ -65,9 +66,13 @@ def opened(workspace: Path | None, config: Path | None, **given: Any) -> Iterato
     settings = load_settings(config, workspace=workspace, **given)
     logs.configure(settings.log_level)
     wellhead = assemble(settings)
+    bar = IndexBar(err)
+    if sys.stderr.isatty():
+        wellhead.store.watch_index(bar)
     try:
         yield wellhead
     finally:
+        bar.close()
         wellhead.close()
 
 

@@ -22,7 +22,14 @@ from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 from wellhead.clock import to_text
 from wellhead.model.conditions import Conditions, check_conditions, conditions_of
 from wellhead.model.markers import MultiLine, is_multi_line
-from wellhead.model.texts import Location, check_label_key, check_name, control_characters, unsafe_numbers
+from wellhead.model.texts import (
+    Location,
+    check_label_key,
+    check_name,
+    control_characters,
+    is_plainly_safe,
+    unsafe_numbers,
+)
 
 TYPE_NAME = r"^[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*$"
 
@@ -82,6 +89,8 @@ class DataSourceConfig(BaseModel):
     @field_validator("*", mode="after")
     @classmethod
     def _refuse_unsafe_values(cls, value: Any, info: ValidationInfo) -> Any:
+        if is_plainly_safe(value):
+            return value
         multi_line = info.field_name in cls.multi_line_fields or info.field_name == "description"
         found: list[tuple[Literal["control_character", "out_of_range"], Location]] = []
         found += [("control_character", path) for path in control_characters(value, multi_line=multi_line)]

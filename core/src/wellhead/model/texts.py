@@ -8,8 +8,10 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import fields as fields_of_dataclass
 from dataclasses import is_dataclass
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 from pydantic import BaseModel
 from pydantic_core import PydanticCustomError
@@ -25,10 +27,24 @@ _EMOJI_PARTS = {"So", "Sk"}
 _EMOJI_VARIANT = "\ufe0f"
 _MAX_NAME = 100
 _MAX_INTEGER = 2**53 - 1
+_WITHOUT_TEXTS = frozenset((bool, datetime, UUID))
 _LABEL_KEY = re.compile(r"[A-Za-z0-9._/-]{1,63}")
 
 
 Location = tuple[str | int, ...]
+
+
+def is_plainly_safe(value: Any) -> bool:
+    """Tell at once of most values that they hold no control character and no unsafe number; False means: look closer.
+
+    Every field of every model is looked at, so that this is worth a short way.
+    """
+    kind = type(value)
+    if kind is str:
+        return _CONTROL.search(value) is None
+    if kind is int:
+        return bool(-_MAX_INTEGER <= value <= _MAX_INTEGER)
+    return value is None or kind in _WITHOUT_TEXTS or (kind is Secret and not value.is_clear)
 
 
 def control_characters(value: Any, *, multi_line: bool) -> Iterator[Location]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal, Protocol, Self
 
 from wellhead import base64url, clock, strict_json
@@ -96,6 +98,14 @@ class KeyRing:
     def first(cls) -> Self:
         """Make a ring of one fresh key."""
         return cls([_fresh("primary")])
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Tell this ring from any other; 56 bits about keys that are random, which say nothing of them."""
+        digest = hashlib.blake2b(digest_size=7, person=b"wellhead ring")
+        for key in sorted(self.keys, key=lambda key: key.id):
+            digest.update(f"{key.id} {key.state} ".encode() + key.material)
+        return digest.hexdigest()
 
     @classmethod
     def from_bytes(cls, text: bytes) -> Self:

@@ -9,13 +9,11 @@ need no lock and see whole records only, and writers never wait for each other's
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
-import re
-import time
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,16 +21,14 @@ from wellhead.errors import (
     DataSourceNotFoundError,
     NameTakenError,
     RevisionMismatchError,
+    StorageError,
 )
 from wellhead.model.texts import name_key
 from wellhead.storage import history
+from wellhead.storage.choosing import Chooser
 from wellhead.storage.directory import (
-    PASSING,
     StoreDirectory,
-    read_file,
     remove_quietly,
-    scanned,
-    storage_error,
     sweep,
     sync_directory,
     temporary_file,
@@ -40,35 +36,28 @@ from wellhead.storage.directory import (
 )
 from wellhead.storage.findings import Finding
 from wellhead.storage.history import Rewritten
+from wellhead.storage.index_file import IndexUnusableError
+from wellhead.storage.indexing import Indexing, Watch
 from wellhead.storage.inspection import inspect_store
 from wellhead.storage.leading import Leading
 from wellhead.storage.locks import StoreLock
-from wellhead.storage.records import MAX_RECORD_BYTES, DamagedRecordError, NewerRecordError, Record, decode
-from wellhead.storage.results import Signature, read_results, read_summary, results_name, signature_of, with_result
+from wellhead.storage.reading import RECORD_ID, Seen, Signatures, read_entry, scan
+from wellhead.storage.records import Record
+from wellhead.storage.results import Signature, read_results, results_name, with_result
 from wellhead.storage.revisions import Revision, revisions_of
-from wellhead.storage.store import Entry
+from wellhead.storage.selection import Chosen, Selection, Shown
+from wellhead.storage.store import Entry, Judge
+from wellhead.storage.sweeper import Sweeper
 from wellhead.storage.workspace_id import make_workspace_id, read_workspace_id
 
-_ID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_FILE = re.compile(rf"({_ID.pattern})\.(json|health\.jsonl)")
-# Timestamps of files go in steps of the clock's tick, 10 ms at most, and on some file systems of whole seconds: what
-# changed less than this many nanoseconds ago may change again unseen.
-_SETTLED, _SETTLED_IN_SECONDS = 20_000_000, 3_000_000_000
+# Entries that were read are remembered, so that a record that is read often is not taken apart each time.
+_REMEMBERED = 1000
 # Writers wait for the lock and for the disk; with threads of their own they keep none from readers.
 _WRITERS = 8
+_LISTERS = 4
 KEPT_REVISIONS = 20
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """An entry as it was read, with what tells whether its file has changed since."""
-
-    entry: Entry
-    digest: bytes
-    signatures: tuple[Signature, Signature | None]
-    settled: bool
 
 
 class FileRecordStore:
@@ -86,10 +75,15 @@ class FileRecordStore:
         self._lock = StoreLock(lock_timeout)
         self._kept_revisions = kept_revisions
         self._writers = ThreadPoolExecutor(_WRITERS, "wellhead-write")
-        self._known: dict[str, _Seen] = {}
+        self._listers = ThreadPoolExecutor(_LISTERS, "wellhead-list")
+        self.indexing = Indexing(self._directory.path, self._lock)
+        self._chooser = Chooser(self.indexing)
+        self._known: OrderedDict[str, Seen] = OrderedDict()
+        self._remembered = _REMEMBERED
         self._workspace_id: str | None = None
         self._swept = False
         self._leading = Leading()
+        self._sweeper: Sweeper | None = None
 
     async def workspace_id(self) -> str | None:
         """Return the id of the workspace; None if none was made yet, or it cannot be read."""
@@ -110,6 +104,14 @@ class FileRecordStore:
     async def entries(self) -> Sequence[Entry]:
         """Return all that is stored."""
         return await asyncio.to_thread(self._entries)
+
+    async def choose(self, selection: Selection, judge: Judge) -> Chosen | None:
+        """Return the entries that are wanted, by the index; None where there can be none just now."""
+        return await asyncio.get_running_loop().run_in_executor(self._listers, self._choose, selection, judge)
+
+    async def show(self, record_id: str, judge: Judge) -> Shown | None:
+        """Return a data source as it was judged before; None where it has to be read and judged."""
+        return await asyncio.to_thread(self._show, record_id, judge)
 
     async def create(self, record: Record) -> None:
         """Store a new record."""
@@ -149,6 +151,26 @@ class FileRecordStore:
         """Take on a work that one process at a time does for the store."""
         return await asyncio.to_thread(self._lead, work)
 
+    def watch_index(self, watch: Watch) -> None:
+        """Tell how far it is, whenever the index is made or has much to catch up with."""
+        self.indexing.watch = watch
+
+    async def sweep_index(self) -> int:
+        """Compare the index with all files, and mend what differs; return how many did, 0 where there can be none.
+
+        Raises:
+            StorageError: The store cannot be read or locked.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._listers, self._sweep_index)
+
+    async def rebuild_index(self) -> int:
+        """Make the index anew; return how many records it has, 0 where there can be none.
+
+        Raises:
+            StorageError: The store cannot be read or locked.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._listers, self._rebuild_index)
+
     async def check(self) -> None:
         """Look whether the directory can be used; not being there yet is all right.
 
@@ -161,10 +183,19 @@ class FileRecordStore:
         """Look over the directory and the files in it, and mend what is safe to mend, if that is wanted."""
         return await asyncio.to_thread(inspect_store, self._directory.path, self._lock, repair=repair)
 
+    def start_sweeping(self) -> None:
+        """Sweep the index now and then, until the store is closed; of all processes that do so, one at a time."""
+        self.indexing.has_sweeper = True
+        self._sweeper = Sweeper(self._sweep_if_due)
+
     def close(self) -> None:
         """Wait for writes that have begun, and give the directory's descriptor back."""
+        if self._sweeper is not None:
+            self._sweeper.stop()
         self._writers.shutdown()
         self._leading.close()
+        self._listers.shutdown()
+        self.indexing.file.close()
         self._directory.close()
 
     async def _in_writer(self, function: Callable[..., T], *arguments: Any) -> T:
@@ -174,71 +205,96 @@ class FileRecordStore:
     # What follows runs in a thread.
 
     def _read(self, record_id: str) -> Entry | None:
-        directory = self._directory.open() if _ID.fullmatch(record_id) else None
+        directory = self._directory.open() if RECORD_ID.fullmatch(record_id) else None
         return None if directory is None else self._load(directory, record_id)
 
     def _load(self, directory: int, record_id: str) -> Entry | None:
-        """Read one record's file, and remember it."""
-        now = time.time_ns()
-        try:
-            found = read_file(directory, f"{record_id}.json", MAX_RECORD_BYTES)
-        except OSError as error:
-            if error.errno in PASSING:
-                raise storage_error(error) from error
-            return Entry(record_id, "unreadable")
-        if found is None:
-            self._known.pop(record_id, None)
+        """Read one record's file, and remember it for a while."""
+        seen = read_entry(directory, record_id, self._known.pop(record_id, None))
+        if seen is None:
             return None
-        content, seen = found
-        health, health_signature = read_summary(directory, record_id)
-        digest = hashlib.sha256(content).digest()
-        known = self._known.get(record_id)
-        same = known is not None and known.digest == digest and known.entry.health == health
-        entry = known.entry if known is not None and same else _entry(record_id, content, health)
-        newest = max(seen.st_mtime_ns, health_signature[2] if health_signature else 0)
-        signatures = (signature_of(seen), health_signature)
-        self._known[record_id] = _Seen(entry, digest, signatures, _is_settled(newest, now))
-        return entry
+        if seen.digest:
+            self._known[record_id] = seen
+            while len(self._known) > self._remembered:
+                self._known.popitem(last=False)
+        return seen.entry
 
     def _entries(self) -> list[Entry]:
         directory = self._directory.open()
         if directory is None:
             return []
         with translated():
-            records, health = self._scan(directory)
-        for record_id in self._known.keys() - records.keys():
+            found = self._scan(directory)
+        self._remembered = max(_REMEMBERED, len(found))
+        for record_id in self._known.keys() - found.keys():
             self._known.pop(record_id, None)
         entries = []
-        for record_id, signature in records.items():
+        for record_id, signatures in found.items():
             known = self._known.get(record_id)
-            if known is not None and known.settled and known.signatures == (signature, health.get(record_id)):
+            if known is not None and known.settled and known.signatures == signatures:
                 entries.append(known.entry)
             elif (entry := self._load(directory, record_id)) is not None:
                 entries.append(entry)
         return entries
 
-    def _scan(self, directory: int) -> tuple[dict[str, Signature], dict[str, Signature]]:
-        """Return the signatures of the files of records, and of those of results, by id."""
+    def _scan(self, directory: int) -> dict[str, Signatures]:
+        """Return the signatures of the files of all records."""
         records: dict[str, Signature] = {}
-        health: dict[str, Signature] = {}
-        with scanned(directory) as found:
-            for item in found:
-                if match := _FILE.fullmatch(item.name):
-                    try:
-                        signature = signature_of(item.stat(follow_symlinks=False))
-                    except FileNotFoundError:
-                        continue
-                    (records if match[2] == "json" else health)[match[1]] = signature
-        return records, health
+        results: dict[str, Signature] = {}
+        for record_id, is_record, signature in scan(directory):
+            (records if is_record else results)[record_id] = signature
+        return {record_id: (signature, results.get(record_id)) for record_id, signature in records.items()}
+
+    def _show(self, record_id: str, judge: Judge) -> Shown | None:
+        directory = self._directory.open() if RECORD_ID.fullmatch(record_id) else None
+        if directory is None:
+            return None
+        try:
+            return self._chooser.show(directory, record_id, judge)
+        except IndexUnusableError:
+            return None
+
+    def _sweep_if_due(self) -> None:
+        with suppress(StorageError, IndexUnusableError, OSError):  # a list tells, or the next sweep does
+            if (directory := self._directory.open()) is not None:
+                self.indexing.sweep_if_due(directory)
+
+    def _sweep_index(self) -> int:
+        directory = self._directory.open()
+        if directory is None or not self.indexing.prepare(directory):
+            return 0
+        with translated(), suppress(IndexUnusableError):
+            return self.indexing.sweep(directory)
+        return 0
+
+    def _rebuild_index(self) -> int:
+        directory = self._directory.open()
+        with translated(), suppress(IndexUnusableError):
+            return 0 if directory is None else self.indexing.rebuild(directory)
+        return 0
+
+    def _choose(self, selection: Selection, judge: Judge) -> Chosen | None:
+        directory = self._directory.open()
+        if directory is None:
+            return Chosen([], 0, None)
+        for _ in range(2):
+            try:
+                return self._chooser.choose(directory, selection, judge)
+            except IndexUnusableError as error:
+                if not error.damaged or not self.indexing.renew(directory):
+                    break
+        return None
 
     def _create(self, record: Record) -> None:
         directory = self._directory.open_for_writing()
         self._sweep_once(directory)
         content = record.encode()
+        self.indexing.prepare(directory)
         with temporary_file(directory, content, durable=True) as temporary, self._lock.hold(directory) as check_held:
-            self._refuse_taken_name(record)
-            check_held()
-            os.rename(temporary, f"{record.id}.json", src_dir_fd=directory, dst_dir_fd=directory)
+            self._refuse_taken_name(directory, record)
+            with self.indexing.change(directory, record.id):
+                check_held()
+                os.rename(temporary, f"{record.id}.json", src_dir_fd=directory, dst_dir_fd=directory)
         sync_directory(directory)
 
     def _replace(self, record: Record, expected: int, by: str | None) -> None:
@@ -247,21 +303,23 @@ class FileRecordStore:
         content = record.encode()
         seen = self._load(directory, record.id)
         former, kept = None if seen is None else seen.record, self._kept_revisions
+        self.indexing.prepare(directory)
         with (
             temporary_file(directory, content, durable=True) as temporary,
             history.prepared(directory, former, record, by=by, kept=kept) as put_history,
             self._lock.hold(directory) as check_held,
         ):
             former = self._expect(directory, record.id, expected)
-            self._refuse_taken_name(record)
-            check_held()
-            put_history(former)
-            check_held()
-            os.rename(temporary, f"{record.id}.json", src_dir_fd=directory, dst_dir_fd=directory)
+            self._refuse_taken_name(directory, record)
+            with self.indexing.change(directory, record.id):
+                check_held()
+                put_history(former)
+                check_held()
+                os.rename(temporary, f"{record.id}.json", src_dir_fd=directory, dst_dir_fd=directory)
         sync_directory(directory)
 
     def _rewrite(self, record_id: str, change: Callable[[Record], Record]) -> bool:
-        directory = self._directory.open() if _ID.fullmatch(record_id) else None
+        directory = self._directory.open() if RECORD_ID.fullmatch(record_id) else None
         if directory is None:
             return False
         self._sweep_once(directory)
@@ -285,24 +343,26 @@ class FileRecordStore:
             if entry is None or entry.record != found:
                 remove_quietly(directory, temporary)
                 return False
-            check_held()
-            os.rename(temporary, f"{record.id}.json", src_dir_fd=directory, dst_dir_fd=directory)
+            with self.indexing.change(directory, record.id):
+                check_held()
+                os.rename(temporary, f"{record.id}.json", src_dir_fd=directory, dst_dir_fd=directory)
             return True
 
     def _delete(self, record_id: str, expected: int | None) -> None:
-        directory = self._directory.open() if _ID.fullmatch(record_id) else None
+        directory = self._directory.open() if RECORD_ID.fullmatch(record_id) else None
         if directory is None:
             raise _not_found()
         with translated(), self._lock.hold(directory) as check_held:
             if expected is not None:
                 self._expect(directory, record_id, expected)
-            check_held()
-            try:
-                os.unlink(f"{record_id}.json", dir_fd=directory)
-            except FileNotFoundError:
-                raise _not_found() from None
-            for name in (results_name(record_id), history.history_name(record_id)):
-                remove_quietly(directory, name)
+            with self.indexing.change(directory, record_id):
+                check_held()
+                try:
+                    os.unlink(f"{record_id}.json", dir_fd=directory)
+                except FileNotFoundError:
+                    raise _not_found() from None
+                for name in (results_name(record_id), history.history_name(record_id)):
+                    remove_quietly(directory, name)
         sync_directory(directory)
 
     def _expect(self, directory: int, record_id: str, expected: int) -> Record:
@@ -314,12 +374,20 @@ class FileRecordStore:
             raise RevisionMismatchError(stored=0 if entry.record is None else entry.record.revision)
         return entry.record
 
-    def _refuse_taken_name(self, record: Record) -> None:
-        wanted = name_key(record.name)
-        for entry in self._entries():
-            other = entry.record
-            if other is not None and other.id != record.id and name_key(other.name) == wanted:
-                raise NameTakenError("Another data source has this name. Names are unique, whatever their case.")
+    def _refuse_taken_name(self, directory: int, record: Record) -> None:
+        if self._holder_of(directory, name_key(record.name), record.id) is not None:
+            raise NameTakenError("Another data source has this name. Names are unique, whatever their case.")
+
+    def _holder_of(self, directory: int, key: str, but: str) -> str | None:
+        """Return the id of another record that has a name; None if none has."""
+        try:
+            while (found := self.indexing.id_of(directory, key, but=but)) is not None:
+                if _has_name(self._load(directory, found), key):
+                    return found
+                self.indexing.refresh(directory, [found])  # it was edited by hand
+        except IndexUnusableError:
+            return next((entry.id for entry in self._entries() if entry.id != but and _has_name(entry, key)), None)
+        return None
 
     def _sweep_once(self, directory: int) -> None:
         if not self._swept:
@@ -332,14 +400,15 @@ class FileRecordStore:
         return directory is not None and self._leading.lead(directory, work)
 
     def _read_workspace_id(self) -> str | None:
-        directory = self._directory.open()
-        return None if directory is None else read_workspace_id(directory)
+        if self._workspace_id is None and (directory := self._directory.open()) is not None:
+            self._workspace_id = read_workspace_id(directory)
+        return self._workspace_id
 
     def _make_workspace_id(self) -> str:
         return make_workspace_id(self._directory.open_for_writing())
 
     def _history(self, record_id: str) -> list[Revision]:
-        directory = self._directory.open() if _ID.fullmatch(record_id) else None
+        directory = self._directory.open() if RECORD_ID.fullmatch(record_id) else None
         if directory is None:
             return []
         return revisions_of(history.read_lines(directory, record_id), record_id)
@@ -347,7 +416,7 @@ class FileRecordStore:
     def _rewrite_history(
         self, record_id: str, change: Callable[[Revision], Revision], drop_unreadable: bool
     ) -> Rewritten:
-        directory = self._directory.open() if _ID.fullmatch(record_id) else None
+        directory = self._directory.open() if RECORD_ID.fullmatch(record_id) else None
         if directory is None:
             return Rewritten()
         with translated(), self._lock.hold(directory) as check_held:
@@ -362,34 +431,27 @@ class FileRecordStore:
         return done
 
     def _results(self, record_id: str) -> list[dict[str, Any]]:
-        directory = self._directory.open() if _ID.fullmatch(record_id) else None
+        directory = self._directory.open() if RECORD_ID.fullmatch(record_id) else None
         return [] if directory is None else read_results(directory, record_id)
 
     def _add_result(self, record_id: str, summary: dict[str, Any], result: dict[str, Any]) -> None:
-        directory = self._directory.open() if _ID.fullmatch(record_id) else None
+        directory = self._directory.open() if RECORD_ID.fullmatch(record_id) else None
         if directory is None:
             return
         with translated(), self._lock.hold(directory) as check_held:
             if self._load(directory, record_id) is None:
                 return
             content = with_result(read_results(directory, record_id), summary, result)
-            with temporary_file(directory, content, durable=False) as temporary:
+            with (
+                temporary_file(directory, content, durable=False) as temporary,
+                self.indexing.change(directory, record_id),
+            ):
                 check_held()
                 os.rename(temporary, results_name(record_id), src_dir_fd=directory, dst_dir_fd=directory)
 
 
-def _is_settled(newest: int, now: int) -> bool:
-    in_seconds = newest % 1_000_000_000 == 0
-    return now - newest > (_SETTLED_IN_SECONDS if in_seconds else _SETTLED)
-
-
-def _entry(record_id: str, content: bytes, health: dict[str, Any] | None) -> Entry:
-    try:
-        return Entry(record_id, "ok", decode(content, record_id), health=health)
-    except NewerRecordError as error:
-        return Entry(record_id, "newer_format", remains=error.document)
-    except DamagedRecordError:
-        return Entry(record_id, "corrupt")
+def _has_name(entry: Entry | None, key: str) -> bool:
+    return entry is not None and entry.record is not None and name_key(entry.record.name) == key
 
 
 def _not_found() -> DataSourceNotFoundError:

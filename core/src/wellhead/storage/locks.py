@@ -26,13 +26,15 @@ class StoreLock:
     compared with what has the name now: a lock on a file that somebody removed excludes nobody.
     """
 
-    def __init__(self, timeout: float = _TIMEOUT) -> None:
+    def __init__(self, timeout: float = _TIMEOUT, *, name: str = LOCK_NAME) -> None:
         """Make the lock of one store.
 
         Args:
             timeout: Seconds to wait before giving up.
+            name: The name of the file that is locked.
         """
         self._timeout = timeout
+        self._name = name
         self._turn = threading.Lock()
         self._waiter: _Waiter | None = None
 
@@ -55,7 +57,31 @@ class StoreLock:
         try:
             descriptor = self._acquire(directory, deadline)
             try:
-                yield partial(_check_held, descriptor, directory)
+                yield partial(_check_held, descriptor, directory, self._name)
+            finally:
+                _release(descriptor)
+        finally:
+            self._turn.release()
+
+    @contextmanager
+    def hold_if_free(self, directory: int) -> Iterator[bool]:
+        """Hold the lock if nobody else does, and yield whether it is held; never wait.
+
+        Raises:
+            StoreUnavailableError: The lock file cannot be used.
+            OSError: The lock file cannot be opened.
+        """
+        if not self._turn.acquire(blocking=False):
+            yield False
+            return
+        try:
+            descriptor = _open(directory, self._name)
+            if not _lock_at_once(descriptor):
+                os.close(descriptor)
+                yield False
+                return
+            try:
+                yield _has_the_name(descriptor, directory, self._name)
             finally:
                 _release(descriptor)
         finally:
@@ -64,15 +90,15 @@ class StoreLock:
     def _acquire(self, directory: int, deadline: float) -> int:
         while True:
             descriptor = self._lock(directory, deadline)
-            if _has_the_name(descriptor, directory):
+            if _has_the_name(descriptor, directory, self._name):
                 return descriptor
             _release(descriptor)
 
     def _lock(self, directory: int, deadline: float) -> int:
         """Lock the file that has the lock's name; while others hold it, wait in one thread, however often we ask."""
         waiter, self._waiter = self._waiter, None
-        if waiter is None or not waiter.is_wanted_again(directory):
-            descriptor = _open(directory)
+        if waiter is None or not waiter.is_wanted_again(directory, self._name):
+            descriptor = _open(directory, self._name)
             if _lock_at_once(descriptor):
                 return descriptor
             waiter = _Waiter(descriptor)
@@ -110,10 +136,10 @@ class _Waiter:
                 raise _refused()
             return self._is_over
 
-    def is_wanted_again(self, directory: int) -> bool:
+    def is_wanted_again(self, directory: int, name: str) -> bool:
         """Take up a wait that was given up, if it still goes on and is for the right file."""
         with self._changed:
-            self._is_wanted = not self._is_over and _has_the_name(self.descriptor, directory)
+            self._is_wanted = not self._is_over and _has_the_name(self.descriptor, directory, name)
             return self._is_wanted
 
     def _run(self) -> None:
@@ -128,17 +154,17 @@ class _Waiter:
             self._changed.notify_all()
 
 
-def _open(directory: int) -> int:
+def _open(directory: int, name: str) -> int:
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        descriptor = os.open(LOCK_NAME, flags, 0o600, dir_fd=directory)
+        descriptor = os.open(name, flags, 0o600, dir_fd=directory)
     except OSError as error:
         if error.errno in {errno.ELOOP, errno.EISDIR, errno.ENXIO}:
-            raise _unusable() from error
+            raise _unusable(name) from error
         raise
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise _unusable()
+        raise _unusable(name)
     return descriptor
 
 
@@ -161,19 +187,17 @@ def _release(descriptor: int) -> None:
     os.close(descriptor)
 
 
-def _has_the_name(descriptor: int, directory: int) -> bool:
+def _has_the_name(descriptor: int, directory: int, name: str) -> bool:
     try:
-        named = os.stat(LOCK_NAME, dir_fd=directory, follow_symlinks=False)
+        named = os.stat(name, dir_fd=directory, follow_symlinks=False)
     except FileNotFoundError:
         return False
     return os.path.samestat(named, os.fstat(descriptor))
 
 
-def _check_held(descriptor: int, directory: int) -> None:
-    if not _has_the_name(descriptor, directory):
-        raise StoreBusyError(
-            f"'{LOCK_NAME}' in the store was removed while it was in use. Nothing was changed. Try again."
-        )
+def _check_held(descriptor: int, directory: int, name: str) -> None:
+    if not _has_the_name(descriptor, directory, name):
+        raise StoreBusyError(f"'{name}' in the store was removed while it was in use. Nothing was changed. Try again.")
 
 
 def _busy() -> StoreBusyError:
@@ -184,5 +208,5 @@ def _refused() -> StoreUnavailableError:
     return StoreUnavailableError("The operating system refuses files or locks just now. Try again.")
 
 
-def _unusable() -> StoreUnavailableError:
-    return StoreUnavailableError(f"'{LOCK_NAME}' in the store is not an ordinary file. Remove it, and try again.")
+def _unusable(name: str) -> StoreUnavailableError:
+    return StoreUnavailableError(f"'{name}' in the store is not an ordinary file. Remove it, and try again.")

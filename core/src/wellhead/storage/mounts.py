@@ -1,10 +1,11 @@
-"""What the machine says of where a directory lies: whether other machines use it too."""
+"""What the machine says of itself: whether it was started anew, and whether other machines share a directory."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _MOUNTS = Path("/proc/self/mountinfo")
 _SHARED = frozenset(
     ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "virtiofs", "vboxsf", "afs", "ceph", "glusterfs", "lustre", "ocfs2",
@@ -12,10 +13,18 @@ _SHARED = frozenset(
 )  # fmt: skip
 
 
+def boot_id() -> str:
+    """Return what tells this start of the machine from any other; empty where the system does not say."""
+    try:
+        return _BOOT_ID.read_text().strip()
+    except OSError:
+        return ""
+
+
 def is_shared(path: Path) -> bool:
     """Tell whether a directory lies on a file system that other machines may use at the same time.
 
-    Where the system does not say, it counts as not shared.
+    Locks and shared memory do not reach other machines there. Where the system does not say, it counts as not shared.
     """
     try:
         device = path.stat().st_dev

@@ -1,31 +1,131 @@
-"""From what the store has to a data source: its state, and what can be said where it cannot be opened as its type."""
+"""Opening entries: reading a record as its type, and telling the state that it is in.
+
+What is told depends on more than the record: on the type that is installed, and for secrets on the key ring. The basis
+of a judgement is a number for all of that. While it is the same, so is the judgement.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from wellhead.model.secret import Secret
 from wellhead.model.shape import Shape
 from wellhead.model.source import BASE_FIELDS, RESERVED_FIELDS
 from wellhead.storage.records import Record
+from wellhead.storage.sealing import Basis, opens
 from wellhead.storage.store import Entry
 from wellhead.storage.stored import StoredDataSource
 
 
-def stored_as(record: Record, shape: Shape | None, *, health: Mapping[str, Any] | None = None) -> StoredDataSource:
-    """Read a record as its type.
+class KnownType(Protocol):
+    """What the service needs to know of a type."""
 
-    Args:
-        record: The record.
-        shape: The shape of its type's model; None where the type is not there.
-        health: The summary of the newest result of validating it.
-    """
+    @property
+    def shape(self) -> Shape:
+        """The shape of its model."""
+        ...
+
+    @property
+    def distribution(self) -> str | None:
+        """The distribution that provides it."""
+        ...
+
+    @property
+    def version(self) -> str | None:
+        """The distribution's version."""
+        ...
+
+
+FindType = Callable[[str], KnownType | None]
+
+
+class Opener:
+    """Opens entries with the types that are installed."""
+
+    def __init__(self, find_type: FindType) -> None:
+        """Open entries.
+
+        Args:
+            find_type: Returns what is known of a type; None if it is not registered.
+        """
+        self._find_type = find_type
+        self._type_bases: dict[str, tuple[KnownType | None, bytes]] = {}
+
+    def opened(self, entry: Entry) -> StoredDataSource:
+        """Read an entry as its type; whether its secrets open is not looked at."""
+        return opened(entry, None if entry.record is None else self._find_type(entry.record.type))
+
+    def type_basis(self, type_name: str) -> bytes:
+        """Return what tells a type, as it is installed, from its other versions."""
+        known = self._find_type(type_name)
+        before = self._type_bases.get(type_name)
+        if before is None or before[0] is not known:
+            before = self._type_bases[type_name] = known, b"" if known is None else _basis_of(known)
+        return before[1]
+
+
+class OpeningJudge:
+    """Tells the states of entries with the types, the keys and the workspace of one moment."""
+
+    def __init__(self, opener: Opener, basis: Basis) -> None:
+        """Judge by what there is just now.
+
+        Args:
+            opener: Opens entries.
+            basis: The key ring and the id of the workspace.
+        """
+        self._opener = opener
+        self._basis = basis
+
+    def judged(self, entry: Entry) -> StoredDataSource:
+        """Read an entry as its type, and look whether its secrets open."""
+        stored = self._opener.opened(entry)
+        if stored.state != "ok" or not stored.facts or stored.record is None or opens(stored.record, self._basis):
+            return stored
+        return replace(stored, state="secret_unavailable")
+
+    def basis(self, type_name: str, *, sealed: bool) -> int:
+        """Return the basis of a judgement.
+
+        Args:
+            type_name: The type of the record.
+            sealed: True where the record has secrets.
+
+        Returns:
+            A number of 56 bits, never 0.
+        """
+        digest = hashlib.blake2b(self._opener.type_basis(type_name), digest_size=7)
+        if sealed:
+            ring, workspace_id = self._basis
+            digest.update(f"{'' if ring is None else ring.fingerprint} {workspace_id}".encode())
+        return int.from_bytes(digest.digest(), "big") | 1
+
+
+def _basis_of(known: KnownType) -> bytes:
+    """Return what tells a type from its other versions; while it is being written, only its code changes."""
+    model = known.shape.model
+    source = getattr(sys.modules.get(model.__module__), "__file__", None)
+    try:
+        code = b"" if source is None else hashlib.sha256(Path(source).read_bytes()).digest()
+    except OSError:
+        code = b""
+    return f"{known.distribution} {known.version} {model.__module__}.{model.__qualname__} ".encode() + code
+
+
+def opened(entry: Entry, known: KnownType | None) -> StoredDataSource:
+    """Read an entry as a type; None where that type is not there."""
+    record = entry.record
+    if record is None:
+        return without_record(entry)
     facts = {pointer: sealed.facts for pointer, sealed in record.secrets.items()}
     stored = StoredDataSource(
-        record.id,
+        entry.id,
         "type_unavailable",
         record.name,
         record.type,
@@ -33,18 +133,19 @@ def stored_as(record: Record, shape: Shape | None, *, health: Mapping[str, Any] 
         record=record,
         fields=record.fields,
         facts=facts,
-        health=_current(health, record.revision),
+        health=current_health(entry),
     )
-    return stored if shape is None else _as_type(stored, record, shape)
+    return stored if known is None else _as_type(stored, record, known.shape)
 
 
-def _current(health: Mapping[str, Any] | None, revision: int) -> Mapping[str, Any] | None:
-    """Return the summary of the newest result, if it is one of this revision."""
-    return health if health is not None and health.get("revision") == revision else None
+def current_health(entry: Entry) -> Mapping[str, Any] | None:
+    """Return the summary of the newest result, if it is one of the stored revision."""
+    health, record = entry.health, entry.record
+    return health if health is not None and record is not None and health.get("revision") == record.revision else None
 
 
 def without_record(entry: Entry) -> StoredDataSource:
-    """Return what is known of an entry that has no record."""
+    """Return what can be told of an entry that has no record."""
     remains = entry.remains or {}
     name, type_name = remains.get("name"), remains.get("type")
     return StoredDataSource(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, Protocol
+from contextlib import suppress
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from wellhead import clock
@@ -17,43 +18,22 @@ from wellhead.errors import (
     RevisionMismatchError,
     TypeUnavailableError,
 )
-from wellhead.model.shape import Shape
 from wellhead.model.source import BASE_FIELDS, DataSourceConfig
+from wellhead.model.texts import name_key
 from wellhead.storage.changes import Change, change_of
 from wellhead.storage.conflicts import conflict_of
 from wellhead.storage.former import before, is_stored, restorable
 from wellhead.storage.history import Rewritten
 from wellhead.storage.live_keys import LiveKeys
-from wellhead.storage.opening import stored_as, without_record
+from wellhead.storage.opening import FindType, KnownType, Opener, OpeningJudge
 from wellhead.storage.records import Record, as_stored
 from wellhead.storage.revisions import Revision, without_values
-from wellhead.storage.sealing import Basis, Sealer, opens
+from wellhead.storage.sealing import Basis, Sealer
+from wellhead.storage.selection import Chosen, Selection, Shown
 from wellhead.storage.store import Entry, RecordStore
 from wellhead.storage.stored import StoredDataSource
 
 _ATTEMPTS = 10
-
-
-class KnownType(Protocol):
-    """What the service needs to know of a type."""
-
-    @property
-    def shape(self) -> Shape:
-        """The shape of its model."""
-        ...
-
-    @property
-    def distribution(self) -> str | None:
-        """The distribution that provides it."""
-        ...
-
-    @property
-    def version(self) -> str | None:
-        """The distribution's version."""
-        ...
-
-
-FindType = Callable[[str], KnownType | None]
 
 
 def _nobody() -> None:
@@ -76,6 +56,7 @@ class ConfigurationStorageService:
         """
         self._store = store
         self._sealer = Sealer(store, keys)
+        self._opener = Opener(find_type)
         self._find_type = find_type
         self._acting = acting
         self._before: WeakKeyDictionary[Entry, tuple[KnownType | None, Basis, StoredDataSource]] = WeakKeyDictionary()
@@ -106,7 +87,7 @@ class ConfigurationStorageService:
         record = self._record(str(uuid.uuid4()), known, config, created_at=now, updated_at=now, revision=1)
         record = await self._sealer.seal(record, known.shape, change, previous=None)
         await self._store.create(record)
-        return self._opened(Entry(record.id, "ok", record))
+        return self._opener.opened(Entry(record.id, "ok", record))
 
     async def get_config(self, config_id: str) -> DataSourceConfig:
         """Return a data source, with its secrets sealed.
@@ -123,6 +104,30 @@ class ConfigurationStorageService:
     async def list_configs(self) -> Sequence[StoredDataSource]:
         """Return all data sources, in no order, each with its state. One that is damaged does not hide the others."""
         return await self._found(await self._store.entries())
+
+    async def choose(self, selection: Selection) -> Chosen | None:
+        """Return the data sources that are wanted, each with its state; None if only `list_configs` can tell now.
+
+        One that is damaged does not hide the others.
+        """
+        return await self._store.choose(selection, OpeningJudge(self._opener, await self._sealer.basis()))
+
+    async def show(self, config_id: str) -> Shown | None:
+        """Return a data source as it is read, if that is known without opening its record; else None."""
+        return await self._store.show(config_id, OpeningJudge(self._opener, await self._sealer.basis()))
+
+    async def find(self, key: str) -> StoredDataSource | None:
+        """Return the data source whose name has a key; None if there is none."""
+        chosen = await self.choose(Selection(name=key, limit=1)) if key else None
+        if chosen is not None and not chosen.items:
+            return None
+        if chosen is not None:
+            with suppress(DataSourceNotFoundError):
+                stored = await self.read(json.loads(chosen.items[0])["id"])
+                if stored.name is not None and name_key(stored.name) == key:
+                    return stored
+        named = (item for item in await self.list_configs() if item.name is not None and name_key(item.name) == key)
+        return next(named, None)
 
     async def update_config(
         self, config_id: str, config: DataSourceConfig, *, expected: int | None = None
@@ -165,7 +170,7 @@ class ConfigurationStorageService:
                 await self._store.replace(record, expected=stored.revision or 0, by=self._acting())
             except RevisionMismatchError:
                 continue
-            return self._opened(Entry(record.id, "ok", record))
+            return self._opener.opened(Entry(record.id, "ok", record))
         raise RevisionMismatchError(stored=stored.revision or 0)
 
     async def history(self, config_id: str) -> list[Revision]:
@@ -216,7 +221,7 @@ class ConfigurationStorageService:
                 await self._store.replace(record, expected=stored.record.revision, by=self._acting())
             except RevisionMismatchError:
                 continue
-            return self._opened(Entry(record.id, "ok", record))
+            return self._opener.opened(Entry(record.id, "ok", record))
         raise RevisionMismatchError(stored=stored.revision or 0)
 
     async def purge_history(self, config_id: str) -> Rewritten:
@@ -299,7 +304,7 @@ class ConfigurationStorageService:
     async def _restored(self, former: Record, present: Record) -> Record:
         """Make the new revision that has all that a former one had."""
         known = self._known(present.type)
-        as_read = self._opened(Entry(former.id, "ok", former))
+        as_read = self._opener.opened(Entry(former.id, "ok", former))
         if as_read.config is None:
             raise RecordInvalidError(
                 "That revision does not fit its type any more. Change the data source instead: see 'wellhead edit'."
@@ -373,31 +378,17 @@ class ConfigurationStorageService:
             **made,
         )
 
-    def _opened(self, entry: Entry) -> StoredDataSource:
-        """Read an entry as its type."""
-        record = entry.record
-        if record is None:
-            return without_record(entry)
-        known = self._find_type(record.type)
-        return stored_as(record, None if known is None else known.shape, health=entry.health)
-
     async def _found(self, entries: Sequence[Entry]) -> list[StoredDataSource]:
         """Read entries as their types, and look whether their secrets open: once, for as long as nothing changes."""
         sealed = any(entry.record is not None and entry.record.secrets for entry in entries)
         basis = await self._sealer.basis() if sealed else (None, None)
+        judge = OpeningJudge(self._opener, basis)
         found = []
         for entry in entries:
             known = None if entry.record is None else self._find_type(entry.record.type)
             before = self._before.get(entry)
             if before is None or before[:2] != (known, basis):
-                before = (known, basis, _with_seals(self._opened(entry), basis))
+                before = (known, basis, judge.judged(entry))
                 self._before[entry] = before
             found.append(before[2])
         return found
-
-
-def _with_seals(stored: StoredDataSource, basis: Basis) -> StoredDataSource:
-    """Look whether the secrets of a data source open."""
-    if stored.state != "ok" or not stored.facts or stored.record is None or opens(stored.record, basis):
-        return stored
-    return replace(stored, state="secret_unavailable")

@@ -10,6 +10,8 @@ from wellhead.storage.findings import Finding
 from wellhead.storage.history import Rewritten
 from wellhead.storage.records import Record
 from wellhead.storage.revisions import Revision
+from wellhead.storage.selection import Chosen, Selection, Shown
+from wellhead.storage.stored import StoredDataSource
 
 EntryState = Literal["ok", "corrupt", "unreadable", "newer_format"]
 
@@ -33,6 +35,23 @@ class Entry:
     health: dict[str, Any] | None = None
 
 
+class Judge(Protocol):
+    """Tells the states of entries, which depend on the types that are installed and on the key ring."""
+
+    def judged(self, entry: Entry) -> StoredDataSource:
+        """Return the data source that an entry is, with its state."""
+        ...
+
+    def basis(self, type_name: str, *, sealed: bool) -> int:
+        """Return a number, never 0: while it is the same, so is the judgement of an entry of this type.
+
+        Args:
+            type_name: The type of the record.
+            sealed: True where the record has secrets.
+        """
+        ...
+
+
 class RecordStore(Protocol):
     """Keeps the records of one workspace. All methods are safe to call at the same time, from many processes."""
 
@@ -54,6 +73,14 @@ class RecordStore(Protocol):
 
     async def entries(self) -> Sequence[Entry]:
         """Return all that is stored, in no order. An entry that did not change is the same object as before."""
+        ...
+
+    async def choose(self, selection: Selection, judge: Judge) -> Chosen | None:
+        """Return the entries that are wanted, without reading all; None if the store has no other way just now."""
+        ...
+
+    async def show(self, record_id: str, judge: Judge) -> Shown | None:
+        """Return an entry as it was judged before, if it did not change since; None where it has to be read."""
         ...
 
     async def create(self, record: Record) -> None:

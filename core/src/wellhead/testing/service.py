@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from wellhead.api import listener as listening
 from wellhead.api import server
 from wellhead.model.extension import DataSourceTypeExtension
 from wellhead.testing.workspaces import parts
@@ -44,7 +45,7 @@ def running_service(
     """
     token = secrets.token_urlsafe(32)
     wellhead = parts(path, types=types, token=token)
-    listener = server.listen("127.0.0.1", 0)
+    listener = listening.listen("127.0.0.1", 0)
     ready = threading.Event()
     service = server.make(wellhead, announce=ready.set)
     thread = threading.Thread(target=service.run, kwargs={"sockets": [listener]}, daemon=True)
@@ -52,7 +53,7 @@ def running_service(
     try:
         if not ready.wait(30):
             raise RuntimeError("the service did not start within 30 seconds")
-        yield RunningService(server.url_of(listener), token)
+        yield RunningService(listening.url_of(listener), token)
     finally:
         service.should_exit = True
         thread.join()

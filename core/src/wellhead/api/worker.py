@@ -1,0 +1,60 @@
+"""One of several processes of a service: `python -m wellhead.api.worker LISTENER LINE SETTINGS`, run by the supervisor.
+
+LISTENER and LINE are descriptors that were handed down: of the socket to listen on, and of a line to the supervisor. On
+the line the worker says that it answers; when the line breaks, the supervisor is gone, and the worker ends. SETTINGS is
+a JSON object of what the command line gave: nothing in it is secret.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+from wellhead import logs
+from wellhead.api import server
+from wellhead.assembly import assemble
+from wellhead.errors import WellheadError
+from wellhead.settings import load_settings
+
+READY = b"."
+
+
+def main(listener: socket.socket, line: socket.socket, config: str | None, workspace: str | None) -> None:
+    """Serve until SIGTERM, or until the supervisor is gone.
+
+    Args:
+        listener: The socket to listen on.
+        line: The line to the supervisor.
+        config: The path of the settings file, if there is one.
+        workspace: The workspace, if the command line names it.
+    """
+    threading.Thread(target=_end_with, args=(line,), name="wellhead-line", daemon=True).start()
+    settings = load_settings(
+        None if config is None else Path(config), workspace=None if workspace is None else Path(workspace)
+    )
+    logs.configure(settings.log_level)
+    wellhead = assemble(settings)
+    try:
+        server.run(wellhead, listener, announce=lambda: line.sendall(READY))
+    finally:
+        wellhead.close()
+
+
+def _end_with(line: socket.socket) -> None:
+    with suppress(OSError):
+        line.recv(1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    listener_, line_ = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
+    try:
+        main(listener_, line_, **json.loads(sys.argv[3]))
+    except WellheadError as error:
+        sys.exit(f"Error: {error.message}")

@@ -1,0 +1,212 @@
+"""Selections as queries of the index. What each filter means is written here once, and nowhere else in SQL.
+
+A page begins where the one before ended, by its sort keys, never by counting: each part of the position is a query of
+its own, that an index answers from its first row on. So the last page costs what the first one does.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+from zlib import crc32
+
+from wellhead.storage.index_file import IndexUnusableError
+from wellhead.storage.index_rows import microseconds
+from wellhead.storage.selection import Instants, Position, Selection
+
+# Up to this many matches are fetched and sorted; more are met soon enough on the way along an index. A text that is
+# looked for on the way has to be looked for in each row, so that it pays to fetch more.
+_FEW, _FEW_WITH_TEXT = 400, 4000
+_TRIGRAM = 3
+_MOST = 2**62
+
+Count = Callable[[str, tuple[Any, ...]], int]
+"""Returns the number that a query counts, perhaps from before."""
+
+
+@dataclass(slots=True)
+class Filter:
+    """Conditions on a row of `sources`, named `s`, and the values for their places."""
+
+    conditions: list[str] = field(default_factory=list)
+    values: list[Any] = field(default_factory=list)
+
+    def add(self, condition: str, *values: Any) -> None:
+        """Add a condition."""
+        self.conditions.append(condition)
+        self.values += values
+
+    @property
+    def where(self) -> str:
+        """All conditions together."""
+        return " AND ".join(self.conditions) or "1"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRow:
+    """A row as a list needs it."""
+
+    id: str
+    type: str
+    sealed: bool
+    judged: int | None
+    item: bytes | None
+    position: Position
+
+
+def total_of(selection: Selection, count: Count) -> int:
+    """Return how many rows there are, whatever the page."""
+    filters = replace(selection, sort=(), limit=0, after=None)
+    if filters == Selection(text=selection.text, limit=0) and selection.text is not None:
+        phrase = _phrase(selection.text)
+        if phrase is not None:
+            return count("SELECT count(*) FROM texts WHERE texts MATCH ?", (phrase,))
+    if filters == Selection(labels=selection.labels[:1], limit=0) and selection.labels:
+        return _count_label(selection.labels[0], count)
+    chosen = _filter(_rarest_first(selection, count), few=True)
+    return count(f"SELECT count(*) FROM sources s WHERE {chosen.where}", tuple(chosen.values))  # noqa: S608  # places for all values
+
+
+def rows_of(connection: sqlite3.Connection, selection: Selection, total: int, count: Count) -> list[FoundRow]:
+    """Return the rows of a page, and one more if there are more.
+
+    Args:
+        connection: The index.
+        selection: What is wanted.
+        total: How many rows there are on all pages.
+        count: Counts.
+    """
+    selection = _rarest_first(selection, count)
+    wanted = min(selection.limit, _MOST) + 1
+    rows: list[FoundRow] = []
+    for query, values in queries_of(selection, total):
+        found = connection.execute(query, (*values, wanted - len(rows)))
+        rows += [_row(connection, columns, selection) for columns in found.fetchall()]
+        if len(rows) >= wanted:
+            break
+    return rows
+
+
+def queries_of(selection: Selection, total: int) -> Iterator[tuple[str, list[Any]]]:
+    """Return the queries whose rows, one query's after the other's, are the page; each takes a limit at its end."""
+    order = [*selection.sort, ("name", False), ("id", False)]
+    order = [key for place, key in enumerate(order) if key[0] not in {name for name, _ in order[:place]}]
+    few = total <= (_FEW if selection.text is None else _FEW_WITH_TEXT)
+    by_label = len(selection.labels) > 0 and order[0] == ("name", False) and not few
+    names = {"name": "l.name_key", "id": "l.id"} if by_label else {"name": "s.name_key", "id": "s.id"}
+    keys = [(names.get(name, f"s.{name}"), descending) for name, descending in order]
+    chosen = _filter(selection, few=few, by_label=by_label)
+    source = "labels l CROSS JOIN sources s ON s.number = l.number" if by_label else "sources s"
+    columns = "s.number, s.id, s.type, s.sealed, s.judged, s.name_key, s.created_at, s.updated_at"
+    sorting = ", ".join(f"{name}{' DESC' if descending else ''}" for name, descending in keys)
+    for condition, values in _after(selection, keys, [name for name, _ in order]):
+        where = f"{chosen.where} AND {condition}" if condition else chosen.where
+        yield (
+            f"SELECT {columns} FROM {source} WHERE {where} ORDER BY {sorting} LIMIT ?",  # noqa: S608  # places for all values
+            [*chosen.values, *values],
+        )
+
+
+def _after(selection: Selection, keys: list[tuple[str, bool]], names: list[str]) -> Iterator[tuple[str, list[Any]]]:
+    """Return what holds after a position, in parts: equal up to a key, and beyond in that one; the longest first."""
+    if selection.after is None:
+        yield "", []
+        return
+    given = dict(zip((name for name, _ in selection.sort), selection.after.values, strict=True))
+    given |= {"name": given.get("name", selection.after.name), "id": selection.after.id}
+    values = [given[name] for name in names]
+    for length in range(len(keys) - 1, -1, -1):
+        equal = [f"{name} = ?" for name, _ in keys[:length]]
+        name, descending = keys[length]
+        yield " AND ".join([*equal, f"{name} {'<' if descending else '>'} ?"]), values[: length + 1]
+
+
+def _filter(selection: Selection, *, few: bool, by_label: bool = False) -> Filter:
+    """Return the conditions of a selection.
+
+    Args:
+        selection: The selection.
+        few: True where few rows match, so that it is worth to look them up, and to sort what is found.
+        by_label: True where the first label's rows are gone through, named `l`.
+    """
+    chosen = Filter()
+    _add_labels(chosen, selection.labels, few=few, by_label=by_label)
+    for column, wanted in (("type", selection.types), ("state", selection.states), ("health_status", selection.health)):
+        # A sign before a column keeps SQLite from using its index, for which all matches would have to be sorted.
+        sign = "" if few or len(wanted) == 1 else "+"
+        if wanted:
+            chosen.add(f"{sign}s.{column} IN ({', '.join('?' * len(wanted))})", *map(_storable, wanted))
+    if selection.name is not None:
+        chosen.add("s.name_key = ?", _storable(selection.name))
+    if selection.text is not None:
+        phrase = _phrase(selection.text)
+        if few and phrase is not None:
+            chosen.add("s.number IN (SELECT rowid FROM texts WHERE texts MATCH ?)", phrase)
+        text = _storable(selection.text)
+        chosen.add("(instr(s.name_key, ?) OR instr(s.description_key, ?))", text, text)
+    _add_instants(chosen, "created", selection.created)
+    _add_instants(chosen, "updated", selection.updated)
+    return chosen
+
+
+def _add_labels(chosen: Filter, labels: tuple[tuple[str, str | None], ...], *, few: bool, by_label: bool) -> None:
+    for place, (key, value) in enumerate(labels):
+        condition, values = _label(key, value)
+        if place == 0 and by_label:
+            chosen.add("l.key = ?" if value is None else "l.key = ? AND l.value = ?", *values)
+        elif place == 0 and few:
+            chosen.add(f"s.number IN (SELECT number FROM labels WHERE {condition})", *values)  # noqa: S608  # as above
+        else:
+            chosen.add(f"EXISTS (SELECT 1 FROM labels WHERE number = s.number AND {condition})", *values)  # noqa: S608  # as above
+
+
+def _add_instants(chosen: Filter, column: str, instants: Instants) -> None:
+    for sign, instant in zip((">=", "<="), instants, strict=True):
+        if instant is not None:
+            chosen.add(f"s.{column} {sign} ?", microseconds(instant))
+
+
+def _phrase(text: str) -> str | None:
+    """Write a text for the table of trigrams; None where it cannot answer, which is right about whole trigrams only."""
+    if len(text) < _TRIGRAM or "\0" in text or _storable(text) is None:
+        return None
+    return '"' + text.replace('"', '""') + '"'
+
+
+def _storable(text: str) -> str | None:
+    """Return a text as it can be compared; one with half a character equals nothing, as null does."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return None
+    return text
+
+
+def _rarest_first(selection: Selection, count: Count) -> Selection:
+    """Put the label first that the fewest have."""
+    if len(selection.labels) < 2:  # noqa: PLR2004  # one is the rarest
+        return selection
+    return replace(selection, labels=tuple(sorted(selection.labels, key=lambda label: _count_label(label, count))))
+
+
+def _count_label(label: tuple[str, str | None], count: Count) -> int:
+    condition, values = _label(*label)
+    return count(f"SELECT count(*) FROM labels WHERE {condition}", values)  # noqa: S608  # places for all values
+
+
+def _label(key: str, value: str | None) -> tuple[str, tuple[str | None, ...]]:
+    if value is None:
+        return "key = ?", (_storable(key),)
+    return "key = ? AND value = ?", (_storable(key), _storable(value))
+
+
+def _row(connection: sqlite3.Connection, columns: tuple[Any, ...], selection: Selection) -> FoundRow:
+    number, record_id, type_name, sealed, judged, key, created_at, updated_at = columns
+    values = {"name": key, "type": type_name, "created_at": created_at, "updated_at": updated_at}
+    position = Position(tuple(values[name] for name, _ in selection.sort), key, record_id)
+    found = connection.execute("SELECT item, checksum FROM items WHERE number = ?", (number,)).fetchone()
+    if found is not None and crc32(found[0]) != found[1]:
+        raise IndexUnusableError(damaged=True)
+    return FoundRow(record_id, type_name, bool(sealed), judged, None if found is None else found[0], position)

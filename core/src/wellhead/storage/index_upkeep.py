@@ -1,0 +1,92 @@
+"""Bringing rows of the index up to the files of records, and finding those that are not."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from wellhead.storage.index_file import transaction
+from wellhead.storage.index_rows import row_of, written
+from wellhead.storage.index_writes import drop, put
+from wellhead.storage.reading import read_entry, scan
+
+BATCH = 200
+"""How many records are taken up in one go."""
+_AT_A_STRETCH, _PAUSE = 64, 0.0002
+
+
+def fill(
+    connection: sqlite3.Connection, directory: int, ids: Sequence[str], with_results: Collection[str]
+) -> Iterator[int]:
+    """Write the rows of an index that has none; yield how many are done, now and then.
+
+    Args:
+        connection: The index.
+        directory: The descriptor of the store's directory.
+        ids: The ids of all records.
+        with_results: Those of them that have a file with results.
+
+    Raises:
+        StorageError: The machine is out of descriptors or memory.
+    """
+    for done, record_id in enumerate(ids, 1):
+        seen = read_entry(directory, record_id, has_results=record_id in with_results)
+        if seen is not None:
+            put(connection, row_of(seen))
+        if done % BATCH == 0:
+            yield done
+
+
+def ids_in(directory: int) -> tuple[list[str], set[str]]:
+    """Return the ids of all records, and of those that have results."""
+    records: list[str] = []
+    results: set[str] = set()
+    for record_id, is_record, _ in scan(directory):
+        records.append(record_id) if is_record else results.add(record_id)
+    return records, results
+
+
+def write_rows(connection: sqlite3.Connection, directory: int, record_ids: Iterable[str]) -> None:
+    """Bring the rows of records up to their files, and take the notes about them back."""
+    with transaction(connection):
+        for record_id in record_ids:
+            seen = read_entry(directory, record_id)
+            drop(connection, record_id)
+            if seen is not None:
+                put(connection, row_of(seen))
+            connection.execute("DELETE FROM changing WHERE id = ?", (record_id,))
+
+
+def differences(connection: sqlite3.Connection, directory: int) -> list[str]:
+    """Return the ids whose files are not as the index has them, or were read too soon after a change to tell."""
+    connection.execute(
+        "CREATE TEMP TABLE IF NOT EXISTS seen (id TEXT PRIMARY KEY, record TEXT, results TEXT) WITHOUT ROWID"
+    )
+    connection.execute("BEGIN")
+    connection.execute("DELETE FROM seen")
+    query = (
+        "INSERT INTO seen VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET "
+        "record = coalesce(excluded.record, record), results = coalesce(excluded.results, results)"
+    )
+    connection.executemany(query, _signatures(directory))
+    found = connection.execute(
+        "SELECT seen.id FROM seen LEFT JOIN sources ON sources.id = seen.id WHERE seen.record IS NOT NULL"
+        " AND (seen.record IS NOT sources.record OR seen.results IS NOT sources.results OR NOT sources.settled)"
+        " UNION ALL SELECT id FROM sources WHERE id NOT IN (SELECT id FROM seen WHERE record IS NOT NULL)"
+    ).fetchall()
+    connection.execute("DELETE FROM seen")
+    connection.execute("COMMIT")
+    return [row[0] for row in found]
+
+
+def _signatures(directory: int) -> Iterator[tuple[str, str | None, str | None]]:
+    """Go through the signatures of all files, with pauses in which other threads get their turn.
+
+    A thread that computes on and on keeps each other one waiting for 5 ms, again and again within one request.
+    """
+    for number, (record_id, is_record, signature) in enumerate(scan(directory)):
+        if number % _AT_A_STRETCH == _AT_A_STRETCH - 1:
+            time.sleep(_PAUSE)
+        text = written(signature)
+        yield (record_id, text, None) if is_record else (record_id, None, text)

@@ -1,0 +1,63 @@
+"""What is written to the index: rows, judgements, and notes of what is about to change."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from zlib import crc32
+
+_COLUMNS = (
+    "id", "name_key", "description_key", "type", "created_at", "updated_at", "created", "updated", "health_status",
+    "sealed", "judged", "state", "revision", "digest", "record", "results", "settled",
+)  # fmt: skip
+_INSERT = f"INSERT INTO sources ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608  # names of columns only
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What the index has of one record: its id and name, the columns after those, its labels, and its item."""
+
+    id: str
+    name_key: str
+    values: tuple[str | int | bytes | None, ...]
+    labels: tuple[tuple[str, str], ...]
+    item: bytes | None
+
+
+_PUT_ITEM = "INSERT OR REPLACE INTO items VALUES (?, ?, ?)"
+
+Judgement = tuple[str, int, bytes, str, str, str | None]
+"""State, basis and item of a row, its id, and the signatures of the files that were read for it."""
+
+
+def put(connection: sqlite3.Connection, row: Row) -> None:
+    """Write the row of a record that has none."""
+    number = connection.execute(_INSERT, (row.id, row.name_key, *row.values)).lastrowid
+    if row.labels:
+        labels = [(key, value, row.name_key, row.id, number) for key, value in row.labels]
+        connection.executemany("INSERT INTO labels VALUES (?, ?, ?, ?, ?)", labels)
+    if row.item is not None:
+        connection.execute(_PUT_ITEM, (number, row.item, crc32(row.item)))
+
+
+def drop(connection: sqlite3.Connection, record_id: str) -> None:
+    """Remove the row of an id, if there is one."""
+    found = connection.execute("SELECT number FROM sources WHERE id = ?", (record_id,)).fetchone()
+    if found is not None:
+        for table in ("labels", "items", "sources"):
+            connection.execute(f"DELETE FROM {table} WHERE number = ?", found)  # noqa: S608  # names of tables only
+
+
+def judge_rows(connection: sqlite3.Connection, judgements: Iterable[Judgement]) -> None:
+    """Write judgements down. A row that is of another state of the file by now stays as it is."""
+    for state, basis, item, *read in judgements:
+        query = "UPDATE sources SET state = ?, judged = ? WHERE id = ? AND record = ? AND results IS ? RETURNING number"
+        found = connection.execute(query, (state, basis, *read)).fetchone()
+        if found is not None:
+            connection.execute(_PUT_ITEM, (*found, item, crc32(item)))
+
+
+def mark(connection: sqlite3.Connection, record_ids: Iterable[str]) -> None:
+    """Note that records are about to change: if the note is still there when nobody writes, somebody crashed."""
+    connection.executemany("INSERT OR IGNORE INTO changing VALUES (?)", ((record_id,) for record_id in record_ids))

@@ -1,0 +1,320 @@
+"""Keeping the index true: to our own writes at once, to edits by hand after a sweep.
+
+Before a record gets its new state its id is noted, and the note is taken back with the new row. A note that is found
+while nobody holds the store's lock is that of a process that crashed in between: the record is read anew. A sweep
+compares the files' signatures with those of the rows. Whatever cannot be kept true is removed, and made anew.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import islice
+from pathlib import Path
+
+from wellhead.errors import StorageError
+from wellhead.storage import index_file
+from wellhead.storage.directory import remove_quietly
+from wellhead.storage.index_file import IndexFile, IndexUnusableError
+from wellhead.storage.index_upkeep import BATCH, differences, fill, ids_in, write_rows
+from wellhead.storage.index_writes import mark
+from wellhead.storage.locks import StoreLock
+from wellhead.storage.mounts import boot_id, is_shared
+from wellhead.storage.reading import scan
+
+SWEEP_EVERY = 45.0
+"""Seconds from one sweep to the next; with what a sweeper waits, it is less than a minute."""
+LOOKED_AT_ALWAYS = 250
+"""Of a store with up to this many records all files are looked at before each answer: half a millisecond."""
+_COUNT_FEW = "SELECT count(*) FROM (SELECT 1 FROM sources LIMIT ?)"
+_NOTED = "SELECT id FROM changing"
+_SWEEPER_WAITS = 15.0
+_REST = 30.0
+_BUILD_TIMEOUT = 120.0
+_BUILD_LOCK = ".index.lock"
+
+Watch = Callable[[int, int], None]
+"""Told how many records of how many are in the index."""
+
+
+class Indexing:
+    """The index of one store, kept true."""
+
+    def __init__(self, path: Path, lock: StoreLock) -> None:
+        """Keep the index of a store true.
+
+        Args:
+            path: The store's directory.
+            lock: The store's lock.
+        """
+        self.file = IndexFile(path)
+        self.watch: Watch | None = None
+        self.has_sweeper = False
+        self._path = path
+        self._lock = lock
+        self._build_lock = StoreLock(_BUILD_TIMEOUT, name=_BUILD_LOCK)
+        self._boot = boot_id()
+        self._is_shared: bool | None = None
+        self._rests_until = 0.0
+        self._looked_at: tuple[object, int] | None = None
+
+    @contextmanager
+    def reading(self, directory: int) -> Iterator[sqlite3.Connection]:
+        """Lend a connection to an index that is true, in a transaction that sees one state of it.
+
+        Args:
+            directory: The descriptor of the store's directory.
+
+        Raises:
+            IndexUnusableError: There can be none just now.
+        """
+        self._prepare(directory)
+        with self.file.connection(directory) as connection:
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.execute("ROLLBACK")
+
+    @contextmanager
+    def change(self, directory: int, record_id: str) -> Iterator[None]:
+        """Surround the step that changes a record; the store's lock must be held.
+
+        Raises:
+            OSError: There is an index that can neither be kept true nor removed; nothing was changed.
+        """
+        noted = self._note(directory, record_id)
+        try:
+            yield
+        finally:
+            if noted:
+                self._take_up(directory, [record_id])
+
+    def id_of(self, directory: int, key: str, *, but: str) -> str | None:
+        """Return the id of the record that has a name, by the index; the store's lock must be held.
+
+        Args:
+            directory: The descriptor of the store's directory.
+            key: The key of the name.
+            but: An id that does not count.
+
+        Raises:
+            IndexUnusableError: There is no index.
+        """
+        if self._rests():
+            raise IndexUnusableError(damaged=False)
+        with self.file.connection(directory) as connection:
+            left = [row[0] for row in connection.execute(_NOTED)]
+        if left:
+            self._take_up(directory, left)
+        with self.file.connection(directory) as connection:
+            query = "SELECT id FROM sources WHERE name_key = ? AND id <> ? LIMIT 1"
+            found = connection.execute(query, (key, but)).fetchone()
+            return None if found is None else str(found[0])
+
+    def refresh(self, directory: int, record_ids: Sequence[str]) -> None:
+        """Read records anew; the store's lock must be held. What cannot be told any more is removed."""
+        self._take_up(directory, record_ids)
+
+    def prepare(self, directory: int) -> bool:
+        """See to it that there is an index that is true; return False if there can be none just now."""
+        try:
+            self._prepare(directory)
+        except IndexUnusableError:
+            return False
+        return True
+
+    def sweep(self, directory: int) -> int:
+        """Compare all rows with the files, and mend what differs; return how many did.
+
+        Raises:
+            IndexUnusableError: There is no index.
+            StorageError: The store cannot be read or locked.
+        """
+        began = time.monotonic()
+        with self.file.connection(directory) as connection:
+            changed = differences(connection, directory)
+        done = 0
+        while batch := changed[done : done + BATCH]:
+            with self._lock.hold(directory):
+                self._take_up(directory, batch)
+            done += len(batch)
+            self._tell(done, len(changed))
+        with self.file.connection(directory) as connection:
+            connection.execute("UPDATE meta SET swept_at = ?, boot = ?", (began, self._boot))
+        return len(changed)
+
+    def rebuild(self, directory: int) -> int:
+        """Make the index anew, and return how many records it has.
+
+        Raises:
+            IndexUnusableError: There can be none here.
+            StorageError: The store cannot be read or locked.
+        """
+        with self._build_lock.hold(directory):
+            return self._build(directory)
+
+    def renew(self, directory: int) -> bool:
+        """Make an index anew that was found to be damaged; return False if that cannot be done now."""
+        try:
+            self.rebuild(directory)
+        except (IndexUnusableError, StorageError, OSError):
+            self.rest()
+            return False
+        return True
+
+    def sweep_if_due(self, directory: int, after: float = SWEEP_EVERY) -> None:
+        """Sweep, unless this or another process did so a short time ago or is at it.
+
+        Args:
+            directory: The descriptor of the store's directory.
+            after: Seconds since the last sweep.
+
+        Raises:
+            IndexUnusableError: There is no index.
+            StorageError: The store cannot be read or locked.
+        """
+        self._prepare(directory)
+        with self._build_lock.hold_if_free(directory) as held:
+            if held and self._age(directory) > after:
+                self.sweep(directory)
+
+    def rest(self) -> None:
+        """Do without an index for half a minute."""
+        self._rests_until = time.monotonic() + _REST
+
+    def _prepare(self, directory: int) -> None:
+        if self._rests() or self._is_on_shared_disk():
+            raise IndexUnusableError(damaged=False)
+        try:
+            is_true = self._look(directory)
+        except OSError:
+            raise IndexUnusableError(damaged=False) from None
+        except IndexUnusableError as error:
+            if not error.damaged:
+                raise
+            is_true = False
+        if not is_true:
+            self._make_true(directory)
+
+    def _look(self, directory: int) -> bool:
+        """Mend what is seen at a glance not to be true; return False if all has to be looked through."""
+        with self.file.connection(directory) as connection:
+            found = connection.execute("SELECT boot, swept_at FROM meta").fetchone()
+            if found is None:
+                raise IndexUnusableError(damaged=True)
+            noted = [row[0] for row in connection.execute(_NOTED)]
+            [few] = connection.execute(_COUNT_FEW, (LOOKED_AT_ALWAYS + 1,)).fetchone()
+        age = self._age_of(*found)
+        if age == float("inf") or (age > SWEEP_EVERY + _SWEEPER_WAITS and not self.has_sweeper):
+            return False
+        if few <= LOOKED_AT_ALWAYS:
+            noted += self._seen_changed(directory)
+        if noted:
+            self._mend(directory, noted)
+        return True
+
+    def _make_true(self, directory: int) -> None:
+        """Sweep, or make the index anew, unless somebody else did so while this thread waited for its turn."""
+        try:
+            with self._build_lock.hold(directory):
+                try:
+                    if not self._look(directory):
+                        self.sweep(directory)
+                except IndexUnusableError as error:
+                    if not error.damaged:
+                        raise
+                    self._build(directory)
+        except (IndexUnusableError, StorageError, OSError):
+            self.rest()
+            raise IndexUnusableError(damaged=False) from None
+
+    def _seen_changed(self, directory: int) -> list[str]:
+        """Look at the files of a small store, and return the ids of those that are not as in the index."""
+        found = frozenset(islice(scan(directory), 4 * LOOKED_AT_ALWAYS))
+        mark = self.file.identity(directory), hash(found)
+        if self._looked_at == mark:
+            return []
+        with self.file.connection(directory) as connection:
+            changed = differences(connection, directory)
+        self._looked_at = None if changed else mark
+        return changed
+
+    def _mend(self, directory: int, record_ids: Sequence[str]) -> None:
+        """Read records anew, if nobody writes just now; who writes takes up the own record, and is not waited for."""
+        with self._lock.hold_if_free(directory) as held:
+            if held:
+                self._take_up(directory, record_ids)
+
+    def _note(self, directory: int, record_id: str) -> bool:
+        """Note that a record is about to change; without an index that takes the note there must be none at all."""
+        try:
+            with self.file.connection(directory) as connection:
+                left = [row[0] for row in connection.execute(_NOTED)]
+                mark(connection, [record_id])
+        except IndexUnusableError:
+            self.file.discard(directory)
+            return False
+        if left:
+            self._take_up(directory, left)
+            with self.file.connection(directory) as connection:
+                mark(connection, [record_id])
+        return True
+
+    def _take_up(self, directory: int, record_ids: Iterable[str]) -> None:
+        """Bring the rows of records up to their files; the store's lock must be held."""
+        try:
+            with self.file.connection(directory) as connection:
+                write_rows(connection, directory, record_ids)
+        except StorageError:
+            self.rest()  # the note is still there, and tells whoever can mend it
+        except IndexUnusableError as error:
+            if error.damaged:
+                with suppress(OSError):
+                    self.file.discard(directory)
+            self.rest()
+
+    def _build(self, directory: int) -> int:
+        """Make the index under another name, catch up with what was written meanwhile, and put it in place."""
+        name = f".tmp-{secrets.token_hex(8)}"
+        ids, with_results = ids_in(directory)
+        began = time.monotonic()
+        try:
+            with index_file.making(self._path / name) as connection:
+                for done in fill(connection, directory, ids, with_results):
+                    self._tell(done, len(ids))
+                index_file.finish(connection, self._boot)
+            with self._lock.hold(directory):
+                with index_file.finished(self._path / name) as connection:
+                    write_rows(connection, directory, differences(connection, directory))
+                    connection.execute("UPDATE meta SET swept_at = ?", (began,))
+                self.file.put_in_place(directory, name)
+        finally:
+            for ending in ("", "-wal", "-shm"):
+                remove_quietly(directory, name + ending)
+        self._tell(len(ids), len(ids))
+        return len(ids)
+
+    def _age(self, directory: int) -> float:
+        with self.file.connection(directory) as connection:
+            return self._age_of(*connection.execute("SELECT boot, swept_at FROM meta").fetchone())
+
+    def _age_of(self, boot: str, swept_at: float) -> float:
+        """Return how many seconds ago a sweep was; one before the machine was started does not count."""
+        age = time.monotonic() - swept_at
+        return age if boot == self._boot and age >= 0 else float("inf")
+
+    def _tell(self, done: int, total: int) -> None:
+        if self.watch is not None and total > BATCH:
+            self.watch(done, total)
+
+    def _rests(self) -> bool:
+        return time.monotonic() < self._rests_until
+
+    def _is_on_shared_disk(self) -> bool:
+        if self._is_shared is None:
+            self._is_shared = is_shared(self._path)
+        return self._is_shared
