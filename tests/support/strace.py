@@ -79,7 +79,13 @@ def _run(options: list[str], script: str, workspace: Path, *arguments: str) -> T
         missing_service("strace is not installed: no fault was injected.")
     done = subprocess.run(
         ["strace", "-f", "-y", *options, sys.executable, "-c", script, str(workspace), *arguments],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONDONTWRITEBYTECODE": "1"},
+        cwd=workspace.parent,  # what a program leaves where it may not take it away again stays here
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path)),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "TMPDIR": str(workspace.parent),
+        },
         capture_output=True,
         check=False,
         text=True,
