@@ -169,7 +169,11 @@ class ForkServer:
                 inherited.close()
             confinement.leave_parent(parent)
             if self._rules is not None:
-                confinement.confine(Limits(seconds + MARGIN, self._rules.memory), readable=self._rules.readable)
+                confinement.confine(
+                    Limits(seconds + MARGIN, self._rules.memory),
+                    readable=self._rules.readable,
+                    local_sockets=not self._rules.policy.public_only,
+                )
                 self._work(known, *sockets, self._rules)
                 code = 0
         finally:
