@@ -133,13 +133,13 @@ class ForkServer:
         try:
             known = self._known(message["type"], number)
         except BaseException as error:  # noqa: BLE001  # where foreign code is imported; it may even try to exit
-            self._tell({"failed": number, "why": type(error).__name__})
+            self._tell({"failed": number, "why": type(error).__name__, "loading": True})
             return
         own = os.getpid()
         try:
             pid = os.fork()
         except OSError as error:
-            self._tell({"failed": number, "why": type(error).__name__})
+            self._tell({"failed": number, "why": type(error).__name__, "loading": False})
             return
         if pid == 0:
             self._become_worker(own, known, (channel, files), message["seconds"])
