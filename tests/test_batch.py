@@ -261,3 +261,36 @@ async def test_a_server_is_asked_by_so_many_at_once_and_no_more(files: FileGuard
 
     assert {result.checks[-1].code for result in results.values()} == {"connection_lost"}
     assert AT_ONCE < counting.most <= AT_ONCE_TO_ONE
+
+
+async def test_who_stops_listening_has_nothing_begun_and_nothing_kept_any_more(files: FileGuard) -> None:
+    kept: list[str] = []
+
+    async def keep(result: ValidationResult) -> None:
+        kept.append(result.status)
+
+    pool = pool_for(workers=2)
+    given = [Job(job.key, job.config, job.unlock, keep) for job in jobs(*["rests"] * 200)]
+    batch = make(files, pool=pool).start_many(given, timeout=60)
+    tasks = asyncio.all_tasks()
+    await anext(batch)
+
+    await batch.aclose()
+
+    told = len(kept)
+    assert asyncio.all_tasks() <= tasks
+    assert pool.slots.enter_at_once() is not None
+    await asyncio.sleep(0.5)  # more than one of them takes
+    assert kept == ["passed"] * told
+    pool.close()
+
+
+async def test_a_defect_of_core_ends_a_batch_and_is_not_waited_out(
+    files: FileGuard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = make(files)
+    batch = service.start_many(jobs(*["well"] * 3))
+    monkeypatch.setattr(batch, "_describe", {}.__getitem__)
+
+    with pytest.raises(KeyError):
+        await anext(batch)

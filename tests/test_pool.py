@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import random
+import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -95,7 +99,7 @@ async def test_D_46_when_the_process_for_workers_is_killed_the_next_validation_h
     service = make(files, pool, well)
     await service.validate(Thing(name="a"))
 
-    (await pool.server())._process.kill()
+    pool.server()._process.kill()
 
     assert (await service.validate(Thing(name="a"))).status == "passed"
 
@@ -105,7 +109,7 @@ async def test_D_46_what_was_running_when_it_was_killed_is_told_so(files: FileGu
         events = make(files, pool, reads).start(Thing(name="a", port=server.port))
         assert [(await anext(events)).name for _ in range(2)] == ["resolve", "connect"]  # type: ignore[union-attr]
 
-        (await pool.server())._process.kill()
+        pool.server()._process.kill()
 
         result = [event async for event in events][-1]
     assert isinstance(result, ValidationResult)
@@ -117,7 +121,7 @@ async def test_D_46_one_that_was_stopped_is_ended_and_started_again(
 ) -> None:
     monkeypatch.setattr("wellhead.validation.parent._START_SECONDS", 0.5)
     service = make(files, pool, well)
-    os.kill((await pool.server())._process.pid, signal.SIGSTOP)
+    os.kill(pool.server()._process.pid, signal.SIGSTOP)
 
     stopped = await service.validate(Thing(name="a"))
     monkeypatch.undo()
@@ -133,7 +137,7 @@ async def test_two_event_loops_one_after_the_other_use_one_process(files: FileGu
         async def job() -> int:
             result = await service.validate(Thing(name="a"))
             assert result.status == "passed"
-            return (await pool.server())._process.pid
+            return pool.server()._process.pid
 
         return asyncio.run(job())
 
@@ -193,7 +197,7 @@ async def main():
     events = service.start(Thing(name="a", port={port}))
     await anext(events)
     await anext(events)
-    print((await pool.server())._process.pid, flush=True)
+    print(pool.server()._process.pid, flush=True)
     await asyncio.sleep(60)
 
 asyncio.run(main())
@@ -250,3 +254,156 @@ async def test_a_plugin_that_hangs_when_it_is_loaded_is_not_loaded_again(
     assert time.monotonic() - started < 5 * 3
     monkeypatch.undo()
     assert (await make(files, pool, well).validate(Thing(name="a"))).status == "passed"
+
+
+def _descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208  # names are all that is wanted
+
+
+@contextlib.contextmanager
+def no_descriptor_left() -> Iterator[None]:
+    """Let this process open nothing more: what is open takes all that the limit allows."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken = [os.dup(0) for _ in range(64)]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(taken) + 1, limits[1]))
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                taken.append(os.dup(0))
+        yield
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts descriptors")
+async def test_D_17_without_a_descriptor_one_validation_fails_and_those_that_run_go_on(
+    files: FileGuard, pool: WorkerPool
+) -> None:
+    async with serve(silent) as server:
+        running = make(files, pool, reads, timeout=30).start(Thing(name="a", port=server.port))
+        assert [(await anext(running)).name for _ in range(2)] == ["resolve", "connect"]  # type: ignore[union-attr]
+        before = _descriptors()
+
+        with no_descriptor_left():
+            refused = await make(files, pool, well).validate(Thing(name="b"))
+
+        assert last(refused).code == "worker_unavailable"
+        assert _descriptors() == before
+    results = [event async for event in running]  # the server is gone
+    assert outcomes(results[-1])[-1] == ("read", "failed", "connection_lost")  # type: ignore[arg-type]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts descriptors")
+async def test_D_17_without_a_descriptor_the_process_for_workers_is_not_started_and_later_it_is(
+    files: FileGuard, pool: WorkerPool
+) -> None:
+    before = _descriptors()
+
+    with no_descriptor_left():
+        refused = await make(files, pool, well).validate(Thing(name="a"))
+
+    assert last(refused).code == "worker_unavailable"
+    assert _descriptors() == before
+    assert (await make(files, pool, well).validate(Thing(name="a"))).status == "passed"
+
+
+async def test_where_no_process_can_be_forked_the_plugin_is_not_blamed(
+    files: FileGuard, pool: WorkerPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = "import os\ndef fork():\n    raise BlockingIOError(11, 'no process left')\nos.fork = fork\n"
+    (tmp_path / "forkless.py").write_text(source, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    service = service_for(wellhead.DataSourceType(Thing, well, preload=["forkless"]), files=files, pool=pool)
+
+    assert last(await service.validate(Thing(name="a"))).code == "worker_unavailable"
+    assert pool.server()._gone == {}
+
+
+async def test_a_service_that_closes_in_the_middle_ends_what_runs_and_starts_nothing_more(
+    files: FileGuard, pool: WorkerPool
+) -> None:
+    async with serve(silent) as server:
+        running = make(files, pool, reads, timeout=30).start(Thing(name="a", port=server.port))
+        assert [(await anext(running)).name for _ in range(2)] == ["resolve", "connect"]  # type: ignore[union-attr]
+        beginning = asyncio.create_task(make(files, pool, well).validate(Thing(name="b")))
+        await asyncio.sleep(0)
+
+        pool.close()
+
+        results = [event async for event in running]
+        assert outcomes(results[-1])[-1] == ("read", "failed", "worker_unavailable")  # type: ignore[arg-type]
+        assert last(await beginning).code == "worker_unavailable"
+        assert last(await make(files, pool, well).validate(Thing(name="c"))).code == "worker_unavailable"
+
+
+async def test_a_file_that_nobody_waits_for_any_more_is_closed(
+    files: FileGuard, pool: WorkerPool, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (workspace / "a.txt").write_text("hello", encoding="utf-8")
+    opening, opened, go_on = threading.Event(), threading.Event(), threading.Event()
+    real = files.open_descriptor
+
+    def slow(path: str) -> int:
+        opening.set()
+        go_on.wait()
+        try:
+            return real(path)
+        finally:
+            opened.set()
+
+    monkeypatch.setattr(files, "open_descriptor", slow)
+    await make(files, pool, well).validate(Thing(name="a"))
+    before, threads = _descriptors(), set(threading.enumerate())
+    events = make(files, pool, opens, timeout=30).start(Thing(name="a", path="a.txt"))
+    task = asyncio.create_task(anext(events))  # type: ignore[arg-type]
+    await asyncio.to_thread(opening.wait)
+
+    task.cancel()
+    await asyncio.wait({task})
+    go_on.set()
+    await asyncio.to_thread(opened.wait)
+    for thread in set(threading.enumerate()) - threads:
+        if thread.name == "wellhead-check":
+            await asyncio.to_thread(thread.join)
+    await asyncio.sleep(0)
+
+    assert _descriptors() == before
+
+
+async def test_whenever_a_validation_is_cancelled_nothing_is_left_of_it(files: FileGuard, pool: WorkerPool) -> None:
+    async with serve(silent) as server:
+        await make(files, pool, reads, timeout=0.5).validate(Thing(name="a", port=server.port))
+        before = (_descriptors(), len(asyncio.all_tasks()), _children())
+        service = make(files, pool, reads, timeout=30)
+        for steps in [*range(12), *random.Random(4).sample(range(12, 120), 25)]:  # the same each time
+            task = asyncio.create_task(service.validate(Thing(name="a", port=server.port)))
+            for _ in range(steps):
+                await asyncio.sleep(0.0002 if steps > 12 else 0)
+            task.cancel()
+            await asyncio.wait({task})
+
+        await _until(lambda: (_descriptors(), len(asyncio.all_tasks()), _children()) == before)
+        assert (_descriptors(), len(asyncio.all_tasks()), _children()) == before
+    assert pool.slots.enter().has_place
+    assert (await make(files, pool, well).validate(Thing(name="a"))).status == "passed"
+    assert pool.server()._gone.keys() <= {max(pool.server()._gone, default=0)}
+
+
+async def _until(is_so: Callable[[], bool]) -> None:
+    """Wait for something to be so, at most three seconds."""
+    end = time.monotonic() + 3
+    while not is_so() and time.monotonic() < end:  # noqa: ASYNC110  # processes and descriptors set no event
+        await asyncio.sleep(0.01)
+
+
+async def test_R_07_hundreds_at_once_go_through_one_worker_after_the_other(files: FileGuard) -> None:
+    pool = pool_for(workers=1, waiting=300)
+    service = make(files, pool, well)
+
+    results = await asyncio.gather(*(service.validate(Thing(name="a")) for _ in range(200)))
+    pool.close()
+
+    assert {result.status for result in results} == {"passed"}
+    assert len({result.details["pid"] for result in results}) == 200

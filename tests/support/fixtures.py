@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.canary import Canary
-from support.validating import SHARED
+from support.validating import SHARED, started
 from wellhead.assembly import Wellhead, assemble
 from wellhead.settings import Settings
 
@@ -24,7 +24,7 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="session", autouse=True)
 def _shared_workers() -> Iterator[None]:
     """Start the pool of processes that tests share, and end it."""
-    asyncio.run(SHARED.server())
+    asyncio.run(started(SHARED))
     yield
     SHARED.close()
 

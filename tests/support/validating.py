@@ -24,6 +24,12 @@ def pool_for(policy: EgressPolicy = LOCAL, *, workers: int = 64, waiting: int = 
     return WorkerPool(rules=rules, workers=workers, waiting=waiting)
 
 
+async def started(pool: WorkerPool) -> WorkerPool:
+    """Start the process that a pool's workers are forked from, before anybody counts processes."""
+    pool.server()
+    return pool
+
+
 SHARED = pool_for()
 """One pool for all tests that need nothing special; a fixture closes it at the end."""
 

@@ -75,12 +75,13 @@ def silence() -> None:
     os.close(null)
 
 
-def confine(limits: Limits, *, readable: Sequence[str | Path]) -> None:
+def confine(limits: Limits, *, readable: Sequence[str | Path], local_sockets: bool) -> None:
     """Hold this process to its limits, as far as the system can; none of it can be undone.
 
     Args:
         limits: What it may use.
         readable: Paths below which it may open files, besides those of the system.
+        local_sockets: Whether the system may ask local services, such as Avahi, for the address of a name.
     """
     signal.setitimer(signal.ITIMER_REAL, limits.seconds)
     _limit(resource.RLIMIT_CPU, int(limits.seconds) + 1)
@@ -91,7 +92,7 @@ def confine(limits: Limits, *, readable: Sequence[str | Path]) -> None:
         _limit(resource.RLIMIT_AS, _mapped_bytes() + limits.memory)
         landlock.allow_reading([*landlock.SYSTEM, *readable])
         _drop_capabilities()
-        seccomp.forbid_processes()
+        seccomp.forbid(local_sockets=local_sockets)
 
 
 def more_time(seconds: float) -> None:

@@ -29,7 +29,7 @@ _FORBIDDEN = (
     "os.link",
     "os.mkdir",
     "os.posix_spawn",
-    "os.remove",
+    "os.remove",  # and `os.removexattr`
     "os.rename",
     "os.rmdir",
     "os.setxattr",
@@ -37,12 +37,16 @@ _FORBIDDEN = (
     "os.symlink",
     "os.system",
     "os.truncate",
+    "os.utime",
     "pty.spawn",
+    "resource.prlimit",
     "shutil.",
     "socket.bind",
     "subprocess.Popen",
+    "syslog.",
 )
 _FAMILIES = (socket.AF_INET, socket.AF_INET6)
+_PROTOCOLS = (0, socket.IPPROTO_TCP)
 _WRITES_NOTHING = sys.platform == "linux"  # elsewhere core hands a client's certificate over in a temporary file
 
 
@@ -111,19 +115,22 @@ class _Hook:
             self._refuse(FORBIDDEN)
 
     def _may_connect(self, _socket: object, address: object) -> bool:
-        if not isinstance(address, tuple) or len(address) < 2:  # noqa: PLR2004  # host and port; a path is a local socket
+        # Exactly these classes: one that is derived from them can tell Python one address, and the C below another.
+        if type(address) is not tuple or len(address) < 2:  # noqa: PLR2004  # host and port; a path is a local socket
             return False
-        host, port = str(address[0]), address[1]
+        host, port = address[:2]
+        if type(host) is not str or type(port) is not int:
+            return False
         current = refusals.get()
         names = current.names_of(host) if current is not None else ()
-        return isinstance(port, int) and self._policy.permits(host, port, names=names)
+        return self._policy.permits(host, port, names=names)
 
     def _may_send(self, _socket: object, address: object) -> bool:
         return address is None
 
     def _may_open(self, path: object, _mode: object, flags: object) -> bool:
-        if not isinstance(path, str | bytes):  # a descriptor: it is open already
-            return True
+        if type(path) is not str and type(path) is not bytes:  # exactly: one that is derived can seem another path
+            return type(path) is int  # a descriptor: it is open already
         if isinstance(flags, int) and flags & _WRITING and _WRITES_NOTHING:
             return path == os.devnull
         place = os.path.abspath(os.fsdecode(path))
@@ -137,12 +144,12 @@ class _Hook:
         raise RefusedError("a validation may not do this")
 
 
-def _may_make(_socket: object, family: int, kind: int, _protocol: int) -> bool:
+def _may_make(_socket: object, family: int, kind: int, protocol: int) -> bool:
     """Let TCP be spoken, and the pairs of sockets that asyncio wakes itself up with."""
     if family == socket.AF_UNIX:
         return True
     types = kind & ~(getattr(socket, "SOCK_NONBLOCK", 0) | getattr(socket, "SOCK_CLOEXEC", 0))
-    return family in _FAMILIES and types == socket.SOCK_STREAM
+    return family in _FAMILIES and types == socket.SOCK_STREAM and protocol in _PROTOCOLS
 
 
 def _may_import(module: str, *_more: object) -> bool:

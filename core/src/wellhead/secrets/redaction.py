@@ -48,7 +48,12 @@ class Redactor:
 
 
 def _printable(text: str) -> str:
-    return "".join(character for character in text if unicodedata.category(character)[0] != "C")
+    return "".join(character for character in text if not _controls(unicodedata.category(character)))
+
+
+def _controls(category: str) -> bool:
+    """Tell whether characters of a category steer what shows them, or end a line."""
+    return category[0] == "C" or category in {"Zl", "Zp"}
 
 
 def _spellings(secret: str) -> set[str]:

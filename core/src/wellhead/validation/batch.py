@@ -61,7 +61,8 @@ class Batch:
         self._waiting = Waiting(jobs)
         self._left = self._waiting.total
         self._changed = asyncio.Event()
-        self._outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
+        self._outcomes: asyncio.Queue[Outcome | BaseException] = asyncio.Queue()
+        self._is_closed = False
         self._groups = ((_LANES, max(1, pool.workers // 2)),)
         self._lanes: set[asyncio.Task[None]] = set()
         self._add_lane(pool.slots.enter(self._groups))
@@ -75,11 +76,15 @@ class Batch:
             await self.aclose()
             raise StopAsyncIteration
         outcome = await self._outcomes.get()
+        if isinstance(outcome, BaseException):  # a defect of core: what has begun nowhere would be waited for in vain
+            await self.aclose()
+            raise outcome
         self._left -= 1
         return outcome
 
     async def aclose(self) -> None:
-        """End what still runs."""
+        """End what still runs; nothing more begins."""
+        self._is_closed = True
         for lane in self._lanes:
             lane.cancel()
         if self._lanes:
@@ -88,29 +93,34 @@ class Batch:
     def _add_lane(self, ticket: Ticket) -> None:
         lane = asyncio.create_task(self._drive(ticket))
         self._lanes.add(lane)
-        lane.add_done_callback(self._lanes.discard)
+        lane.add_done_callback(self._end_lane)
+        lane.add_done_callback(lambda _: ticket.leave())  # also of one that was cancelled before it began
+
+    def _end_lane(self, lane: asyncio.Task[None]) -> None:
+        self._lanes.discard(lane)
+        if not lane.cancelled() and (defect := lane.exception()) is not None:
+            self._outcomes.put_nowait(defect)
 
     def _add_lanes(self) -> None:
         """Take more workers, as long as there is enough to do for them and places are free."""
         wanted = sum(-(-number // AT_ONCE) for number in self._waiting.counts)
-        while wanted > 0 and (ticket := self._pool.slots.enter_at_once(self._groups)) is not None:
+        while (
+            wanted > 0 and not self._is_closed and (ticket := self._pool.slots.enter_at_once(self._groups)) is not None
+        ):
             self._add_lane(ticket)
             wanted -= 1
 
     async def _drive(self, ticket: Ticket) -> None:
         """Use one place for workers, one after the other, until nothing is left to begin."""
-        try:
-            await ticket.turn()
-            while any(self._waiting.counts):
-                if (job := self._waiting.take_alone()) is not None:
-                    await self._serve(job.config.type, job)
-                elif (name := self._waiting.next_type()) is not None:
-                    await self._serve(name)
-                else:  # whatever waits is for destinations that are asked by enough
-                    self._changed.clear()
-                    await self._changed.wait()
-        finally:
-            ticket.leave()
+        await ticket.turn()
+        while any(self._waiting.counts):
+            if (job := self._waiting.take_alone()) is not None:
+                await self._serve(job.config.type, job)
+            elif (name := self._waiting.next_type()) is not None:
+                await self._serve(name)
+            else:  # whatever waits is for destinations that are asked by enough
+                self._changed.clear()
+                await self._changed.wait()
 
     async def _serve(self, type_name: str, only: Job | None = None) -> None:
         """Validate data sources of one type in one worker, until none can begin or the worker is not to be used on."""
@@ -141,6 +151,8 @@ class Batch:
             for task in running:
                 task.cancel()
             worker.close()
+            if running:
+                await asyncio.wait(running)
             await worker.gone()
 
     async def _start(self, known: KnownType) -> tuple[Worker | None, str | None]:
@@ -158,6 +170,7 @@ class Batch:
         """Run one validation in a shared worker."""
         run = Run(known, job.config, defect=self._defect(known.name))
         runs_again = False
+        is_cancelled = False
         try:
             async with asyncio.timeout(self._seconds):
                 if await unlock_secrets(run, job.unlock, self._references):
@@ -170,9 +183,14 @@ class Batch:
         except TimeoutError:
             run.expire()
             shared.is_usable = False  # whatever held it up may go on in there
+        except asyncio.CancelledError:  # nobody waits for it: how it would have ended is not known, and not to be kept
+            is_cancelled = True
+            raise
         finally:
             run.fail("worker_unavailable")  # which only counts where a defect of core came before
-            if runs_again:
+            if is_cancelled:
+                self._waiting.finish(job)
+            elif runs_again:
                 self._waiting.put_back(job)
                 self._end(job)
             else:

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any, Self
 
 from wellhead.guard.confinement import KEPT_VARIABLES
@@ -55,7 +55,7 @@ class WorkerParent:
         loop.add_reader(self._control, self._listen)
 
     @classmethod
-    async def start(cls, rules: Message) -> Self:
+    def start(cls, rules: Message) -> Self:
         """Start the process.
 
         Args:
@@ -64,7 +64,7 @@ class WorkerParent:
         Raises:
             OSError: It could not be started.
         """
-        process, control = await asyncio.to_thread(_launch)
+        process, control = _launch()  # some milliseconds, in which no cancellation can lose it
         started = cls(asyncio.get_running_loop(), process, control)
         started.tell({"rules": rules})
         return started
@@ -88,28 +88,31 @@ class WorkerParent:
         Raises:
             OSError: It is gone.
             PluginHungError: The type's plugin did not come back while it was loaded.
-            WorkerFailedError: The plugin could not be loaded, or the process does not answer.
+            WorkerFailedError: The plugin could not be loaded, the process does not answer, or a process or a descriptor
+                is lacking.
         """
         number = next(self._numbers)
-        channel, theirs = socket.socketpair()
-        opening, their_opening = socket.socketpair()
+        with ExitStack() as ours:
+            channel, opening = await self._ask(number, {"type": dict(origin), "seconds": seconds}, ours)
+            worker = await Worker.connect(self, number, channel, opening, files)
+            ours.pop_all()  # they are the worker's now
+            return worker
+
+    async def _ask(self, number: int, message: Message, ours: ExitStack) -> tuple[socket.socket, socket.socket]:
+        """Ask for a worker, and return the two sockets to it, which are closed with a stack."""
         forked = self._forks[number] = self.loop.create_future()
-        self._gone[number] = asyncio.Event()
         try:
-            with theirs, their_opening:
-                message = {"fork": number, "type": dict(origin), "seconds": seconds}
-                self.tell(message, [theirs.fileno(), their_opening.fileno()])
+            with ExitStack() as theirs:
+                channel, opening = (_pair(ours, theirs) for _ in range(2))
+                self.tell({"fork": number, **message}, [channel[1].fileno(), opening[1].fileno()])
+            self._gone[number] = asyncio.Event()
             async with asyncio.timeout(_START_SECONDS):
                 await forked
-            return await Worker.connect(self, number, channel, opening, files)
-        except BaseException as error:
-            channel.close()
-            opening.close()
-            if isinstance(error, TimeoutError):
-                raise self._hung(number) from None
-            raise
+            return channel[0], opening[0]
+        except TimeoutError:
+            raise self._hung(number) from None
         finally:
-            self._forks.pop(number, None)
+            del self._forks[number]
 
     def is_running(self) -> bool:
         """Tell whether the process runs."""
@@ -163,8 +166,10 @@ class WorkerParent:
         self._loading = message.get("loading")
         if (forked := self._forks.get(message.get("forked", 0))) is not None and not forked.done():
             forked.set_result(None)
-        elif (failed := self._forks.get(message.get("failed", 0))) is not None and not failed.done():
-            failed.set_exception(WorkerFailedError(f"its plugin raised {message['why']}", is_plugins_fault=True))
+        elif "failed" in message:
+            self._gone.pop(message["failed"], None)
+            if (failed := self._forks.get(message["failed"])) is not None and not failed.done():
+                failed.set_exception(_failure(message))
         elif (event := self._gone.pop(message.get("gone", 0), None)) is not None:
             event.set()
 
@@ -182,11 +187,31 @@ class WorkerParent:
         self._gone.clear()
 
 
+def _failure(message: Message) -> WorkerFailedError:
+    if message["loading"]:
+        return WorkerFailedError(f"its plugin raised {message['why']}", is_plugins_fault=True)
+    return WorkerFailedError(f"no process can be forked: {message['why']}")
+
+
+def _pair(ours: ExitStack, theirs: ExitStack) -> tuple[socket.socket, socket.socket]:
+    """Make two connected sockets, each closed with one of the stacks.
+
+    Raises:
+        WorkerFailedError: There is no descriptor left. That is no fault of the process for workers.
+    """
+    try:
+        one, other = socket.socketpair()
+    except OSError as error:
+        raise WorkerFailedError("this process has no descriptor left") from error
+    return ours.enter_context(one), theirs.enter_context(other)
+
+
 def _launch() -> tuple[subprocess.Popen[bytes], socket.socket]:
     """Start the process, with nothing of this one but a socket: no environment, no descriptor, no memory."""
     kept = {name: os.environ[name] for name in (*_LOADER_VARIABLES, *KEPT_VARIABLES) if name in os.environ}
     ours, theirs = socket.socketpair()
-    with theirs:
+    with ExitStack() as until_started, theirs:
+        until_started.enter_context(ours)
         process = subprocess.Popen(  # noqa: S603  # this very Python
             [sys.executable, "-I", "-B", "-c", _PROGRAM, str(theirs.fileno()), json.dumps(sys.path)],
             pass_fds=[theirs.fileno()],
@@ -196,5 +221,6 @@ def _launch() -> tuple[subprocess.Popen[bytes], socket.socket]:
             stdout=subprocess.DEVNULL,
             start_new_session=True,
         )
+        until_started.pop_all()
     ours.setblocking(False)
     return process, ours

@@ -29,8 +29,7 @@ class WorkerPool:
         self.workers = workers
         self._rules = rules
         self._server: WorkerParent | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._starting = asyncio.Lock()
+        self._is_closed = False
         self._hanging: set[str] = set()
 
     async def start(self, origin: Mapping[str, Any], files: FileGuard, *, seconds: float) -> Worker:
@@ -56,34 +55,36 @@ class WorkerPool:
             raise WorkerFailedError("no process can be started") from error
 
     async def _fork(self, origin: Mapping[str, Any], files: FileGuard, seconds: float) -> Worker:
-        server = await self.server()
+        server = self.server()
         try:
             return await server.fork(origin, seconds, files)
         except OSError:  # somebody has killed it
             server.kill()
-            return await (await self.server()).fork(origin, seconds, files)
+            return await self.server().fork(origin, seconds, files)
 
     def close(self) -> None:
-        """End all workers, and the process that they are forked from."""
+        """End all workers, and the process that they are forked from; no other is started."""
+        self._is_closed = True
         if self._server is not None:
             self._server.close()
             self._server = None
 
-    async def server(self) -> WorkerParent:
+    def server(self) -> WorkerParent:
         """Return the process that workers are forked from, started if need be, and heard on the loop that runs now.
 
         Raises:
             OSError: It could not be started.
+            WorkerFailedError: The pool is closed.
         """
+        if self._is_closed:
+            raise WorkerFailedError("the service is being closed")
         loop = asyncio.get_running_loop()
         if self._server is not None and not self._server.is_alive:
+            self._server.kill()  # if it still runs, it does not listen
             self._server.close()
             self._server = None
-        if self._server is not None and self._server.loop is not loop:
+        if self._server is None:
+            self._server = WorkerParent.start(self._rules)
+        elif self._server.loop is not loop:
             self._server.move_to(loop)
-        if self._loop is not loop:
-            self._loop, self._starting = loop, asyncio.Lock()
-        async with self._starting:
-            if self._server is None:
-                self._server = await WorkerParent.start(self._rules)
-            return self._server
+        return self._server

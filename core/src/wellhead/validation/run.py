@@ -125,20 +125,20 @@ class Run:
         Raises:
             WireError: It is nothing that a worker says, or too much; the plugin is to blame, and it is over.
         """
-        if self.is_over:
-            return
         self._left -= size
         try:
             if self._left < 0:
                 raise WireError("too much")
-            self._take(message)
-        except (KeyError, TypeError, ValueError, AttributeError, WireError):
+            if not self.is_over:
+                self._take(message)
+        except Exception:  # noqa: BLE001  # where a plugin speaks: there is no end to what can be wrong with it
             self.fail("plugin_error")
             raise WireError("not what a worker says") from None
 
     def _take(self, message: Message) -> None:
         if "begin" in message:
-            self.open_step(*message["begin"])
+            name, fields = message["begin"]
+            self.open_step(_text(name), [_text(field) for field in fields])
         elif "check" in message:
             self._take_check(**message["check"])
         elif "fact" in message:
@@ -156,13 +156,20 @@ class Run:
         else:
             self.end()
 
-    def _take_check(self, name: str, status: CheckStatus, duration_ms: float, **said: Any) -> None:
+    def _take_check(self, name: object, status: CheckStatus, duration_ms: float, **said: Any) -> None:
+        name = _text(name)
         if status not in {"passed", "warning", "failed"} or len(self._checks) > _MAX_CHECKS:
             raise WireError("no check")
         step = next((step for step in reversed(self._steps) if step.name == name), None)
         if step is not None:
             self._steps.remove(step)
-        self._emit(self._wording.check(name, status, **said, seconds=duration_ms / 1000))
+        self._emit(self._wording.check(name, status, **said, seconds=self._seconds(duration_ms)))
+
+    def _seconds(self, milliseconds: float) -> float:
+        """Read how long a check took, which is no longer than all of it has."""
+        if not milliseconds >= 0:  # also where it is no number, of which JSON in Python has one
+            raise WireError("no duration")
+        return min(milliseconds, (time.monotonic() - self._started) * 1000) / 1000
 
     def open_step(self, name: str, fields: Sequence[str] = ()) -> None:
         """Remember that a check has begun, in case that it does not end."""
@@ -226,6 +233,12 @@ class Run:
         if "failed" in statuses:
             return "failed"
         return "warning" if "warning" in statuses else "passed"
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise WireError("no text")
+    return value
 
 
 def secrets_of(shape: Shape, config: DataSourceConfig) -> list[Secret]:

@@ -127,6 +127,7 @@ class DataSourceValidationService:
         ticket = self._pool.slots.enter()
         seconds = self._timeout if timeout is None else timeout
         task = asyncio.create_task(self._work(run, ticket, seconds, unlock or already(config)))
+        task.add_done_callback(lambda _: ticket.leave())  # also of a task that was cancelled before it began
         return _events(run, task)
 
     def start_many(self, jobs: Iterable[Job], *, timeout: float | None = None) -> Batch:
@@ -193,11 +194,11 @@ class DataSourceValidationService:
             self._log.error("no worker", why=str(error))
             run.fail("plugin_error" if error.is_plugins_fault else "worker_unavailable")
         finally:
-            run.fail("worker_unavailable")  # which only counts where a defect of core came before
             if worker is not None:
                 worker.close()
+            run.fail("worker_unavailable")  # which only counts where a defect of core came before
+            if worker is not None:
                 await worker.gone()
-            ticket.leave()
 
     def _logger_of(self, type_name: str) -> Callable[[list[str]], None]:
         """Return what writes to the log where a plugin, or its driver, failed in a way that nobody understood."""

@@ -9,7 +9,7 @@ from typing import Any
 from wellhead.codes import CODES
 from wellhead.errors import CheckFailedError
 from wellhead.model.result import Check, CheckStatus
-from wellhead.secrets.redaction import Redactor
+from wellhead.secrets.redaction import REDACTED, Redactor
 
 CORE_STEPS = frozenset(("secrets", "resolve", "connect", "tls", "validator"))
 _CODE = re.compile(r"[a-z][a-z0-9]{0,19}(_[a-z0-9]{1,20}){0,4}")
@@ -77,17 +77,22 @@ class Wording:
         return self._clean(text, limit=_MAX_LOG_LINE)
 
     def fact(self, value: Any) -> Any:
-        """Return a fact as JSON: a text, a number, true, false, a list of texts; null for everything else."""
+        """Return a fact as JSON: a text, a number, true, false, a list of texts; null for everything else.
+
+        A number that is a secret, such as a PIN, is none that may be shown.
+        """
         if isinstance(value, str):
             return self._text(value)
         if isinstance(value, list):
             return [self._text(str(item)) for item in value[:_MAX_ITEMS] if self._characters_left > 0]
         if isinstance(value, bool):
             return value
-        return value if isinstance(value, int | float) and -_MAX_INTEGER <= value <= _MAX_INTEGER else None
+        if isinstance(value, int | float) and -_MAX_INTEGER <= value <= _MAX_INTEGER:
+            return value if self._clean(str(value)) == str(value) else REDACTED
+        return None
 
     def _text(self, value: str) -> str:
-        text = self._clean(value[: self._characters_left])
+        text = self._clean(value)[: self._characters_left]  # cut after: half a secret would not be recognised
         self._characters_left -= len(text)
         return text
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
 import socket
 from contextlib import suppress
 from typing import Any, Protocol, Self
@@ -16,6 +15,8 @@ from wellhead.validation import wire
 from wellhead.validation.wire import Lines, Message, WireError
 
 _FIRST_BEAT_SECONDS = 5.0
+_BESIDES, _BESIDES_PER_SECOND = 64 * 1024, 1024
+"""Bytes that a worker may send which belong to no validation: its beats, and what comes late."""
 
 
 class WorkerFailedError(Exception):
@@ -83,7 +84,9 @@ class Worker:
         self._listeners: dict[int, Listener] = {}
         self._jobs = itertools.count(1)
         self._loop = asyncio.get_running_loop()
-        self._heard_at = self._loop.time() + _FIRST_BEAT_SECONDS
+        self._started_at = self._loop.time()
+        self._heard_at = self._started_at + _FIRST_BEAT_SECONDS
+        self._besides = 0
         self._tasks: tuple[asyncio.Task[None], ...] = ()
         self.is_alive = True
 
@@ -103,6 +106,7 @@ class Worker:
         streams = await asyncio.open_connection(sock=channel, limit=wire.MAX_LINE)
         made = cls(origin, number, streams, opening)
         made._tasks = (asyncio.create_task(made._listen()), asyncio.create_task(made._open_files(files)))
+        made._tasks[1].add_done_callback(lambda _: opening.close())  # not before: the event loop still looks at it
         return made
 
     @property
@@ -146,7 +150,6 @@ class Worker:
             for task in self._tasks:
                 task.cancel()
             self._tasks = ()
-            self._opening.close()
             self._writer.transport.abort()
             self._lose()
 
@@ -161,7 +164,8 @@ class Worker:
                 self._take(wire.decode(line), len(line))
         except (OSError, ValueError, WireError):  # a `ValueError` for a line that has no end
             pass
-        self._lose()
+        finally:
+            self._lose()
 
     def _take(self, message: Message, size: int) -> None:
         number = message.get("job")
@@ -169,6 +173,10 @@ class Worker:
             listener.take(message, size)
             if "end" in message:
                 del self._listeners[number]
+        else:
+            self._besides += size
+            if self._besides > _BESIDES + _BESIDES_PER_SECOND * (self._loop.time() - self._started_at):
+                raise WireError("too much of nothing")
 
     def _lose(self) -> None:
         self.is_alive = False
@@ -187,11 +195,10 @@ class Worker:
 
     async def _open_file(self, files: FileGuard, message: Message) -> None:
         try:
-            descriptor = await in_thread(files.open_descriptor, str(message.get("open")))
+            # A file, not a descriptor: if nobody waits any more when it has been opened, it is closed nevertheless.
+            file = await in_thread(files.open, str(message.get("open")))
         except CheckFailedError as error:
             wire.send(self._opening, {"code": error.check_code})
             return
-        try:
-            wire.send(self._opening, {"most": files.max_bytes}, [descriptor])
-        finally:
-            os.close(descriptor)
+        with file:
+            wire.send(self._opening, {"most": files.max_bytes}, [file.fileno()])

@@ -133,13 +133,13 @@ class ForkServer:
         try:
             known = self._known(message["type"], number)
         except BaseException as error:  # noqa: BLE001  # where foreign code is imported; it may even try to exit
-            self._tell({"failed": number, "why": type(error).__name__})
+            self._tell({"failed": number, "why": type(error).__name__, "loading": True})
             return
         own = os.getpid()
         try:
             pid = os.fork()
         except OSError as error:
-            self._tell({"failed": number, "why": type(error).__name__})
+            self._tell({"failed": number, "why": type(error).__name__, "loading": False})
             return
         if pid == 0:
             self._become_worker(own, known, (channel, files), message["seconds"])
@@ -169,7 +169,11 @@ class ForkServer:
                 inherited.close()
             confinement.leave_parent(parent)
             if self._rules is not None:
-                confinement.confine(Limits(seconds + MARGIN, self._rules.memory), readable=self._rules.readable)
+                confinement.confine(
+                    Limits(seconds + MARGIN, self._rules.memory),
+                    readable=self._rules.readable,
+                    local_sockets=not self._rules.policy.public_only,
+                )
                 self._work(known, *sockets, self._rules)
                 code = 0
         finally:
