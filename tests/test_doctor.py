@@ -13,6 +13,7 @@ from support.command import CommandLine
 from support.plugin import install_plugin
 from support.probe import names_in
 from wellhead.assembly import Wellhead, assemble
+from wellhead.catalog.listing import ListQuery
 from wellhead.settings import Settings
 from wellhead.storage.findings import Finding
 
@@ -46,6 +47,7 @@ async def test_a_workspace_in_which_all_is_well_has_nothing_wrong(wellhead_parts
     assert [(finding.part, finding.status) for finding in found] == [
         ("store", "ok"),
         ("lock", "ok"),
+        ("index", "ok"),
         ("key ring", "ok"),
         ("data source", "ok"),
     ]
@@ -223,3 +225,30 @@ def test_a_plugin_that_does_not_work_is_told(wellhead: CommandLine, tmp_path: Pa
     run = wellhead("doctor", PYTHONPATH=str(plugins))
     assert "pip uninstall broken" in run.out
     assert "hunter2" not in run.out
+
+
+async def test_a_repair_brings_the_index_up_to_what_was_edited_by_hand(
+    wellhead_parts: Wellhead, workspace: Path
+) -> None:
+    (workspace / "sales.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    document, _ = await wellhead_parts.catalog.create({"type": "csv", "name": "sales", "path": "sales.csv"})
+    await wellhead_parts.catalog.list(ListQuery())
+    path = workspace / ".datasources" / f"{document['id']}.json"
+    path.write_text(path.read_text(encoding="utf-8").replace('"sales"', '"costs"'), encoding="utf-8")
+
+    [before] = [found for found in await wellhead_parts.doctor.look() if found.part == "index"]
+    [after] = [found for found in await wellhead_parts.doctor.look(repair=True) if found.part == "index"]
+
+    assert "look at again: 1" in before.message
+    assert after.message == "The index has what the files have."
+    assert await wellhead_parts.store.sweep_index() == 0
+
+
+async def test_without_an_index_nothing_is_wrong(wellhead_parts: Wellhead, workspace: Path) -> None:
+    await wellhead_parts.catalog.create({"type": "csv", "name": "sales", "path": "sales.csv"})
+    for path in (workspace / ".datasources").glob(".index*"):
+        path.unlink()
+
+    [found] = [found for found in await wellhead_parts.doctor.look(repair=True) if found.part == "index"]
+
+    assert found.status == "ok"

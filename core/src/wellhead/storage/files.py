@@ -37,6 +37,7 @@ from wellhead.storage.directory import (
 from wellhead.storage.findings import Finding
 from wellhead.storage.history import Rewritten
 from wellhead.storage.index_file import IndexUnusableError
+from wellhead.storage.index_inspection import inspect_index
 from wellhead.storage.indexing import Indexing, Watch
 from wellhead.storage.inspection import inspect_store
 from wellhead.storage.leading import Leading
@@ -181,7 +182,8 @@ class FileRecordStore:
 
     async def inspect(self, *, repair: bool) -> list[Finding]:
         """Look over the directory and the files in it, and mend what is safe to mend, if that is wanted."""
-        return await asyncio.to_thread(inspect_store, self._directory.path, self._lock, repair=repair)
+        found = await asyncio.to_thread(inspect_store, self._directory.path, self._lock, repair=repair)
+        return [*found, *await asyncio.to_thread(self._inspect_index, repair)]
 
     def start_sweeping(self) -> None:
         """Sweep the index now and then, until the store is closed; of all processes that do so, one at a time."""
@@ -394,6 +396,12 @@ class FileRecordStore:
             with translated(), self._lock.hold(directory):
                 sweep(directory)
             self._swept = True
+
+    def _inspect_index(self, repair: bool) -> list[Finding]:
+        with suppress(StorageError):  # which the look over the directory has told of
+            directory = self._directory.open()
+            return [] if directory is None else [inspect_index(self.indexing, directory, repair=repair)]
+        return []
 
     def _lead(self, work: str) -> bool:
         directory = self._directory.open()

@@ -147,6 +147,16 @@ class Indexing:
             connection.execute("UPDATE meta SET swept_at = ?, boot = ?", (began, self._boot))
         return len(changed)
 
+    def count_stale(self, directory: int) -> int:
+        """Return how many files are not as the index has them.
+
+        Raises:
+            IndexUnusableError: There is no index.
+            StorageError: The store cannot be read.
+        """
+        with self.file.connection(directory) as connection:
+            return len(differences(connection, directory))
+
     def rebuild(self, directory: int) -> int:
         """Make the index anew, and return how many records it has.
 
