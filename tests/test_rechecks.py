@@ -28,8 +28,8 @@ async def make_csv(parts: Wellhead, workspace: Path, name: str = "sales") -> str
 
 async def names_due(parts: Wellhead, *, after: float) -> set[str | None]:
     rechecks = Rechecks(parts.catalog, seconds=HOUR)
-    stored = await parts.catalog.select(ListQuery())
-    return {one.name for one in rechecks.due(stored, clock.now() + timedelta(seconds=after))}
+    now = clock.now() + timedelta(seconds=after)
+    return {found["name"] async for found in parts.catalog.documents(ListQuery()) if rechecks.is_due(found, now)}
 
 
 async def test_what_was_never_validated_is_due_an_interval_after_its_change(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from wellhead.catalog.documents import Document, check_echoed_revision, read_new, read_patch, read_replacement
-from wellhead.catalog.listing import ListQuery, Page, matches, page_from, page_of, selection_of
+from wellhead.catalog.listing import MAX_LIMIT, ListQuery, Page, matches, page_from, page_of, selection_of
 from wellhead.catalog.outcomes import Outcome
 from wellhead.catalog.types import type_detail, type_items
 from wellhead.errors import (
@@ -239,7 +241,27 @@ class Catalog:
 
     async def select(self, query: ListQuery) -> Sequence[StoredDataSource]:
         """Return all data sources that a query's filters ask for, in no order."""
-        return [stored for stored in await self.storage.list_configs() if matches(stored, query)]
+        found = []
+        async for document in self.documents(query):
+            with suppress(DataSourceNotFoundError):  # it was deleted meanwhile
+                found.append(await self.storage.read(document["id"]))
+        return found
+
+    async def documents(self, query: ListQuery) -> AsyncGenerator[dict[str, Any], None]:
+        """Yield all data sources that a query's filters ask for, each as it is read; many are not held at once."""
+        seen = set()
+        selection = replace(selection_of(query), limit=MAX_LIMIT)
+        while (chosen := await self.storage.choose(selection)) is not None:
+            for item in chosen.items:
+                document = json.loads(item)
+                seen.add(document["id"])
+                yield document
+            if chosen.next is None:
+                return
+            selection = replace(selection, after=chosen.next)
+        for stored in await self.storage.list_configs():  # there is no index, or no more
+            if stored.id not in seen and matches(stored, query):
+                yield stored.as_document()
 
     def validate_many(
         self, chosen: Sequence[StoredDataSource], *, timeout: float | None = None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
-from contextlib import aclosing
+from collections.abc import Mapping
+from contextlib import aclosing, suppress
 from datetime import datetime, timedelta
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import structlog
 
@@ -15,8 +15,7 @@ from wellhead import clock
 from wellhead.catalog.catalog import Catalog
 from wellhead.catalog.listing import ListQuery
 from wellhead.catalog.outcomes import totals_of
-from wellhead.errors import StorageError, ValidationBusyError
-from wellhead.storage.stored import StoredDataSource
+from wellhead.errors import DataSourceNotFoundError, StorageError, ValidationBusyError
 
 WORK = "recheck"
 _LOOKS = 20
@@ -56,21 +55,27 @@ class Rechecks:
         """
         if not await self._catalog.storage.lead(WORK):
             return
-        chosen = self.due(await self._catalog.select(ListQuery(states=("ok",))), clock.now())
+        chosen = []
+        async for document in self._catalog.documents(ListQuery()):
+            if self.is_due(document, clock.now()):
+                with suppress(DataSourceNotFoundError):  # it was deleted meanwhile
+                    chosen.append(await self._catalog.read(document["id"]))
         if not chosen:
             return
         async with aclosing(self._catalog.validate_many(chosen)) as outcomes:
             statuses = [outcome.status async for outcome in outcomes]
         self._log.info("re-check", **totals_of(statuses))
 
-    def due(self, stored: Sequence[StoredDataSource], now: datetime) -> list[StoredDataSource]:
-        """Return those whose newest result is too old; without one, it counts when they were changed."""
-        return [one for one in stored if self._is_due(one, now)]
+    def is_due(self, document: Mapping[str, Any], now: datetime) -> bool:
+        """Tell whether the newest result of a data source is too old; without one, it counts when that was changed.
 
-    def _is_due(self, stored: StoredDataSource, now: datetime) -> bool:
-        if stored.record is None:
+        Args:
+            document: The data source, as it is read.
+            now: The instant to tell it for.
+        """
+        if document["state"] != "ok":
             return False
-        last = stored.record.updated_at if stored.health is None else stored.health["checked_at"]
+        last = document["updated_at"] if document["health"] is None else document["health"]["checked_at"]
         # Each has a share of its own, the same for every look, so that they do not all become due at once.
-        share = int.from_bytes(hashlib.sha256(f"{stored.id} {last}".encode()).digest()[:4], "big") / 2**32
+        share = int.from_bytes(hashlib.sha256(f"{document['id']} {last}".encode()).digest()[:4], "big") / 2**32
         return now - clock.from_text(last) >= timedelta(seconds=self._seconds * (0.9 + 0.2 * share))
