@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from support.probe import open_descriptors
-from support.workers import count_under_lock, hold_lock, started, stop, together
+from support.workers import count_under_lock, hold_lock, started, stop, take_turns, together
 from wellhead.errors import StoreBusyError, StoreUnavailableError
 from wellhead.storage.locks import StoreLock, _lock_at_once, _Waiter
 
@@ -265,3 +265,13 @@ def test_locks_of_two_names_do_not_exclude_each_other(tmp_path: Path) -> None:
     with StoreLock(5.0).hold(descriptor), StoreLock(5.0, name=".other").hold_if_free(descriptor) as held:
         assert held
     os.close(descriptor)
+
+
+def test_D_37_of_eight_processes_that_want_the_lock_none_is_passed_over_for_long(tmp_path: Path) -> None:
+    (tmp_path / "turns").touch()
+
+    waited = together(take_turns, 8, tmp_path, 40)
+
+    # A turn takes 2 ms: half a second, which nobody is to wait for longer, are 250 of them.
+    assert max(turns for of_one in waited for turns in of_one) < 100
+    assert (tmp_path / "turns").stat().st_size == 8 * 40

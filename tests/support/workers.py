@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+import time
 from multiprocessing import forkserver, get_context
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -185,6 +186,21 @@ def count_under_lock(barrier: Any, queue: Any, directory: Path, times: int) -> N
         with lock.hold(descriptor):
             counter.write_text(str(int(counter.read_text()) + 1))
     queue.put("done")
+
+
+def take_turns(barrier: Any, queue: Any, directory: Path, times: int) -> None:
+    """Take the lock again and again with a little work in it, and put how often others had it while this one waited."""
+    descriptor, lock = os.open(directory, os.O_RDONLY), StoreLock(60.0)
+    turns, waited = directory / "turns", []
+    barrier.wait()
+    for _ in range(times):
+        asked = turns.stat().st_size
+        with lock.hold(descriptor):
+            waited.append(turns.stat().st_size - asked)
+            with turns.open("ab") as file:
+                file.write(b".")
+                time.sleep(0.002)
+    queue.put(waited)
 
 
 def stop(process: BaseProcess) -> None:

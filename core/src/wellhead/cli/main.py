@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Annotated
 
@@ -34,6 +35,8 @@ from wellhead.cli.session import (
 )
 from wellhead.cli.sources import remove, show, types
 from wellhead.cli.validate import validate
+from wellhead.codes import CODES
+from wellhead.storage.mounts import is_shared
 
 app = typer.Typer(
     name="wellhead",
@@ -80,8 +83,8 @@ def serve(  # noqa: PLR0917  # options of the command line, which come by name
     with told(), opened(workspace, config, host=host, port=port, workers=workers) as wellhead:
         asyncio.run(wellhead.check_start())
         token = wellhead.token.read_or_make()
-        if sys.platform != "linux":
-            err.print("Note: on this system, validations are less isolated than on Linux.")
+        for note in _notes(wellhead):
+            err.print(f"Note: {note}", markup=False)
         listener = listen(wellhead.settings.host, wellhead.settings.port)
         url = url_of(listener)
 
@@ -100,6 +103,14 @@ def serve(  # noqa: PLR0917  # options of the command line, which come by name
         from wellhead.api import server  # noqa: PLC0415  # FastAPI is loaded for this command only
 
         server.run(wellhead, listener, announce=announce)
+
+
+def _notes(wellhead: Wellhead) -> Iterator[str]:
+    """Say what of this machine is less than it could be."""
+    if sys.platform != "linux":
+        yield "on this system, validations are less isolated than on Linux."
+    if is_shared(wellhead.settings.workspace.expanduser().absolute()):
+        yield f"{CODES['store_on_network'].title} {CODES['store_on_network'].remedy}"
 
 
 def _announce(url: str, token: str, wellhead: Wellhead) -> None:
