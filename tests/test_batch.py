@@ -294,3 +294,22 @@ async def test_a_defect_of_core_ends_a_batch_and_is_not_waited_out(
 
     with pytest.raises(KeyError):
         await anext(batch)
+
+
+async def test_whenever_a_batch_is_closed_nothing_is_left_of_it(files: FileGuard) -> None:
+    pool = pool_for(workers=4)
+    service = make(files, pool=pool)
+    await results_of(service, jobs("well"))
+    before, tasks = len(os.listdir("/proc/self/fd")), asyncio.all_tasks()  # noqa: PTH208  # names are all that is wanted
+
+    for steps in [*range(8), 10, 20, 40, 80, 160, 320]:
+        batch = service.start_many(jobs(*["rests"] * 60, *["fails"] * 20), timeout=30)
+        for _ in range(steps):
+            await asyncio.sleep(0.001 if steps > 8 else 0)
+        await batch.aclose()
+        assert asyncio.all_tasks() <= tasks
+
+    assert [pool.slots.enter().has_place for _ in range(4)] == [True] * 4
+    await asyncio.sleep(0)  # transports close their sockets a step later
+    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208  # as above
+    pool.close()

@@ -65,6 +65,19 @@ def files(workspace: Path) -> Iterator[FileGuard]:
     made.close()
 
 
+async def opens_without_end(config: Thing, context: wellhead.ValidationContext) -> None:
+    opened = 0
+    with contextlib.suppress(wellhead.CheckFailedError, OSError):
+        while True:
+            context.open(config.path).close()
+            opened += 1
+            if opened == 100:
+                context.detail("opened", opened)
+            if opened > 100:
+                context.detail("more", True)
+                return
+
+
 @pytest.fixture
 async def pool() -> AsyncIterator[WorkerPool]:
     """A pool of its own, of which nothing is left."""
@@ -152,6 +165,17 @@ async def test_a_file_comes_as_a_descriptor(files: FileGuard, pool: WorkerPool, 
 
     assert good.details["content"] == "hello"
     assert outcomes(bad) == [("read", "failed", "file_unavailable")]
+
+
+async def test_G_09_files_are_opened_a_hundred_times_and_no_more(
+    files: FileGuard, pool: WorkerPool, workspace: Path
+) -> None:
+    (workspace / "a.txt").touch()
+
+    result = await make(files, pool, opens_without_end).validate(Thing(name="a", path="a.txt"))
+
+    assert result.details == {"opened": 100}
+    assert result.status == "passed"
 
 
 async def test_R_07_what_finds_no_place_waits_and_what_finds_none_there_is_refused(

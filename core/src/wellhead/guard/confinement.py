@@ -1,7 +1,8 @@
 """Confining a worker before a plugin's code runs in it: limits, no way to others, and rules for what it may reach.
 
 What the kernel holds cannot be undone from inside: limits, system calls, files. What Python's audit hook holds (where
-connections go, and a clear refusal instead of a failed system call) holds for code in Python, and so for the drivers.
+connections go, and a clear refusal instead of a failed system call) holds for code in Python, and so for the drivers;
+but not for code that looks for the hook in order to disarm it.
 """
 
 from __future__ import annotations

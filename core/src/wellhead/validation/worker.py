@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import socket
 from contextlib import suppress
 from typing import Any, Protocol, Self
@@ -15,6 +14,8 @@ from wellhead.validation import wire
 from wellhead.validation.wire import Lines, Message, WireError
 
 _FIRST_BEAT_SECONDS = 5.0
+_FILES_OF_ONE = 100
+"""Files that a worker may ask for in each validation."""
 _BESIDES, _BESIDES_PER_SECOND = 64 * 1024, 1024
 """Bytes that a worker may send which belong to no validation: its beats, and what comes late."""
 
@@ -82,7 +83,7 @@ class Worker:
         self._reader, self._writer = streams
         self._opening = opening
         self._listeners: dict[int, Listener] = {}
-        self._jobs = itertools.count(1)
+        self._given = 0
         self._loop = asyncio.get_running_loop()
         self._started_at = self._loop.time()
         self._heard_at = self._started_at + _FIRST_BEAT_SECONDS
@@ -130,7 +131,8 @@ class Worker:
         Returns:
             The number of the validation here.
         """
-        number = next(self._jobs)
+        self._given += 1
+        number = self._given
         if self.is_alive:
             self._listeners[number] = listener
             self._writer.write(wire.encode({"job": number, "config": document, "seconds": seconds}))
@@ -185,12 +187,19 @@ class Worker:
             listener.lose()
 
     async def _open_files(self, files: FileGuard) -> None:
-        """Open files for the worker, one after the other, in a thread: a disk may not answer."""
+        """Open files for the worker, one after the other, in a thread: a disk may not answer.
+
+        When it ends, the socket is closed, and the worker learns that it gets no more.
+        """
         self._opening.setblocking(False)
         lines = Lines(wire.MAX_LINE)
-        with suppress(OSError, WireError):
+        asked = 0
+        with suppress(OSError, WireError, RuntimeError):  # a `RuntimeError` where no thread can be started
             while data := await self._loop.sock_recv(self._opening, wire.MAX_LINE):
                 for message in lines.feed(data):
+                    asked += 1
+                    if asked > _FILES_OF_ONE * self._given:
+                        return
                     await self._open_file(files, message)
 
     async def _open_file(self, files: FileGuard, message: Message) -> None:
