@@ -422,6 +422,41 @@ async def _until(is_so: Callable[[], bool]) -> None:
         await asyncio.sleep(0.01)
 
 
+async def test_a_process_for_workers_that_does_not_keep_up_is_not_ended_with_all_that_runs_in_it(
+    files: FileGuard, pool: WorkerPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serve(silent) as server:
+        running = make(files, pool, reads, timeout=30).start(Thing(name="a", port=server.port))
+        assert [(await anext(running)).name for _ in range(2)] == ["resolve", "connect"]  # type: ignore[union-attr]
+        pid = pool.server()._process.pid
+        os.kill(pid, signal.SIGSTOP)
+        service = make(files, pool, well)
+
+        full, tell = asyncio.Event(), pool.server().tell
+
+        def watched(*message: Any) -> None:
+            try:
+                tell(*message)
+            except BlockingIOError:
+                full.set()
+                raise
+
+        monkeypatch.setattr(pool.server(), "tell", watched)
+        while not full.is_set():
+            task = asyncio.create_task(service.validate(Thing(name="b")))
+            await asyncio.wait({task}, timeout=0.001)
+            task.cancel()
+            await asyncio.wait({task})
+        waiting = asyncio.create_task(service.validate(Thing(name="c")))
+        await asyncio.wait({waiting}, timeout=0.1)
+        os.kill(pid, signal.SIGCONT)
+
+        assert (await waiting).status == "passed"
+        assert pool.server()._process.pid == pid
+    results = [event async for event in running]  # the server is gone
+    assert outcomes(results[-1])[-1] == ("read", "failed", "connection_lost")  # type: ignore[arg-type]
+
+
 async def test_R_07_hundreds_at_once_go_through_one_worker_after_the_other(files: FileGuard) -> None:
     pool = pool_for(workers=1, waiting=300)
     service = make(files, pool, well)

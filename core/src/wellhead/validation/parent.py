@@ -25,6 +25,7 @@ _PROGRAM = (
 )
 _LOADER_VARIABLES = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 _START_SECONDS = 20.0
+_ROOM_SECONDS = 0.05
 _GONE_SECONDS = 2.0
 
 
@@ -102,17 +103,25 @@ class WorkerParent:
         """Ask for a worker, and return the two sockets to it, which are closed with a stack."""
         forked = self._forks[number] = self.loop.create_future()
         try:
-            with ExitStack() as theirs:
-                channel, opening = (_pair(ours, theirs) for _ in range(2))
-                self.tell({"fork": number, **message}, [channel[1].fileno(), opening[1].fileno()])
-            self._gone[number] = asyncio.Event()
             async with asyncio.timeout(_START_SECONDS):
+                with ExitStack() as theirs:
+                    channel, opening = (_pair(ours, theirs) for _ in range(2))
+                    await self._tell_in_turn({"fork": number, **message}, [channel[1].fileno(), opening[1].fileno()])
+                self._gone[number] = asyncio.Event()
                 await forked
             return channel[0], opening[0]
         except TimeoutError:
             raise self._hung(number) from None
         finally:
             del self._forks[number]
+
+    async def _tell_in_turn(self, message: Message, descriptors: list[int]) -> None:
+        """Send a message, when there is room for it: while a plugin is loaded nothing is read, which is no defect."""
+        while True:
+            try:
+                return self.tell(message, descriptors)
+            except BlockingIOError:
+                await asyncio.sleep(_ROOM_SECONDS)
 
     def is_running(self) -> bool:
         """Tell whether the process runs."""
