@@ -29,3 +29,13 @@ def test_elsewhere_than_on_linux_the_weaker_isolation_is_told(
     monkeypatch.setattr(main.sys, "platform", "darwin")
 
     assert "less isolated" in next(main._notes(wellhead_parts))
+
+
+def test_a_kernel_that_cannot_keep_files_from_plugins_is_told(
+    wellhead_parts: Wellhead, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(main.landlock, "is_supported", lambda: False)
+
+    assert list(main._notes(wellhead_parts)) == [
+        "this kernel has no Landlock: a plugin's validations can open files of yours."
+    ]

@@ -36,6 +36,7 @@ from wellhead.cli.session import (
 from wellhead.cli.sources import remove, show, types
 from wellhead.cli.validate import validate
 from wellhead.codes import CODES
+from wellhead.guard import landlock
 from wellhead.storage.mounts import is_shared
 
 app = typer.Typer(
@@ -109,6 +110,8 @@ def _notes(wellhead: Wellhead) -> Iterator[str]:
     """Say what of this machine is less than it could be."""
     if sys.platform != "linux":
         yield "on this system, validations are less isolated than on Linux."
+    elif not landlock.is_supported():
+        yield "this kernel has no Landlock: a plugin's validations can open files of yours."
     if is_shared(wellhead.settings.workspace.expanduser().absolute()):
         yield f"{CODES['store_on_network'].title} {CODES['store_on_network'].remedy}"
 

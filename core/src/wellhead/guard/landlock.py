@@ -41,6 +41,11 @@ SYSTEM = (
 """Where an operating system keeps programs, libraries, certificates, time zones and how names are resolved."""
 
 
+def is_supported() -> bool:
+    """Tell whether the kernel knows how (Linux 5.13, if it was not left out)."""
+    return bool(ctypes.CDLL(None).syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION_FLAG) >= 1)
+
+
 def allow_reading(paths: Iterable[str | Path]) -> bool:
     """Let the kernel refuse, from now on, to open any file but below these paths, and to write anywhere.
 
