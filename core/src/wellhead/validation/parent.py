@@ -113,7 +113,7 @@ class WorkerParent:
         except TimeoutError:
             raise self._hung(number) from None
         finally:
-            del self._forks[number]
+            self._forks.pop(number, None)
 
     async def _tell_in_turn(self, message: Message, descriptors: list[int]) -> None:
         """Send a message, when there is room for it: while a plugin is loaded nothing is read, which is no defect."""
