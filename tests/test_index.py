@@ -216,6 +216,16 @@ async def test_what_a_process_writes_is_in_the_list_of_another_at_once(probe: Pr
     other.store.close()
 
 
+async def test_what_was_written_a_moment_ago_is_found_by_its_state(probe: Probe) -> None:
+    for number in range(10):
+        await save(probe, f"name {number}")
+
+        chosen = await probe.service.choose(Selection(states=("ok",)))
+
+        assert chosen is not None
+        assert chosen.total == number + 1
+
+
 async def test_a_refused_write_leaves_the_index_as_it_was(probe: Probe, unwatched: None) -> None:
     await save(probe, "one")
     with pytest.raises(NameTakenError):

@@ -14,11 +14,12 @@ from aiohttp.test_utils import TestServer
 
 from support.mariadb import MariaDB, mariadb  # noqa: F401  # pytest finds fixtures by their names here
 from support.postgres import Postgres, postgres  # noqa: F401  # as above
-from support.validating import last
+from support.validating import SHARED, last
 from wellhead import DataSourceTypeRegistry, DataSourceValidationService
 from wellhead.guard.files import FileGuard
 from wellhead.model.result import Check
 from wellhead.plugins.loader import load_plugins
+from wellhead.plugins.origin import origin_of
 from wellhead.secrets.references import References
 
 pytestmark = pytest.mark.anyio
@@ -35,7 +36,12 @@ async def check_of(type_name: str, port: int, **changes: Any) -> Check:
     config = model(name="a", **(place | changes))
     files = FileGuard(Path("/tmp"))
     service = DataSourceValidationService(
-        registry.describe, files=files, references=References(environment={}), timeout=3
+        registry.describe,
+        locate=lambda name: origin_of(registry.describe(name)),
+        pool=SHARED,
+        files=files,
+        references=References(environment={}),
+        timeout=3,
     )
     try:
         return last(await service.validate(config))

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from wellhead.storage.index_file import transaction
 from wellhead.storage.index_rows import row_of, written
-from wellhead.storage.index_writes import drop, put
+from wellhead.storage.index_writes import drop, keep, put
 from wellhead.storage.reading import read_entry, scan
 
 BATCH = 200
@@ -52,9 +52,10 @@ def write_rows(connection: sqlite3.Connection, directory: int, record_ids: Itera
     with transaction(connection):
         for record_id in record_ids:
             seen = read_entry(directory, record_id)
-            drop(connection, record_id)
-            if seen is not None:
-                put(connection, row_of(seen))
+            if seen is None or not keep(connection, row_of(seen)):  # what was judged stays while the files are the same
+                drop(connection, record_id)
+                if seen is not None:
+                    put(connection, row_of(seen))
             connection.execute("DELETE FROM changing WHERE id = ?", (record_id,))
 
 

@@ -41,6 +41,13 @@ def put(connection: sqlite3.Connection, row: Row) -> None:
         connection.execute(_PUT_ITEM, (number, row.item, crc32(row.item)))
 
 
+def keep(connection: sqlite3.Connection, row: Row) -> bool:
+    """Leave the row of a record as it is, but for when its file was changed; return False if the content is another."""
+    *_, digest, record, results, settled = row.values
+    query = "UPDATE sources SET record = ?, settled = ? WHERE id = ? AND digest = ? AND digest <> x'' AND results IS ?"
+    return connection.execute(query, (record, settled, row.id, digest, results)).rowcount == 1
+
+
 def drop(connection: sqlite3.Connection, record_id: str) -> None:
     """Remove the row of an id, if there is one."""
     found = connection.execute("SELECT number FROM sources WHERE id = ?", (record_id,)).fetchone()
