@@ -42,7 +42,8 @@ def points_of(script: str, workspace: Path, *arguments: str) -> list[Point]:
     assert done.code == 0, done
     store, counted, found = os.path.realpath(workspace / ".datasources"), Counter[tuple[str, str]](), []
     for line in log.read_text().splitlines():
-        if (match := _LINE.match(line)) is None or (match[2] == "openat" and store not in line):
+        # Of what is opened, `killed_at` can kill at what is reached through the store's descriptor: not at the index.
+        if (match := _LINE.match(line)) is None or (match[2] == "openat" and f"<{store}>" not in line):
             continue
         counted[match[1], match[2]] += 1
         found.append(Point(match[2], counted[match[1], match[2]]))
