@@ -261,7 +261,7 @@ async def test_G_10_g_12_n_15_without_the_hook_the_kernel_still_refuses(
 
     assert result.details == {"done": [], "resolved": True}
     assert record.stat() == before
-    assert psutil.Process(public_pool.server()._process.pid).nice() == psutil.Process().nice()
+    assert psutil.Process(public_pool.server()._process.pid).nice() == psutil.Process().nice() + 10
 
 
 async def test_N_10_only_a_service_for_one_user_lets_the_system_ask_local_services(

@@ -30,6 +30,8 @@ from wellhead.validation.wire import Lines, Message
 MARGIN = 1.0
 """Seconds after its deadline at which a worker's own alarm ends it, should nobody else have."""
 _SWEEP_SECONDS = 0.5
+_NICE = 10
+"""Validations give way to the service, which has others to answer meanwhile."""
 
 Load = Callable[[Message], KnownType]
 Work = Callable[[KnownType, socket.socket, socket.socket, "Rules"], None]
@@ -81,6 +83,7 @@ class ForkServer:
         confinement.adopt_orphans()
         confinement.empty_environment()
         confinement.silence()
+        os.nice(_NICE)
         gc.disable()  # a collection would copy the memory that workers share
         woken, waker = socket.socketpair()
         waker.setblocking(False)
