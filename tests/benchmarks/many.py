@@ -42,7 +42,7 @@ TEAMS = ("sales", "ops", "research", "support")
 
 async def fill(parts: Wellhead, count: int) -> None:
     """Write records as the service would, but do not wait for the disk."""
-    sealer = Sealer(parts.store, parts.keys)
+    sealer = Sealer(parts.store, parts.live_keys)
     await parts.store.make_workspace_id()
     shapes = {name: parts.catalog.registry.describe(name).shape for name in ("postgres", "mysql")}
     for number in range(count):
