@@ -616,7 +616,7 @@ async def test_N_10_local_sockets_are_not_dialled(files: FileGuard, pool: Worker
 
 @pytest.mark.parametrize("validator", DIALLERS)
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1", "0x7f.1", "2130706433", "localhost", "0.0.0.0", "::1"])
-async def test_N_01_n_02_n_08_a_service_for_several_users_dials_nothing_on_this_machine(
+async def test_N_01_n_02_n_08_x_09_a_service_for_several_users_dials_nothing_on_this_machine(
     files: FileGuard, validator: Any, host: str
 ) -> None:
     pool = pool_for(EgressPolicy.parse((), (), public_only=True), memory=256)
