@@ -110,7 +110,7 @@ class _Prepared:
         self._temporary: str | None = None
 
     def write(self, former: Record) -> str:
-        """Write the history with a former state before the revisions that there are, and return its name for now."""
+        """Write the history, a former state before the revisions that there are; return its temporary name."""
         if self._temporary is not None:
             remove_quietly(self._directory, self._temporary)
         lines = read_lines(self._directory, self._record.id)
