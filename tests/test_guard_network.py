@@ -241,11 +241,13 @@ async def test_D_48_a_server_that_closes_early_is_told() -> None:
 
 async def test_D_48_a_server_that_resets_is_told() -> None:
     async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(1)  # a reset that comes sooner would meet the dial
         connection = writer.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     async with serve(reset) as server:
         stream = await opened(server.port)
+        await stream.write(b"x")
         with pytest.raises((ConnectionResetError, CheckFailedError)):
             await stream.read(5)
         stream.close()
