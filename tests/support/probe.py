@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +89,8 @@ def probe_of(
 
 
 def open_descriptors() -> int:
-    """Return how many descriptors this process has open."""
+    """Return how many descriptors this process has open, but for those that wait to be collected."""
+    gc.collect()
     return len(names_in(Path("/proc/self/fd" if Path("/proc/self/fd").exists() else "/dev/fd")))
 
 

@@ -36,7 +36,7 @@ from wellhead.storage.stored import StoredDataSource
 from wellhead.validation.batch import Batch
 from wellhead.validation.service import DataSourceValidationService, Event, Job, Unlock
 
-_ATTEMPTS = 10
+_ATTEMPTS = 100  # each one that is lost is a change of somebody else that was saved
 
 Finished = tuple[dict[str, Any], int]
 """A data source as it is read, and its revision."""

@@ -33,7 +33,7 @@ from wellhead.storage.selection import Chosen, Selection, Shown
 from wellhead.storage.store import Entry, RecordStore
 from wellhead.storage.stored import StoredDataSource
 
-_ATTEMPTS = 10
+_ATTEMPTS = 100  # each one that is lost is a change of somebody else that was saved
 
 
 def _nobody() -> None:
