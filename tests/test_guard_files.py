@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from support.probe import open_descriptors
 from wellhead.errors import CheckFailedError
 from wellhead.guard import files as guard_files
 from wellhead.guard import openat2
@@ -55,13 +56,9 @@ def guard(workspace: Path, root: Path) -> Iterator[FileGuard]:
 
 @pytest.fixture(autouse=True)
 def _no_descriptor_left() -> Iterator[None]:
-    before = len(_descriptors())
+    before = open_descriptors()
     yield
-    assert len(_descriptors()) <= before  # fewer where something of an earlier test was collected meanwhile
-
-
-def _descriptors() -> list[str]:
-    return os.listdir("/proc/self/fd")  # noqa: PTH208  # names are all that is wanted
+    assert open_descriptors() == before
 
 
 def read(guard: FileGuard, path: str) -> bytes:
