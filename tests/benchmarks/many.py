@@ -12,6 +12,7 @@ import http.client
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -37,6 +38,9 @@ FEW = 100
 READS = 300
 STARTS = 5
 SECONDS = 4.0
+DELAY_MS = 5
+SLOW_DISK = ("strace", "-D", "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "-e", "trace=fsync")
+SLOW_DISK += ("-e", f"inject=fsync:delay_exit={DELAY_MS * 1000}")
 TEAMS = ("sales", "ops", "research", "support")
 
 
@@ -168,6 +172,28 @@ def writes(place: Place, sources: int) -> Iterator[Row]:
         yield Row("create over HTTP, 32 clients / 1 client", *both, "/s", ">= 2.0")
 
 
+def writes_to_a_slow_disk(place: Place, sources: int) -> Iterator[Row]:  # noqa: ARG001  # as the others
+    """Creating, where each fsync takes longer: strace delays it, for Wellhead and for the raw loop alike."""
+    if shutil.which("strace") is None:
+        print("strace is not there: nothing is measured of a slow disk", flush=True)
+        return
+    store = place.path / "small" / ".datasources"
+    with place.wellhead("small", under=SLOW_DISK) as served:
+        one, raw = in_turns(partial(created_per_second, served, 1), partial(raw_on_slow_disk, store), 3)
+        yield Row(f"create over HTTP, fsync + {DELAY_MS} ms / raw loop", one, raw, "/s", ">= 0.4")
+        both = in_turns(partial(created_per_second, served, 32), partial(created_per_second, served, 1), 3)
+        yield Row(f"the same, 32 clients / 1 client, fsync + {DELAY_MS} ms", *both, "/s", ">= 2.0")
+
+
+def raw_on_slow_disk(store: Path) -> float:
+    """Return how many files the raw loop writes per second, where each fsync takes longer."""
+    code = f"import pathlib, run; s = pathlib.Path({str(store)!r}); c = next(s.glob('????????-*.json')).read_bytes()"
+    code += "; print(run.rate(s, lambda: run.write_files(s, c)))"
+    command = [*SLOW_DISK, sys.executable, "-c", code]
+    variables = {**os.environ, "PYTHONPATH": str(HERE)}
+    return float(subprocess.run(command, env=variables, stdout=subprocess.PIPE, check=True).stdout)
+
+
 def created_per_second(server: Server, clients: int) -> float:
     """Return how many data sources some clients make per second."""
     command = [sys.executable, str(HERE / "creating.py"), str(server.port), str(clients), str(SECONDS)]
@@ -183,7 +209,7 @@ def main() -> None:
     given = parser.parse_args()
     print(f"{'':46} {'many':>10} {'baseline':>10} {'':4} {'ratio':>6}  target", flush=True)
     with tempfile.TemporaryDirectory(prefix="wellhead-benchmarks-", dir=given.directory) as directory:
-        for measure in (indexing, reads, starts, writes):
+        for measure in (indexing, reads, starts, writes, writes_to_a_slow_disk):
             for row in measure(Place(Path(directory)), given.sources):
                 print(row, flush=True)
 

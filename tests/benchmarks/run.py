@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -113,12 +113,14 @@ class Server:
 
 
 @contextmanager
-def server(command: list[str], path: str, log: Path, **environment: str) -> Iterator[Server]:
+def server(
+    command: list[str], path: str, log: Path, under: Sequence[str] = (), **environment: str
+) -> Iterator[Server]:
     """Start a server, wait until it answers `path`, and end it afterwards; `PORT` in the command is its port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    arguments = [sys.executable, *(str(port) if part == "PORT" else part for part in command)]
+    arguments = [*under, sys.executable, *(str(port) if part == "PORT" else part for part in command)]
     with log.open("ab") as output:
         began = time.perf_counter()
         process = subprocess.Popen(arguments, stdout=output, stderr=output, env={**os.environ, **environment})
@@ -151,12 +153,12 @@ class Place:
         """The variables of every Wellhead here."""
         return {"WELLHEAD_CONFIG_DIR": str(self.path / "config"), "WELLHEAD_TOKEN": TOKEN}
 
-    def wellhead(self, workspace: str) -> Any:
-        """Start Wellhead on a workspace."""
+    def wellhead(self, workspace: str, under: Sequence[str] = ()) -> Any:
+        """Start Wellhead on a workspace, under another program if need be."""
         directory = self.path / workspace
         directory.mkdir(exist_ok=True)
         command = ["-m", "wellhead", "serve", "--port", "PORT", "--workspace", str(directory)]
-        return server(command, SOURCES, self.path / "wellhead.log", **self.settings)
+        return server(command, SOURCES, self.path / "wellhead.log", under, **self.settings)
 
     def bare(self) -> Any:
         """Start the bare app."""

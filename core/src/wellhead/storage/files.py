@@ -294,7 +294,7 @@ class FileRecordStore:
         self.indexing.prepare(directory)
         with temporary_file(directory, content, durable=True) as temporary, self._lock.hold(directory) as check_held:
             self._refuse_taken_name(directory, record)
-            with self.indexing.change(directory, record.id):
+            with self.indexing.change(directory, record.id, (record, content)):
                 check_held()
                 os.rename(temporary, f"{record.id}.json", src_dir_fd=directory, dst_dir_fd=directory)
         sync_directory(directory)
@@ -313,7 +313,7 @@ class FileRecordStore:
         ):
             former = self._expect(directory, record.id, expected)
             self._refuse_taken_name(directory, record)
-            with self.indexing.change(directory, record.id):
+            with self.indexing.change(directory, record.id, (record, content)):
                 check_held()
                 put_history(former)
                 check_held()

@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from wellhead.storage.index_file import transaction
 from wellhead.storage.index_rows import row_of, written
-from wellhead.storage.index_writes import drop, keep, put
-from wellhead.storage.reading import read_entry, scan
+from wellhead.storage.index_writes import drop, keep, put, put_all
+from wellhead.storage.reading import Seen, read_entry, scan
 
 BATCH = 200
 """How many records are taken up in one go."""
@@ -30,12 +30,15 @@ def fill(
     Raises:
         StorageError: The machine is out of descriptors or memory.
     """
-    for done, record_id in enumerate(ids, 1):
-        seen = read_entry(directory, record_id, has_results=record_id in with_results)
-        if seen is not None:
-            put(connection, row_of(seen))
-        if done % BATCH == 0:
-            yield done
+    written = 0
+    for begin in range(0, len(ids), BATCH):
+        if begin:
+            yield begin
+        batch = ids[begin : begin + BATCH]
+        seen = (read_entry(directory, record_id, has_results=record_id in with_results) for record_id in batch)
+        rows = [row_of(found) for found in seen if found is not None]
+        put_all(connection, rows, first=written + 1)
+        written += len(rows)
 
 
 def ids_in(directory: int) -> tuple[list[str], set[str]]:
@@ -51,12 +54,22 @@ def write_rows(connection: sqlite3.Connection, directory: int, record_ids: Itera
     """Bring the rows of records up to their files, and take the notes about them back."""
     with transaction(connection):
         for record_id in record_ids:
-            seen = read_entry(directory, record_id)
-            if seen is None or not keep(connection, row_of(seen)):  # what was judged stays while the files are the same
-                drop(connection, record_id)
-                if seen is not None:
-                    put(connection, row_of(seen))
-            connection.execute("DELETE FROM changing WHERE id = ?", (record_id,))
+            _write_row(connection, record_id, read_entry(directory, record_id))
+
+
+def write_row(connection: sqlite3.Connection, seen: Seen) -> None:
+    """Bring the row of one record up to what its files hold, and take the note about it back."""
+    with transaction(connection):
+        _write_row(connection, seen.entry.id, seen)
+
+
+def _write_row(connection: sqlite3.Connection, record_id: str, seen: Seen | None) -> None:
+    row = None if seen is None else row_of(seen)
+    if row is None or not keep(connection, row):  # what was judged stays while the files are the same
+        drop(connection, record_id)
+        if row is not None:
+            put(connection, row)
+    connection.execute("DELETE FROM changing WHERE id = ?", (record_id,))
 
 
 def differences(connection: sqlite3.Connection, directory: int) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
@@ -12,6 +12,8 @@ _COLUMNS = (
     "sealed", "judged", "state", "revision", "digest", "record", "results", "settled",
 )  # fmt: skip
 _INSERT = f"INSERT INTO sources ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608  # names of columns only
+_INSERT_NUMBERED = f"INSERT INTO sources (number, {', '.join(_COLUMNS)}) VALUES (?, {', '.join('?' * len(_COLUMNS))})"  # noqa: S608  # as above
+_PUT_LABEL = "INSERT INTO labels VALUES (?, ?, ?, ?, ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +35,30 @@ Judgement = tuple[str, int, bytes, str, str, str | None]
 
 def put(connection: sqlite3.Connection, row: Row) -> None:
     """Write the row of a record that has none."""
-    number = connection.execute(_INSERT, (row.id, row.name_key, *row.values)).lastrowid
-    if row.labels:
-        labels = [(key, value, row.name_key, row.id, number) for key, value in row.labels]
-        connection.executemany("INSERT INTO labels VALUES (?, ?, ?, ?, ?)", labels)
-    if row.item is not None:
-        connection.execute(_PUT_ITEM, (number, row.item, crc32(row.item)))
+    number = connection.execute(_INSERT, (row.id, row.name_key, *row.values)).lastrowid or 0
+    _put_beside(connection, [(number, row)])
+
+
+def put_all(connection: sqlite3.Connection, rows: Sequence[Row], *, first: int) -> None:
+    """Write the rows of records that have none, in one go.
+
+    Args:
+        connection: The index.
+        rows: The rows.
+        first: The number of the first one; no row has it, or one above it.
+    """
+    numbered = list(enumerate(rows, first))
+    connection.executemany(_INSERT_NUMBERED, ((number, row.id, row.name_key, *row.values) for number, row in numbered))
+    _put_beside(connection, numbered)
+
+
+def _put_beside(connection: sqlite3.Connection, numbered: Sequence[tuple[int, Row]]) -> None:
+    labels = [(key, value, row.name_key, row.id, number) for number, row in numbered for key, value in row.labels]
+    items = [(number, row.item, crc32(row.item)) for number, row in numbered if row.item is not None]
+    if labels:
+        connection.executemany(_PUT_LABEL, labels)
+    if items:
+        connection.executemany(_PUT_ITEM, items)
 
 
 def keep(connection: sqlite3.Connection, row: Row) -> bool:

@@ -19,11 +19,12 @@ from wellhead.errors import StorageError
 from wellhead.storage import index_file
 from wellhead.storage.directory import remove_quietly
 from wellhead.storage.index_file import IndexFile, IndexUnusableError
-from wellhead.storage.index_upkeep import BATCH, differences, fill, ids_in, write_rows
+from wellhead.storage.index_upkeep import BATCH, differences, fill, ids_in, write_row, write_rows
 from wellhead.storage.index_writes import mark
 from wellhead.storage.locks import StoreLock
 from wellhead.storage.mounts import boot_id, is_shared
-from wellhead.storage.reading import scan
+from wellhead.storage.reading import Seen, as_written, scan
+from wellhead.storage.records import Record
 
 SWEEP_EVERY = 45.0
 """Seconds from one sweep to the next; with what a sweeper waits, it is less than a minute."""
@@ -38,6 +39,8 @@ _BUILD_LOCK = ".index.lock"
 
 Watch = Callable[[int, int], None]
 """Told how many records of how many are in the index."""
+Written = tuple[Record, bytes]
+"""A record and the content of its file."""
 
 
 class Indexing:
@@ -80,18 +83,25 @@ class Indexing:
                 connection.execute("ROLLBACK")
 
     @contextmanager
-    def change(self, directory: int, record_id: str) -> Iterator[None]:
+    def change(self, directory: int, record_id: str, written: Written | None = None) -> Iterator[None]:
         """Surround the step that changes a record; the store's lock must be held.
+
+        Args:
+            directory: The descriptor of the store's directory.
+            record_id: The record's id.
+            written: The record that there will be, with the content of its file; looked up if left out.
 
         Raises:
             OSError: There is an index that can neither be kept true nor removed; nothing was changed.
         """
         noted = self._note(directory, record_id)
+        seen = None
         try:
             yield
+            seen = as_written(directory, *written) if written is not None else None
         finally:
             if noted:
-                self._take_up(directory, [record_id])
+                self._take_up(directory, [record_id], seen)
 
     def id_of(self, directory: int, key: str, *, but: str) -> str | None:
         """Return the id of the record that has a name, by the index; the store's lock must be held.
@@ -274,11 +284,14 @@ class Indexing:
                 mark(connection, [record_id])
         return True
 
-    def _take_up(self, directory: int, record_ids: Iterable[str]) -> None:
-        """Bring the rows of records up to their files; the store's lock must be held."""
+    def _take_up(self, directory: int, record_ids: Iterable[str], seen: Seen | None = None) -> None:
+        """Bring the rows of records up to their files, or of one to what was seen; the store's lock must be held."""
         try:
             with self.file.connection(directory) as connection:
-                write_rows(connection, directory, record_ids)
+                if seen is not None:
+                    write_row(connection, seen)
+                else:
+                    write_rows(connection, directory, record_ids)
         except StorageError:
             self.rest()  # the note is still there, and tells whoever can mend it
         except IndexUnusableError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wellhead.storage.directory import PASSING, read_file, scanned, storage_error
-from wellhead.storage.records import MAX_RECORD_BYTES, DamagedRecordError, NewerRecordError, decode
+from wellhead.storage.records import MAX_RECORD_BYTES, DamagedRecordError, NewerRecordError, Record, decode
 from wellhead.storage.results import Signature, read_summary, signature_of
 from wellhead.storage.store import Entry
 
@@ -69,6 +70,24 @@ def read_entry(directory: int, record_id: str, known: Seen | None = None, *, has
     entry = known.entry if known is not None and same else _entry(record_id, content, health)
     newest = max(seen.st_mtime_ns, health_signature[2] if health_signature else 0)
     return Seen(entry, digest, (signature_of(seen), health_signature), _is_settled(newest, now))
+
+
+def as_written(directory: int, record: Record, content: bytes) -> Seen | None:
+    """Return a record that was written just now as it would be read; None if its file is gone already.
+
+    Args:
+        directory: The descriptor of the store's directory.
+        record: The record.
+        content: What was written.
+    """
+    try:
+        seen = os.stat(f"{record.id}.json", dir_fd=directory, follow_symlinks=False)
+    except OSError:
+        return None
+    health, health_signature = read_summary(directory, record.id)
+    entry = Entry(record.id, "ok", record, health=health)
+    # Never settled: should somebody have edited it since, a sweep reads it anew.
+    return Seen(entry, hashlib.sha256(content).digest(), (signature_of(seen), health_signature), settled=False)
 
 
 def digest_of(directory: int, record_id: str) -> tuple[bytes, Signature | None] | None:
