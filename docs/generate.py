@@ -73,7 +73,13 @@ def _kind(schema: dict[str, Any]) -> str:
     """Say in words what a JSON Schema allows."""
     forms = [form for form in schema.get("anyOf", [schema]) if form.get("type") != "null"]
     form = forms[0]
-    kind = {"array": "list", "string": "text", "number": "number", "integer": "whole number"}[form["type"]]
+    kind = {
+        "array": "list",
+        "string": "text",
+        "number": "number",
+        "integer": "whole number",
+        "boolean": "`true` or `false`",
+    }[form["type"]]
     if form.get("format") == "path":
         kind = "path"
     if form["type"] == "array" and form["items"].get("format") == "path":
@@ -87,7 +93,7 @@ def _kind(schema: dict[str, Any]) -> str:
 def _default(value: Any) -> str:
     if value is None or value == () or type(value).__name__ == "PydanticUndefinedType":
         return ""
-    return f"`{value}`"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
 def codes(kind: Kind) -> str:

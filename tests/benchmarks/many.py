@@ -172,7 +172,7 @@ def writes(place: Place, sources: int) -> Iterator[Row]:
         yield Row("create over HTTP, 32 clients / 1 client", *both, "/s", ">= 2.0")
 
 
-def writes_to_a_slow_disk(place: Place, sources: int) -> Iterator[Row]:  # noqa: ARG001  # as the others
+def writes_to_a_slow_disk(place: Place, sources: int) -> Iterator[Row]:
     """Creating, where each fsync takes longer: strace delays it, for Wellhead and for the raw loop alike."""
     if shutil.which("strace") is None:
         print("strace is not there: nothing is measured of a slow disk", flush=True)

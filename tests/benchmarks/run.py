@@ -113,9 +113,7 @@ class Server:
 
 
 @contextmanager
-def server(
-    command: list[str], path: str, log: Path, under: Sequence[str] = (), **environment: str
-) -> Iterator[Server]:
+def server(command: list[str], path: str, log: Path, under: Sequence[str] = (), **environment: str) -> Iterator[Server]:
     """Start a server, wait until it answers `path`, and end it afterwards; `PORT` in the command is its port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -1,13 +1,14 @@
 """Making, reading, changing and deleting data sources, with every status that can come of it."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
 from support.documents import Make, document_of, path_of
-from support.service import SOURCES
+from support.service import SOURCES, running_service
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 JSON = {"content-type": "application/json"}
@@ -214,6 +215,28 @@ def test_an_echoed_revision_is_a_condition_too(client: httpx2.Client, make: Make
     source = make()
     answer = client.request(method, path_of(source), json=source | {"revision": 2})
     assert code_of(answer, 412) == "revision_mismatch"
+
+
+def test_D_29_where_the_settings_require_a_condition_a_change_without_one_is_refused(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "workspace").mkdir()
+    with running_service(tmp_path / "workspace", tmp_path / "config", WELLHEAD_REQUIRE_IF_MATCH="true") as strict:
+        client = strict.client
+        source = client.post(SOURCES, json=document_of(name="guarded")).json()
+        path = path_of(source)
+        for method, place, body in (
+            ("PUT", path, document_of(name="guarded")),
+            ("PATCH", path, {"description": "x"}),
+            ("POST", f"{path}/rollback", {"revision": 1}),
+            ("DELETE", path, None),
+        ):
+            answer = client.request(method, place, json=body)
+            assert code_of(answer, 428) == "precondition_required"
+        assert client.get(path).json() == source
+        assert client.patch(path, json={"description": "x", "revision": 1}).headers["ETag"] == '"2"'
+        assert client.patch(path, json={"description": "y"}, headers={"If-Match": '"2"'}).is_success
+        assert client.delete(path, headers={"If-Match": "*"}).status_code == 204
 
 
 def test_D_28_a_change_and_back_leaves_the_old_tag_stale(client: httpx2.Client, make: Make) -> None:

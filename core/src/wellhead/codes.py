@@ -82,6 +82,11 @@ _REQUEST = _table(
             "The revision in `If-Match`, or the one in the body, is not the one that is stored.",
             "Read the data source again and repeat the change on that.",
         ),
+        "precondition_required": (
+            "The request does not say which revision it is for.",
+            "The settings of this service require `If-Match` of every change, so that no change of others is lost.",
+            "Send the `ETag` that reading the data source returned as `If-Match`.",
+        ),
     },
 )
 

@@ -40,6 +40,7 @@ _RULES = {
     "reference_dirs": "must be absolute paths, in a variable with commas between them",
     "allowed_hosts": "must be host names, in a variable with commas between them",
     "reference_env": "must be patterns of variables' names, in a variable with commas between them",
+    "require_if_match": "must be true or false",
     "history": "must be an integer from 0 to 200",
     "reference_allow": "must be rules such as env:NAME@host, in a variable with commas between them",
     "egress_allow": "must be networks, addresses or host names, in a variable with commas between them",
@@ -105,6 +106,11 @@ class Settings(BaseSettings):
         ge=0,
         le=200,
         description="How many former revisions of each data source are kept; 0 keeps none, from the next change on.",
+    )
+    require_if_match: bool = Field(
+        False,
+        description="Refuse changes that do not say which revision they were made for, by `If-Match` or by a "
+        "`revision` in the body.",
     )
     egress_allow: Words = Field(
         (),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 from urllib.parse import urlencode
@@ -36,6 +36,7 @@ from wellhead.errors import InputError, InputProblem, WellheadError
 from wellhead.model.problems import unknown_key
 from wellhead.model.result import ValidationResult
 from wellhead.storage.conflicts import conflict_of
+from wellhead.storage.stored import StoredDataSource
 from wellhead.validation.service import Event
 
 PREFIX = "/api/v1"
@@ -107,7 +108,7 @@ async def replace_source(request: Request) -> Response:
     stored = await catalog.read(source_id)
     document = await read_document(request)
     query = read_query(request, (VERIFY, _timeout(request)))
-    expected = expected_revision(request, stored.revision)
+    expected = _expected(request, stored, document)
     verify = query.get("verify") == "true"
     return _saved(
         await catalog.replace(source_id, document, expected=expected, verify=verify, timeout=query.get("timeout"))
@@ -120,7 +121,7 @@ async def patch_source(request: Request) -> Response:
     stored = await catalog.read(source_id)
     patch = await read_document(request, PATCH_TYPES)
     query = read_query(request, (VERIFY, _timeout(request)))
-    expected = expected_revision(request, stored.revision)
+    expected = _expected(request, stored, patch)
     verify = query.get("verify") == "true"
     return _saved(await catalog.patch(source_id, patch, expected=expected, verify=verify, timeout=query.get("timeout")))
 
@@ -130,7 +131,7 @@ async def delete_source(request: Request) -> Response:
     catalog, source_id = _catalog(request), source_id_of(request)
     stored = await catalog.read(source_id)
     query = read_query(request, (FORCE,))
-    expected = expected_revision(request, stored.revision)
+    expected = _expected(request, stored)
     await catalog.delete(source_id, expected=expected, force=query.get("force") == "true")
     return Response(status_code=204)
 
@@ -188,7 +189,7 @@ async def roll_back(request: Request) -> Response:
     stored = await catalog.read(source_id)
     document = await read_document(request)
     read_query(request, ())
-    expected = expected_revision(request, stored.revision)
+    expected = _expected(request, stored)
     return _saved(await catalog.rollback(source_id, _revision(document), expected=expected))
 
 
@@ -216,6 +217,12 @@ async def readyz(request: Request) -> Response:
         return _json({"status": await _parts(request).check()})
     except WellheadError:
         return _json({"status": "not ready"}, 503, {"Retry-After": "1"})
+
+
+def _expected(request: Request, stored: StoredDataSource, body: Mapping[str, Any] | None = None) -> int | None:
+    """Return the revision that `If-Match` asks for; a revision in the body is a condition too."""
+    is_required = _parts(request).settings.require_if_match and (body or {}).get("revision") is None
+    return expected_revision(request, stored.revision, is_required=is_required)
 
 
 def _changes(body: dict[str, Any]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ _TITLES = {
     415: "Not a media type that is accepted here.",
     421: "Not under this host name.",
     422: "It does not fit.",
+    428: "A condition is required.",
     500: "Something went wrong.",
     503: "The service cannot do it just now.",
     507: "The disk is full.",

@@ -143,7 +143,7 @@ OPERATIONS = (
         takes_timeout=True,
         body="DataSourceCreate",
         answers=((200, "DataSourceRead"),),
-        problems=(404, 412, *_WRITE),
+        problems=(404, 412, 428, *_WRITE),
         conditional=True,
     ),
     Operation(
@@ -157,7 +157,7 @@ OPERATIONS = (
         body="DataSourcePatch",
         body_types=PATCH_TYPES,
         answers=((200, "DataSourceRead"),),
-        problems=(404, 412, *_WRITE),
+        problems=(404, 412, 428, *_WRITE),
         conditional=True,
     ),
     Operation(
@@ -168,7 +168,7 @@ OPERATIONS = (
         handlers.delete_source,
         query=(FORCE,),
         answers=((204, ""),),
-        problems=(404, 409, 412, 422, 500),
+        problems=(404, 409, 412, 422, 428, 500),
         conditional=True,
     ),
     Operation(
@@ -211,7 +211,7 @@ OPERATIONS = (
         handlers.roll_back,
         body="RollbackRequest",
         answers=((200, "DataSourceRead"),),
-        problems=(404, 412, *_WRITE),
+        problems=(404, 412, 428, *_WRITE),
         conditional=True,
     ),
     Operation(

@@ -64,13 +64,21 @@ async def read_optional_document(request: Request) -> dict[str, Any]:
     return strict_json.parse_object(body)
 
 
-def expected_revision(request: Request, stored: int | None) -> int | None:
+def expected_revision(request: Request, stored: int | None, *, is_required: bool = False) -> int | None:
     """Return the revision that `If-Match` asks for (RFC 9110, 13.1.1); None if there is no such condition.
+
+    Args:
+        request: The request.
+        stored: The revision that is stored; None if it cannot be told.
+        is_required: Refuse a request that has no condition (RFC 6585, 3).
 
     Raises:
         RevisionMismatchError: It asks for another one than is stored.
+        HttpProblem: There is no condition (428).
     """
     values = request.headers.getlist("if-match")
+    if not values and is_required:
+        raise HttpProblem(428, "precondition_required")
     if not values or [value.strip() for value in values] == ["*"]:
         return None
     tags = [match for value in values for match in _ETAG.finditer(value)]
