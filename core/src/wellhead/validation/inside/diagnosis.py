@@ -7,6 +7,7 @@ import errno
 import socket
 import ssl
 from collections.abc import Iterable, Mapping
+from types import ModuleType
 
 from wellhead.codes import CODES
 from wellhead.guard.certificate_names import OtherNameError
@@ -59,6 +60,20 @@ def understand(error: BaseException, table: Mapping[str, str]) -> str | None:
         if isinstance(cause, ssl.SSLError) and not isinstance(cause, _ENDED):
             return _general(cause)
     return next((code for one in chain if (code := _by_table(one, table) or _general(one))), None)
+
+
+def is_defect(error: BaseException, *, of: tuple[type, ...]) -> bool:
+    """Tell whether an exception can only come from a slip in code, whatever a server has sent.
+
+    A `TypeError`, or an `AttributeError` of anything else, may come from an answer that nobody expected.
+
+    Args:
+        error: What was raised.
+        of: The classes of what core gives to a validator.
+    """
+    if isinstance(error, AttributeError):
+        return isinstance(error.obj, (*of, ModuleType)) or error.name == "reveal"  # of a secret that is not set
+    return isinstance(error, NameError | ImportError | SyntaxError | NotImplementedError)
 
 
 def hint_of(error: BaseException) -> str | None:
