@@ -29,7 +29,7 @@ def check_record(record: DataSourceType) -> None:
     """Hold the rules for the texts and the codes of a record.
 
     Raises:
-        TypeRefusedError: `record`, `icon`, `check-code` or `error-code`.
+        TypeRefusedError: `record`, `check-code` or `error-code`.
     """
     texts = (record.title, record.description, record.docs_url)
     if not all(text is None or _is_text(text, _MAX_TEXT * 5) for text in texts):
@@ -38,7 +38,7 @@ def check_record(record: DataSourceType) -> None:
         raise TypeRefusedError("record", "DataSourceType: docs_url begins with https:// or http://.")
     if record.icon is not None and not _is_text(record.icon, _MAX_ICON):
         raise TypeRefusedError(
-            "icon", f"DataSourceType: icon is an emoji or a short text, of up to {_MAX_ICON} characters."
+            "record", f"DataSourceType: icon is an emoji or a short text, of up to {_MAX_ICON} characters."
         )
     _check_codes(record.codes)
     _check_errors(record)
@@ -105,10 +105,10 @@ def _is_cores(name: str, code: CheckCode) -> bool:
 
 def _check_errors(record: DataSourceType) -> None:
     if not isinstance(record.errors, Mapping):
-        raise TypeRefusedError("error-code", "DataSourceType: errors is a mapping of texts to codes.")
+        raise TypeRefusedError("record", "DataSourceType: errors is a mapping of texts to codes.")
     for name, code in record.errors.items():
         if not isinstance(name, str) or not isinstance(code, str):
-            raise TypeRefusedError("error-code", "DataSourceType: errors is a mapping of texts to codes.")
+            raise TypeRefusedError("record", "DataSourceType: errors is a mapping of texts to codes.")
         if code not in record.codes and not (code in CODES and CODES[code].kind == "check"):
             raise TypeRefusedError(
                 "error-code",
