@@ -350,7 +350,7 @@ def interface() -> str:
 
 
 FOR_PROGRAMS = frozenset(
-    [
+    {
         "Check",
         "ConfigurationStorageService",
         "DataSourceTypeRegistry",
@@ -360,7 +360,7 @@ FOR_PROGRAMS = frozenset(
         "WellheadError",
         "Workspace",
         "open_workspace",
-    ]
+    }
 )
 """The root names that are for programs which use Wellhead, and not for plugins."""
 

@@ -32,9 +32,7 @@ def notices_of(known: RegisteredType, result: ValidationResult) -> list[str]:
 def tell_defect(type_name: str, where: list[str]) -> None:
     """Print where in a plugin's code something was raised that nobody understood, with what it says."""
     lines = "\n  from ".join(where)
-    sys.stderr.write(
-        f"wellhead.testing: a check of type {type_name!r} raised what is in no table of errors:\n  {lines}\n"
-    )
+    sys.stderr.write(f"A check of type '{type_name}' raised what nobody has given a code:\n  {lines}\n")
 
 
 def _of_steps(known: RegisteredType, result: ValidationResult) -> Iterator[str]:
