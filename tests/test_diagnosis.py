@@ -23,7 +23,7 @@ from wellhead.guard.egress import EgressPolicy
 from wellhead.guard.tls import certificate_fault, tls_fault
 from wellhead.model.result import Check
 from wellhead.validation.inside.context import RunContext
-from wellhead.validation.inside.diagnosis import diagnose, is_defect, understand
+from wellhead.validation.inside.diagnosis import diagnose, is_slip, understand
 from wellhead.validation.inside.steps import Reports
 from wellhead.validation.wording import Wording
 
@@ -318,9 +318,13 @@ DOINGS_OF_A_SERVER: list[Callable[[], Any]] = [
 
 @pytest.mark.parametrize("slip", SLIPS)
 def test_a_slip_in_code_is_told_from_what_a_server_did(slip: Callable[[], Any]) -> None:
-    assert is_defect(raised_by(slip), of=(Given,))
+    assert is_slip(raised_by(slip), given=(Given,), package=__name__.partition(".")[0])
 
 
 @pytest.mark.parametrize("doing", DOINGS_OF_A_SERVER)
 def test_what_an_answer_may_have_caused_is_not_called_a_slip(doing: Callable[[], Any]) -> None:
-    assert not is_defect(raised_by(doing), of=(Given,))
+    assert not is_slip(raised_by(doing), given=(Given,), package=__name__.partition(".")[0])
+
+
+def test_a_variable_that_a_driver_never_set_is_not_the_plugins_slip() -> None:
+    assert not is_slip(raised_by(_misspelt), given=(Given,), package="another_package")

@@ -19,7 +19,7 @@ from wellhead.model.families import DatabaseDataSource
 from wellhead.model.result import CheckStatus
 from wellhead.model.secret import Secret
 from wellhead.model.source import DataSourceConfig
-from wellhead.validation.inside.diagnosis import hint_of, is_defect, leaf, understand
+from wellhead.validation.inside.diagnosis import hint_of, is_slip, leaf, understand
 from wellhead.validation.inside.dialled import UNEXPLAINED, Dialled
 from wellhead.validation.inside.steps import Reports, Step, step_here
 from wellhead.validation.wording import Wording
@@ -58,6 +58,7 @@ class RunContext:
         errors: Mapping[str, str],
         deadline: float,
         reports: Reports,
+        package: str = "",
     ) -> None:
         """Record the checks of one run.
 
@@ -68,11 +69,13 @@ class RunContext:
             errors: What exceptions of the driver mean, by the names of their classes.
             deadline: When the run ends, on the clock of `time.monotonic`.
             reports: Where it says what happens.
+            package: The top package of the validator, whose slips are told from what a server did.
         """
         self._files = files
         self._policy = policy
         self._errors = errors
         self._deadline = deadline
+        self._package = package
         self.reports = reports
         self.wording = wording
         self._refusals = refusals.get() or Refusals()
@@ -195,7 +198,7 @@ class RunContext:
             failure = cause
         else:
             code = understand(cause, self._errors)
-            unknown = "plugin_error" if is_defect(cause, of=_OURS) else "protocol_error"
+            unknown = "plugin_error" if is_slip(cause, given=_GIVEN, package=self._package) else "protocol_error"
             failure = CheckFailedError(code or unknown, hint=hint_of(cause))
             if code is None:
                 self.reports.defect(logs.where(cause, texts=self.reports.texts))
@@ -214,5 +217,5 @@ class RunContext:
         return contextlib.nullcontext()
 
 
-_OURS = (RunContext, Step, GuardedStream, DataSourceConfig, Secret)
+_GIVEN = (RunContext, Step, GuardedStream, DataSourceConfig, Secret)
 """What core gives to a validator. An attribute that one of these does not have is a slip of the validator's author."""

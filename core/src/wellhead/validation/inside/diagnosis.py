@@ -7,6 +7,7 @@ import errno
 import socket
 import ssl
 from collections.abc import Iterable, Mapping
+from traceback import walk_tb
 from types import ModuleType
 
 from wellhead.codes import CODES
@@ -62,18 +63,28 @@ def understand(error: BaseException, table: Mapping[str, str]) -> str | None:
     return next((code for one in chain if (code := _by_table(one, table) or _general(one))), None)
 
 
-def is_defect(error: BaseException, *, of: tuple[type, ...]) -> bool:
-    """Tell whether an exception can only come from a slip in code, whatever a server has sent.
+def is_slip(error: BaseException, *, given: tuple[type, ...], package: str) -> bool:
+    """Tell whether an exception can only come from a slip in a plugin's code, whatever a server has sent.
 
-    A `TypeError`, or an `AttributeError` of anything else, may come from an answer that nobody expected.
+    Drivers are not held to that: of an answer that they did not expect, some trip over a variable that was never set.
+    Nor is a `TypeError`, or an `AttributeError` of anything else: it may come from such an answer.
 
     Args:
         error: What was raised.
-        of: The classes of what core gives to a validator.
+        given: The classes of what core gives to a validator.
+        package: The top package of the validator.
     """
     if isinstance(error, AttributeError):
-        return isinstance(error.obj, (*of, ModuleType)) or error.name == "reveal"  # of a secret that is not set
-    return isinstance(error, NameError | ImportError | SyntaxError | NotImplementedError)
+        return isinstance(error.obj, (*given, ModuleType)) or error.name == "reveal"  # of a secret that is not set
+    if isinstance(error, NameError | NotImplementedError):
+        return _raised_in(error) == package
+    return isinstance(error, ImportError)
+
+
+def _raised_in(error: BaseException) -> str | None:
+    """Return the top package of the code that raised an exception."""
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    return str(frames[-1].f_globals.get("__name__", "")).partition(".")[0] if frames else None
 
 
 def hint_of(error: BaseException) -> str | None:

@@ -125,6 +125,7 @@ class _Job:
                 errors=known.errors,
                 deadline=self._deadline,
                 policy=self._worker.rules.policy,
+                package=str(getattr(known.validator, "__module__", "")).partition(".")[0],
                 reports=Reports(
                     check=self._emit,
                     begin=lambda name, fields: self._say(begin=[name, list(fields)]),
