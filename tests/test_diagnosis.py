@@ -326,5 +326,6 @@ def test_what_an_answer_may_have_caused_is_not_called_a_slip(doing: Callable[[],
     assert not is_slip(raised_by(doing), given=(Given,), package=__name__.partition(".")[0])
 
 
-def test_a_variable_that_a_driver_never_set_is_not_the_plugins_slip() -> None:
-    assert not is_slip(raised_by(_misspelt), given=(Given,), package="another_package")
+@pytest.mark.parametrize("slip", [_misspelt, SLIPS[3]])
+def test_a_name_that_a_driver_does_not_find_is_not_the_plugins_slip(slip: Callable[[], Any]) -> None:
+    assert not is_slip(raised_by(slip), given=(Given,), package="another_package")

@@ -19,6 +19,7 @@ _UNKNOWN_HOST = {number for name in _NO_SUCH_HOST if (number := getattr(socket, 
 _CLOSED = (asyncio.IncompleteReadError, EOFError, ConnectionError)
 _ENDED = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 _DEPTH = 5
+_SLIPS = (AttributeError, NameError, NotImplementedError)
 
 
 def _errnos() -> dict[int, str]:
@@ -66,7 +67,7 @@ def understand(error: BaseException, table: Mapping[str, str]) -> str | None:
 def is_slip(error: BaseException, *, given: tuple[type, ...], package: str) -> bool:
     """Tell whether an exception can only come from a slip in a plugin's code, whatever a server has sent.
 
-    Drivers are not held to that: of an answer that they did not expect, some trip over a variable that was never set.
+    Drivers are not held to that: of an answer that they did not expect, some trip over a name that is not there.
     Nor is a `TypeError`, or an `AttributeError` of anything else: it may come from such an answer.
 
     Args:
@@ -74,11 +75,11 @@ def is_slip(error: BaseException, *, given: tuple[type, ...], package: str) -> b
         given: The classes of what core gives to a validator.
         package: The top package of the validator.
     """
-    if isinstance(error, AttributeError):
-        return isinstance(error.obj, (*given, ModuleType)) or error.name == "reveal"  # of a secret that is not set
-    if isinstance(error, NameError | NotImplementedError):
-        return _raised_in(error) == package
-    return isinstance(error, ImportError)
+    if isinstance(error, ImportError) or (isinstance(error, AttributeError) and isinstance(error.obj, given)):
+        return True
+    if isinstance(error, AttributeError) and not isinstance(error.obj, ModuleType) and error.name != "reveal":
+        return False  # but `reveal` is what a secret has that is not set
+    return isinstance(error, _SLIPS) and _raised_in(error) in {package, "wellhead"}
 
 
 def _raised_in(error: BaseException) -> str | None:
