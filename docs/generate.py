@@ -6,7 +6,9 @@ tells of, and commit the pages with it: `uv run python docs/generate.py`. A test
 
 from __future__ import annotations
 
+import ast
 import inspect
+import itertools
 import json
 import re
 import sys
@@ -339,20 +341,63 @@ def hooks() -> str:
 
 def interface() -> str:
     """Describe what plugins are written with."""
-    parts = [_described(wellhead.DataSourceType, "DataSourceType")]
+    parts = [_described(wellhead.DataSourceType, "DataSourceType"), _described(wellhead.CheckCode, "CheckCode")]
     parts += [_members(wellhead.DataSourceTypeExtension)]
-    parts += [_members(wellhead.Validator), _members(wellhead.ValidationContext), _members(wellhead.Stream)]
+    parts += [_members(wellhead.Validator), _members(wellhead.ValidationContext), _members(wellhead.CheckStep)]
     parts += [
-        _described(wellhead.field, "field"),
-        _members(wellhead.Secret),
+        _members(wellhead.Stream),
         _described(wellhead.CheckFailedError, "CheckFailedError"),
+        _described(wellhead.field, "field"),
+        _members(wellhead.Harmless),
+        _members(wellhead.MultiLine),
+        _members(wellhead.Secret),
     ]
     return "\n\n".join(parts)
 
 
-def names() -> str:
-    """List the root names."""
-    return ", ".join(f"`wellhead.{name}`" for name in wellhead.__all__)
+FOR_PROGRAMS = frozenset(
+    {
+        "Check",
+        "ConfigurationStorageService",
+        "DataSourceTypeRegistry",
+        "DataSourceValidationService",
+        "SecretFacts",
+        "ValidationResult",
+        "WellheadError",
+        "Workspace",
+        "open_workspace",
+    }
+)
+"""The root names that are for programs which use Wellhead, and not for plugins."""
+
+
+def names(whose: str) -> str:
+    """List the root names of plugins, or those of programs."""
+    chosen = (name for name in wellhead.__all__ if (name in FOR_PROGRAMS) == (whose == "programs"))
+    return ", ".join(f"`wellhead.{name}`" for name in chosen)
+
+
+def field_types() -> str:
+    """List the types of fields that core has, with what their modules say of them."""
+    homes = sorted({home for home in map(_home, wellhead.__all__) if home.startswith("wellhead.model.")})
+    said = {name: text for home in homes for name, text in _said_of_names(import_module(home))}
+    return table(
+        ("Type", "What it takes"),
+        ((f"`wellhead.{name}`", said[name]) for name in wellhead.__all__ if name in said and name.isidentifier()),
+    )
+
+
+def _home(name: str) -> str:
+    return wellhead._HOME_OF[name]
+
+
+def _said_of_names(module: Any) -> Iterator[tuple[str, str]]:
+    """Go through a module's names that are set, each with the text below it."""
+    body = ast.parse(inspect.getsource(module)).body
+    for node, text in itertools.pairwise(body):
+        is_text = isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and is_text:
+            yield node.targets[0].id, " ".join(inspect.cleandoc(str(text.value.value)).split())
 
 
 def _members(kind: Any) -> str:
@@ -429,6 +474,7 @@ PARTS: dict[str, Callable[..., str]] = {
     "interface": interface,
     "layers": layers,
     "names": names,
+    "field-types": field_types,
 }
 
 

@@ -137,6 +137,76 @@ async def test_two_warnings_of_one_check_are_both_told(checks: list[Check]) -> N
     assert (check.code, check.message) == ("no_text_of_its_own", f"Look. {CODES['tls_unverified'].title}")
 
 
+async def test_checks_that_run_side_by_side_keep_their_warnings_apart(checks: list[Check]) -> None:
+    context, both_run = make(checks), asyncio.Barrier(2)
+
+    async def look(name: str, code: str) -> None:
+        async with context.check(name) as check:
+            await both_run.wait()
+            check.warn(code)
+            await both_run.wait()
+            await asyncio.to_thread(context.warn, f"{code}_again", "And again.")
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(look("one", "first"))
+        group.create_task(look("two", "second"))
+
+    assert {(check.name, check.code) for check in checks} == {("one", "first_again"), ("two", "second_again")}
+
+
+async def test_a_task_of_a_check_warns_that_check_and_not_the_innermost(checks: list[Check]) -> None:
+    context, inner_runs, warned = make(checks), asyncio.Event(), asyncio.Event()
+
+    async def watch() -> None:
+        await inner_runs.wait()
+        context.warn("tls_disabled")
+        warned.set()
+
+    async with context.check("outer"), asyncio.TaskGroup() as group:
+        group.create_task(watch())
+        async with context.check("inner"):
+            inner_runs.set()
+            await warned.wait()
+
+    assert [(check.name, check.code) for check in checks] == [("inner", None), ("outer", "tls_disabled")]
+
+
+async def test_a_warning_that_could_belong_to_several_checks_is_refused(checks: list[Check]) -> None:
+    context, go, refused = make(checks), asyncio.Event(), asyncio.Event()
+
+    async def bystander() -> None:
+        await go.wait()
+        with pytest.raises(RuntimeError, match="inside a check"):
+            context.warn("tls_disabled")
+        refused.set()
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(bystander())
+        await asyncio.sleep(0)
+        async with context.check("outer"), context.check("inner"):
+            go.set()
+            await refused.wait()
+
+    assert [check.status for check in checks] == ["passed", "passed"]
+
+
+async def test_a_connection_beside_a_running_check_records_its_own(checks: list[Check]) -> None:
+    context, done = make(checks), asyncio.Event()
+
+    async def connect(port: int) -> None:
+        await context.connect("127.0.0.1", port)
+        done.set()
+
+    async with serve(silent) as server, asyncio.TaskGroup() as group:
+        task = group.create_task(connect(server.port))
+        async with context.check("login"):
+            await done.wait()
+        await task
+        context.close()
+
+    assert [check.name for check in checks] == ["resolve", "connect", "login"]
+
+
 def test_a_warning_outside_a_check_is_a_mistake_of_the_author(checks: list[Check]) -> None:
     with pytest.raises(RuntimeError, match="inside a check"):
         make(checks).warn("tls_disabled")

@@ -8,6 +8,8 @@ import errno
 import socket
 import ssl
 import time
+from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 from uuid import uuid4
 
@@ -21,7 +23,7 @@ from wellhead.guard.egress import EgressPolicy
 from wellhead.guard.tls import certificate_fault, tls_fault
 from wellhead.model.result import Check
 from wellhead.validation.inside.context import RunContext
-from wellhead.validation.inside.diagnosis import diagnose, understand
+from wellhead.validation.inside.diagnosis import diagnose, is_slip, understand
 from wellhead.validation.inside.steps import Reports
 from wellhead.validation.wording import Wording
 
@@ -278,4 +280,52 @@ def test_L_11_whatever_a_check_raises_has_a_code_of_the_catalogue_and_shows_no_t
     assert check.code in CODES
     assert check.message == CODES[check.code].title
     assert MARK not in f"{check} {raised.value} {logged}"
-    assert not logged or check.code == "protocol_error"
+    assert not logged or check.code in {"protocol_error", "plugin_error"}
+
+
+class Given:
+    """What core gives to a validator."""
+
+
+def raised_by(function: Callable[[], object]) -> Exception:
+    with pytest.raises(Exception) as raised:  # noqa: PT011  # whatever it is
+        function()
+    return raised.value
+
+
+def _misspelt() -> object:
+    return missing  # type: ignore[name-defined]  # noqa: F821  # that is the slip
+
+
+def _not_there() -> object:
+    return import_module("wellhead.nowhere")
+
+
+SLIPS: list[Callable[[], Any]] = [
+    _misspelt,
+    _not_there,
+    lambda: Given().wran,  # type: ignore[attr-defined]
+    lambda: ssl.create_contxt,  # type: ignore[attr-defined]
+    lambda: None.reveal,  # type: ignore[attr-defined]
+]
+DOINGS_OF_A_SERVER: list[Callable[[], Any]] = [
+    lambda: None.group(1),  # type: ignore[attr-defined]
+    lambda: dict[str, str]()["version"],
+    lambda: b"x" + "y",  # type: ignore[operator]
+    lambda: int("many"),
+]
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_a_slip_in_code_is_told_from_what_a_server_did(slip: Callable[[], Any]) -> None:
+    assert is_slip(raised_by(slip), given=(Given,), package=__name__.partition(".")[0])
+
+
+@pytest.mark.parametrize("doing", DOINGS_OF_A_SERVER)
+def test_what_an_answer_may_have_caused_is_not_called_a_slip(doing: Callable[[], Any]) -> None:
+    assert not is_slip(raised_by(doing), given=(Given,), package=__name__.partition(".")[0])
+
+
+@pytest.mark.parametrize("slip", [_misspelt, SLIPS[3]])
+def test_a_name_that_a_driver_does_not_find_is_not_the_plugins_slip(slip: Callable[[], Any]) -> None:
+    assert not is_slip(raised_by(slip), given=(Given,), package="another_package")

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import typer
 
+import wellhead
 from support import docs
 from support.mariadb import mariadb  # noqa: F401  # pytest finds fixtures by their names here
 from support.postgres import postgres, postgres_with_tls  # noqa: F401  # pytest finds fixtures by their names here
@@ -121,6 +122,21 @@ def test_every_hook_has_a_heading_that_is_its_signature() -> None:
     for hook in hooks:
         parameters = ", ".join(inspect.signature(hook).parameters)
         assert f"## `{hook.__name__}({parameters}" in text
+
+
+@pytest.mark.parametrize("name", wellhead.__all__)
+def test_every_root_name_is_described_for_plugins_or_is_one_for_programs(name: str) -> None:
+    described = "".join((REFERENCE / page).read_text(encoding="utf-8") for page in ("plugins.md", "models.md"))
+    headings = tuple(f"\n## `{name}{end}" for end in ("`", "("))
+    is_described = any(heading in described for heading in headings) or f"\n| `wellhead.{name}` |" in described
+    exempt = {"hookimpl", "DataSourceConfig"}  # what each of them is for, the pages say at their beginnings
+    assert is_described or name in exempt | generator().FOR_PROGRAMS
+
+
+def test_a_first_plugin_has_at_most_forty_lines_of_python_and_twelve_of_toml() -> None:
+    files = {block.file: block.text.splitlines() for block in docs.blocks(docs.ROOT / "docs/tutorial/first-type.md")}
+    assert 0 < len(files["src/wellhead_pop3/__init__.py"]) <= 40
+    assert 0 < len(files["pyproject.toml"]) <= 12
 
 
 @pytest.mark.parametrize("setting", Settings.model_fields)

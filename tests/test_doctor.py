@@ -88,6 +88,17 @@ async def test_D_22_D_23_G_16_each_state_is_a_problem_with_what_to_do_and_no_rep
     assert path.read_bytes() == before
 
 
+async def test_the_fields_that_do_not_fit_are_named_and_their_values_are_not(wellhead_parts: Wellhead) -> None:
+    path = await made(wellhead_parts, csv_source())
+    fields = {**json.loads(path.read_text())["fields"], "delimiter": "canary-of-a-value", "gone": "canary-of-a-value"}
+    edit(path, fields=fields | {"\x1b[2J": 1})
+
+    found = await the_one(wellhead_parts)
+
+    assert found.message.endswith("They are: one whose name cannot be shown, delimiter, gone.")
+    assert "canary" not in found.message
+
+
 async def test_G_16_a_plugin_that_is_missing_is_named_as_what_to_install(wellhead_parts: Wellhead) -> None:
     path = await made(wellhead_parts, csv_source())
     edit(path, type="gone", written_by={"plugin": "wellhead-gone", "plugin_version": "1", "schema_version": 1})

@@ -407,3 +407,70 @@ def _deaf(listening: socket.socket) -> tuple[str, int]:
         filler.connect_ex(address)
         _FILLERS.append(filler)
     return address
+
+
+async def _connected(port: int) -> GuardedStream:
+    return await dial(await resolve("127.0.0.1", port, LOCAL), seconds=5)
+
+
+async def test_lines_are_read_one_by_one_without_their_ends() -> None:
+    async with serve(saying(b"+OK one\r\ntwo\n\n\r\nrest", wait_first=False)) as server:
+        stream = await _connected(server.port)
+        lines = [await stream.read_line() for _ in range(4)]
+        rest = await stream.read(4)
+        stream.close()
+
+    assert lines == [b"+OK one", b"two", b"", b""]
+    assert rest == b"rest"
+
+
+async def test_what_is_read_up_to_a_separator_may_come_in_pieces() -> None:
+    async def drip(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for byte in b"a=1;\r;\rb":
+            writer.write(bytes([byte]))
+            await writer.drain()
+            await asyncio.sleep(0)
+        await _reader.read(1)
+
+    async with serve(drip) as server:
+        stream = await _connected(server.port)
+        assert [await stream.read_until(b";\r"), await stream.read_until(b"\r")] == [b"a=1", b";"]
+        stream.close()
+
+
+@pytest.mark.parametrize(("limit", "code"), [(6, None), (5, "protocol_error")])
+async def test_a_line_has_a_limit_that_counts_its_end(limit: int, code: str | None) -> None:
+    async with serve(saying(b"1234\r\n", wait_first=False)) as server:
+        stream = await _connected(server.port)
+        try:
+            found: Any = await stream.read_line(limit=limit)
+        except CheckFailedError as error:
+            found = error.check_code
+        stream.close()
+
+    assert found == (code or b"1234")
+
+
+async def test_a_line_without_an_end_is_noticed_at_the_limit_and_not_at_the_deadline() -> None:
+    async with serve(saying(b"x" * 101, wait_first=False)) as server:
+        stream = await _connected(server.port)
+        async with asyncio.timeout(5):
+            with pytest.raises(CheckFailedError) as raised:
+                await stream.read_line(limit=100)
+        stream.close()
+
+    assert raised.value.check_code == "protocol_error"
+
+
+async def test_a_line_that_is_broken_off_is_a_connection_that_is_lost() -> None:
+    async def close(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"+OK")
+        await writer.drain()
+
+    async with serve(close) as server:
+        stream = await _connected(server.port)
+        with pytest.raises(CheckFailedError) as raised:
+            await stream.read_line()
+        stream.close()
+
+    assert raised.value.check_code == "connection_lost"

@@ -47,6 +47,22 @@ def test_another_name_is_not_there() -> None:
         wellhead.postgres  # noqa: B018  # looking it up is what is tested
 
 
+def test_a_deprecated_name_works_and_says_at_its_user_what_to_use_instead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(wellhead._DEPRECATED, "Hidden", ("wellhead.model.secret", "Use wellhead.Secret."))
+    monkeypatch.setattr("wellhead.model.secret.Hidden", wellhead.Secret, raising=False)
+
+    for _ in range(2):  # each use of it, and not only the first
+        with pytest.warns(DeprecationWarning, match=r"wellhead\.Hidden is deprecated\. Use wellhead\.Secret\.") as told:
+            assert wellhead.Hidden is wellhead.Secret
+        assert [warning.filename for warning in told] == [__file__]
+
+    assert "Hidden" not in wellhead.__all__
+
+
+def test_no_deprecated_name_is_a_root_name_still() -> None:
+    assert wellhead._DEPRECATED.keys().isdisjoint(wellhead.__all__)
+
+
 HEAVY = {"fastapi", "asyncpg", "aiohttp", "aiomysql", "pydantic_settings", "uvicorn", "cryptography", "typer"}
 
 

@@ -10,6 +10,7 @@ from support.types import MINIMAL, ApiSource, DatabaseSource, DeepSource, FileSo
 from wellhead.catalog.types import INSTALL_HINT, type_detail, type_items, type_list
 from wellhead.codes import CODES
 from wellhead.errors import UnknownTypeError
+from wellhead.model.check_code import CheckCode
 from wellhead.model.extension import DataSourceType
 from wellhead.plugins.loader import PluginReport, load_plugins
 from wellhead.plugins.registry import DataSourceTypeRegistry, describe
@@ -93,3 +94,18 @@ def test_one_item_cannot_change_the_next(registry: DataSourceTypeRegistry) -> No
 def test_where_there_is_no_type_the_list_says_what_to_install(registry: DataSourceTypeRegistry) -> None:
     assert type_list([]) == {"items": [], "hint": INSTALL_HINT}
     assert type_list(type_items(registry, [])).keys() == {"items"}
+
+
+def test_the_detail_has_a_types_own_codes_and_examples() -> None:
+    odd = CheckCode("It is odd.", cause="Somebody added one.", remedy="Add another one.")
+    registry = DataSourceTypeRegistry()
+    example = {"path": "orders.txt"}
+    registry.add(describe(DataSourceType(FileSource, codes={"text_odd": odd}, examples=[example])))
+
+    detail = type_detail(registry, "text")
+
+    assert detail["codes"] == {
+        "text_odd": {"title": "It is odd.", "cause": "Somebody added one.", "remedy": "Add another one."}
+    }
+    assert detail["examples"] == [{"name": "my-text", "type": "text", "path": "orders.txt"}]
+    assert "codes" not in type_items(registry, [])[0]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from wellhead.codes import CODES
+from wellhead.model.check_code import CheckCode
 from wellhead.validation.wording import Wording
 
 SECRET = "correct-horse-battery"
@@ -37,3 +39,16 @@ def test_no_text_controls_a_terminal_or_breaks_a_line(text: str) -> None:
     for shown in (*texts, made.name, made.message, made.hint):
         assert shown is not None
         assert shown.isprintable()
+
+
+def test_a_code_of_the_types_own_brings_its_texts_and_a_check_may_say_others() -> None:
+    odd = CheckCode("It is odd.", cause="Somebody added one.", remedy="Add another one.")
+    wording = Wording(["odd"], codes={"odd_one": odd, "auth_failed": odd})
+
+    plain = wording.check("login", "failed", "odd_one")
+    exact = wording.check("login", "failed", "odd_one", message="It is 7.", hint="Make it 8.")
+    cores = wording.check("login", "failed", "auth_failed")
+
+    assert (plain.code, plain.message, plain.hint) == ("odd_one", "It is odd.", "Add another one.")
+    assert (exact.message, exact.hint) == ("It is 7.", "Make it 8.")
+    assert cores.message == CODES["auth_failed"].title

@@ -2,6 +2,7 @@
 
 from wellhead.errors import CheckFailedError as CheckFailedError
 from wellhead.errors import WellheadError as WellheadError
+from wellhead.model.check_code import CheckCode as CheckCode
 from wellhead.model.extension import DataSourceType as DataSourceType
 from wellhead.model.extension import DataSourceTypeExtension as DataSourceTypeExtension
 from wellhead.model.families import APIDataSource as APIDataSource
@@ -25,6 +26,7 @@ from wellhead.model.secret import Secret as Secret
 from wellhead.model.secret import SecretFacts as SecretFacts
 from wellhead.model.secret import SecretPem as SecretPem
 from wellhead.model.source import DataSourceConfig as DataSourceConfig
+from wellhead.model.validator import CheckStep as CheckStep
 from wellhead.model.validator import Stream as Stream
 from wellhead.model.validator import ValidationContext as ValidationContext
 from wellhead.model.validator import Validator as Validator

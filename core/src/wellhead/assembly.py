@@ -32,7 +32,7 @@ from wellhead.storage.records import MAX_RECORD_BYTES, DamagedRecordError, Newer
 from wellhead.storage.service import ConfigurationStorageService
 from wellhead.storage.workspace_id import WORKSPACE_FILE
 from wellhead.validation.pool import WorkerPool
-from wellhead.validation.service import DataSourceValidationService
+from wellhead.validation.service import DataSourceValidationService, Defects
 
 _HISTORY = ".history.jsonl"
 _MAX_HISTORY_BYTES = 64 << 20
@@ -105,6 +105,7 @@ def assemble(
     *,
     registry: DataSourceTypeRegistry | None = None,
     plugins: Iterable[EntryPoint] | None = None,
+    defects: Defects | None = None,
 ) -> Wellhead:
     """Make all parts from the settings.
 
@@ -112,6 +113,7 @@ def assemble(
         settings: The settings.
         registry: A registry that may have types already; a new one if left out.
         plugins: The entry points to load; those installed if left out.
+        defects: Is told what a plugin raised that nobody understood, texts included: for its author's tests.
 
     Raises:
         SettingsError: The settings do not allow it.
@@ -142,6 +144,7 @@ def assemble(
             "egress": _egress(settings).as_document(),
             "hidden": [str(path) for path in forbidden],
             "memory": settings.validation_memory << 20,
+            "texts": defects is not None,
         },
         workers=settings.validation_workers,
         waiting=settings.validation_queue,
@@ -153,6 +156,7 @@ def assemble(
         files=files,
         references=references,
         timeout=settings.validation_timeout,
+        defects=defects,
     )
     catalog = Catalog(registry=registry, plugins=reports, storage=storage, validation=validation)
     return Wellhead(

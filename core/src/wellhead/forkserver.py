@@ -29,4 +29,5 @@ def _rules(document: Message) -> Rules:
     hidden = tuple(Path(path) for path in document["hidden"])
     paths = [Path(path).absolute() for path in {*sys.path, sys.prefix, sys.base_prefix, sys.exec_prefix} if path]
     readable = [str(path) for path in paths if not any(secret.is_relative_to(path) for secret in hidden)]
-    return Rules(EgressPolicy.from_document(document["egress"]), hidden, document["memory"], tuple(readable))
+    policy, texts = EgressPolicy.from_document(document["egress"]), document.get("texts", False)
+    return Rules(policy, hidden, document["memory"], tuple(readable), texts)

@@ -42,13 +42,19 @@ class _WithoutTexts(logging.Formatter):
         return "\n".join(where(ei[1])) if ei[1] is not None else ""
 
 
-def where(error: BaseException) -> list[str]:
-    """Return what may be logged of an exception: the classes of its chain, and the lines that it came through."""
+def where(error: BaseException, *, texts: bool = False) -> list[str]:
+    """Return what may be logged of an exception: the classes of its chain, and the lines that it came through.
+
+    Args:
+        error: What was raised.
+        texts: Say what the exceptions say too, as nothing but a test of the code that raised them may.
+    """
     found: list[str] = []
     current: BaseException | None = error
     while current is not None and len(found) < 10:  # noqa: PLR2004  # a chain that is longer says no more
         frames = traceback.extract_tb(current.__traceback__)[-8:]
         lines = " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames))
-        found.append(f"{type(current).__name__} at {lines}")
+        text = f": {current}," if texts else ""
+        found.append(f"{type(current).__name__}{text} at {lines}")
         current = current.__cause__ or current.__context__
     return found

@@ -174,7 +174,12 @@ def _type_schemas() -> dict[str, Any]:
         "capabilities": _list(TEXT),
         "parameters": _list(_reference("Parameter")),
     }
-    detail = {"schema": {"type": "object"}, "examples": {"type": "array", "items": {"type": "object"}}}
+    meaning = _object({"title": TEXT, "cause": TEXT, "remedy": TEXT})
+    detail = {
+        "schema": {"type": "object"},
+        "examples": {"type": "array", "items": {"type": "object"}},
+        "codes": {"type": "object", "additionalProperties": meaning},
+    }
     return {
         "Parameter": _object(parameter, additionalProperties=True),
         "TypeDetail": {"allOf": [_reference("TypeItem"), _object(detail)]},

@@ -38,7 +38,7 @@ def type_detail(registry: DataSourceTypeRegistry, type_name: str) -> dict[str, A
     name = schema_name(found.name, "Create")
     schema = {**schemas.pop(name), "$schema": "https://json-schema.org/draft/2020-12/schema"}
     definitions = schemas | {key: value for key, value in SECRET_SCHEMAS.items() if key != "SecretOutput"}
-    return _ready(found) | {"schema": _local({**schema, "$defs": definitions}), "examples": [_example(found)]}
+    return _ready(found) | {"schema": _local({**schema, "$defs": definitions}), **_more(found)}
 
 
 def _ready(found: RegisteredType) -> dict[str, Any]:
@@ -76,6 +76,12 @@ def _not_ready(report: PluginReport) -> Iterator[dict[str, Any]]:
             "capabilities": [],
             "parameters": [],
         }
+
+
+def _more(found: RegisteredType) -> dict[str, Any]:
+    """Return what is told of one type only, and not of each in the list."""
+    codes = {name: {"title": of.title, "cause": of.cause, "remedy": of.remedy} for name, of in found.codes.items()}
+    return {"codes": codes, "examples": [dict(example) for example in found.examples] or [_example(found)]}
 
 
 def _example(found: RegisteredType) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from wellhead.cli.session import (
     told,
     work,
 )
+from wellhead.storage.conflicts import conflict_of
 
 
 def types(workspace: Workspace = None, config: ConfigFile = None, as_json: AsJson = False) -> None:
@@ -43,6 +44,8 @@ def show(name: Name, workspace: Workspace = None, config: ConfigFile = None, as_
         print_json(stored.as_document())
     else:
         views.show_source(stored.as_document())
+        if stored.state != "ok":
+            err.print(conflict_of(stored).message, markup=False)
 
 
 def remove(  # noqa: PLR0917  # options of the command line, which come by name

@@ -161,6 +161,31 @@ class GuardedStream:
         except asyncio.IncompleteReadError:
             raise CheckFailedError("connection_lost") from None
 
+    async def read_line(self, *, limit: int = 8192) -> bytes:
+        """Read a line, and return it without its end, which is LF or CR LF.
+
+        Raises:
+            CheckFailedError: `connection_lost`; `protocol_error`: it has more bytes than the limit, its end included.
+        """
+        return (await self.read_until(b"\n", limit=limit)).removesuffix(b"\r")
+
+    async def read_until(self, separator: bytes, *, limit: int = 8192) -> bytes:
+        """Read up to a separator, and return what came before it.
+
+        Byte by byte: what comes behind the separator is left for the next read, and what has no end is noticed at the
+        limit. `StreamReader.readuntil` notices that at a limit of its own only.
+
+        Raises:
+            CheckFailedError: `connection_lost`; `protocol_error`: there are more bytes than the limit, the separator
+                included.
+        """
+        found = bytearray()
+        while not found.endswith(separator):
+            if len(found) >= limit:
+                raise CheckFailedError("protocol_error")
+            found += await self.read(1)
+        return bytes(found.removesuffix(separator))
+
     async def write(self, data: bytes) -> None:
         """Send bytes."""
         self._writer.write(data)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, get_args, runtime_checkable
 
 from wellhead.errors import TypeRefusedError
+from wellhead.model.check_code import CheckCode
 from wellhead.model.parameters import parameters_of
 from wellhead.model.shape import shape_of
 from wellhead.model.source import DataSourceConfig
@@ -46,9 +47,10 @@ class DataSourceType:
             to validate.
         title: The name for people; made from the type's name if left out.
         description: One sentence; the first line of the model's docstring if left out.
-        icon: A short text or emoji for lists.
+        icon: An emoji or a short text for lists, of up to 16 characters. No image: what shows types need run or load
+            nothing.
         docs_url: Where the type is documented.
-        requires_api: The version of core's interface that it was made for.
+        requires_api: The versions of core's interface that it works with: `1`, or a range such as `>=1.1,<2` (PEP 440).
         errors: What exceptions of the driver mean: names of exception classes (of the exception or one of its bases)
             to codes of checks. Where a driver numbers its errors, with the number as the exception's first argument
             (an SQLSTATE too), the number can stand for the class: `{"1045": "auth_failed"}`.
@@ -56,6 +58,11 @@ class DataSourceType:
             `wellhead run`, such as `{"PGHOST": "host"}`.
         preload: Modules to import before the first validation, such as `("mydriver",)`. Each validation has a process
             of its own, which has them already; what is not listed is imported anew by each.
+        codes: Codes of checks that are the type's own, each with what it means:
+            `{"not_sqlite": CheckCode("The file is no SQLite database.", cause="…", remedy="…")}`. The name is of
+            lower-case words joined by `_`, and is none of core's. Core never takes one that begins with a type's name.
+        examples: Valid configurations to start from, as the API takes them, without `type` and `name`. If left out,
+            one is made of the examples of the fields that are required.
     """
 
     model: type[DataSourceConfig]
@@ -68,6 +75,8 @@ class DataSourceType:
     errors: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     preload: Sequence[str] = ()
+    codes: Mapping[str, CheckCode] = field(default_factory=dict, kw_only=True)
+    examples: Sequence[Mapping[str, Any]] = field(default=(), kw_only=True)
 
     def get_type_name(self) -> str:
         """Return the one value of the model's `type`.

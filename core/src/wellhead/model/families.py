@@ -26,6 +26,7 @@ from wellhead.model.secret import Secret, SecretPem
 from wellhead.model.source import DataSourceConfig
 
 TlsMode = Literal["disable", "require", "verify-ca", "verify-full"]
+"""How a connection is protected: not at all, encrypted, with the certificate checked, or with the server's name too."""
 _WITH_TLS = {"tls_mode": ["require", "verify-ca", "verify-full"]}
 _VERIFYING = {"tls_mode": ["verify-ca", "verify-full"]}
 

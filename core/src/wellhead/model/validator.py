@@ -17,8 +17,18 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class CheckStep(AbstractAsyncContextManager[None], AbstractContextManager[None], Protocol):
-    """One step of a validation, entered by `async with`, or by `with` in a plain function."""
+class CheckStep(AbstractAsyncContextManager["CheckStep"], AbstractContextManager["CheckStep"], Protocol):
+    """One step of a validation: `async with context.check("tls") as check`, or `with` in a plain function."""
+
+    def warn(self, code: str, message: str | None = None, *, hint: str | None = None) -> None:
+        """Let this check end with a warning in place of `passed`; the last one's code counts, of all the message.
+
+        Args:
+            code: A code of the catalogue, or one of the type's own.
+            message: What was found; the code's title if left out.
+            hint: What to do about it; the code's remedy if left out.
+        """
+        ...
 
 
 class Stream(Protocol):
@@ -48,6 +58,31 @@ class Stream(Protocol):
 
         Raises:
             CheckFailedError: `connection_lost`.
+        """
+        ...
+
+    async def read_line(self, *, limit: int = 8192) -> bytes:
+        """Read a line, and return it without its end, which is a line feed or a carriage return and a line feed.
+
+        Args:
+            limit: The most bytes that it may have, its end included.
+
+        Raises:
+            CheckFailedError: `connection_lost`: the server closed the connection before that; `protocol_error`: the
+                line is longer.
+        """
+        ...
+
+    async def read_until(self, separator: bytes, *, limit: int = 8192) -> bytes:
+        """Read up to a separator, and return what came before it.
+
+        Args:
+            separator: One or more bytes.
+            limit: The most bytes that there may be, the separator included.
+
+        Raises:
+            CheckFailedError: `connection_lost`: the server closed the connection before that; `protocol_error`: there
+                are more.
         """
         ...
 
@@ -94,7 +129,7 @@ class ValidationContext(Protocol):
         """Run one named step: leaving it records its outcome, an exception in it makes it fail.
 
         A driver's exception becomes a code by the type's table of errors, `CheckFailedError` says its own; the
-        validation ends there.
+        validation ends there. Checks may run side by side, each in a task of its own.
 
         Args:
             name: The step, such as `authenticate`.
@@ -103,12 +138,12 @@ class ValidationContext(Protocol):
         ...
 
     def warn(self, code: str, message: str | None = None, *, hint: str | None = None) -> None:
-        """Let the running check end with a warning instead of `passed`; the last one's code counts, of all the message.
+        """Do what `CheckStep.warn` does, for the check that runs in this task, or in the thread that it started.
 
         Args:
-            code: A code of the catalogue, or one of the plugin's own.
-            message: What was found; the catalogue's title if left out.
-            hint: What to do about it; the catalogue's remedy if left out.
+            code: A code of the catalogue, or one of the type's own.
+            message: What was found; the code's title if left out.
+            hint: What to do about it; the code's remedy if left out.
         """
         ...
 
@@ -134,6 +169,8 @@ class ValidationContext(Protocol):
         service: str | None = None,
     ) -> Stream:
         """Connect to a server: records the checks `resolve` and `connect`, with `tls` given also `tls`.
+
+        Inside a running check it records nothing of its own, but belongs to that.
 
         A certificate that was checked and expires within 30 days makes the check in which TLS was started a warning.
 

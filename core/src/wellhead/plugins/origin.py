@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from wellhead.errors import TypeRefusedError
+from wellhead.model.check_code import CheckCode
 from wellhead.model.extension import DataSourceType
 from wellhead.plugins.hookspecs import ENTRY_POINT_GROUP
 from wellhead.plugins.loader import types_of
@@ -33,6 +34,7 @@ def origin_of(found: RegisteredType) -> dict[str, Any]:
         "model": _place_of(found.model, found.name),
         "validator": _place_of(found.validator, found.name),
         "errors": dict(found.errors),
+        "codes": {name: [code.title, code.cause, code.remedy] for name, code in found.codes.items()},
         "preload": list(found.preload),
     }
 
@@ -49,7 +51,9 @@ def load_type(origin: Mapping[str, Any]) -> RegisteredType:
         found = next(described for described in provided if described.name == origin["name"])
     else:
         model, validator = _thing_at(origin["model"]), _thing_at(origin["validator"])
-        found = describe(DataSourceType(model, validator, errors=origin["errors"], preload=tuple(origin["preload"])))
+        codes = {name: CheckCode(*texts) for name, texts in origin["codes"].items()}
+        preload = tuple(origin["preload"])
+        found = describe(DataSourceType(model, validator, errors=origin["errors"], codes=codes, preload=preload))
     for module in found.preload:
         with suppress(ImportError):  # the validator will miss it too, and tell
             import_module(module)

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wellhead.errors import TypeRefusedError, UnknownTypeError
+from wellhead.model.check_code import CheckCode
 from wellhead.model.extension import DataSourceType, DataSourceTypeExtension
 from wellhead.model.shape import Shape
 from wellhead.model.source import DataSourceConfig
 from wellhead.model.validator import ValidatorClass
-from wellhead.plugins.rules import check_base, check_model, check_name, check_parameters, check_record
+from wellhead.plugins.record_rules import check_examples, check_record
+from wellhead.plugins.rules import check_base, check_model, check_name, check_parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class RegisteredType:
         icon: A short text or emoji.
         docs_url: Where it is documented.
         errors: What exceptions of its driver mean: class names to codes of checks.
+        codes: Codes of its checks that are its own, and what they mean.
+        examples: Whole configurations to start from.
         environment: Variables that its own tools read, each with the field that it is set from.
         preload: Modules that are imported before the first validation.
         entry_point: Name and value of the entry point that it came by; None if it was registered by hand.
@@ -44,6 +48,8 @@ class RegisteredType:
     icon: str | None = None
     docs_url: str | None = None
     errors: Mapping[str, str] = field(default_factory=dict)
+    codes: Mapping[str, CheckCode] = field(default_factory=dict)
+    examples: tuple[dict[str, Any], ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     preload: tuple[str, ...] = ()
     entry_point: tuple[str, str] | None = None
@@ -153,6 +159,8 @@ def describe(extension: DataSourceTypeExtension) -> RegisteredType:
         icon=more.icon,
         docs_url=more.docs_url,
         errors=dict(more.errors),
+        codes=dict(more.codes),
+        examples=check_examples(name, shape, more.examples),
         environment=more.environment,
         preload=tuple(more.preload),
     )

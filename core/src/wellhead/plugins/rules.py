@@ -17,7 +17,6 @@ from pydantic.errors import PydanticUserError
 
 from wellhead.errors import TypeRefusedError
 from wellhead.model.conditions import conditions_of
-from wellhead.model.extension import DataSourceType
 from wellhead.model.parameters import parameters_of
 from wellhead.model.shape import (
     PLAIN,
@@ -84,22 +83,6 @@ def check_model(name: str, model: type[DataSourceConfig]) -> Shape:
     _check_hidden_secrets(model, shape, schema)
     _check_defaults(name, shape)
     return shape
-
-
-def check_record(record: DataSourceType) -> None:
-    """Hold the rule for the texts of a record.
-
-    Raises:
-        TypeRefusedError: `record`.
-    """
-    texts = (record.title, record.description, record.icon, record.docs_url)
-    names = [part for row in record.errors.items() for part in row] if isinstance(record.errors, Mapping) else [None]
-    if not all(isinstance(text, str | None) for text in texts) or not all(isinstance(part, str) for part in names):
-        raise TypeRefusedError(
-            "record", "DataSourceType: title, description, icon and docs_url are texts; errors maps texts to texts."
-        )
-    if record.docs_url is not None and not re.match("https?://", record.docs_url):
-        raise TypeRefusedError("record", "DataSourceType: docs_url begins with https:// or http://.")
 
 
 def check_parameters(shape: Shape, given: object) -> tuple[dict[str, Any], ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from wellhead.errors import (
@@ -34,4 +35,9 @@ _CONFLICTS: Mapping[str, tuple[type[ConflictError], str]] = {
 def conflict_of(stored: StoredDataSource) -> ConflictError:
     """Return the error for what cannot be done with a data source in its state."""
     kind, message = _CONFLICTS[stored.state]
-    return kind(message)
+    return kind(f"{message} They are: {', '.join(map(_shown, stored.unfit))}." if stored.unfit else message)
+
+
+def _shown(name: str) -> str:
+    """Return the name of a field as it may be shown; one that was edited by hand may be anything."""
+    return name if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,63}", name) else "one whose name cannot be shown"

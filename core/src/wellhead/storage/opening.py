@@ -14,6 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from pydantic import ValidationError
+
 from wellhead.model.secret import Secret
 from wellhead.model.shape import Shape
 from wellhead.model.source import BASE_FIELDS, RESERVED_FIELDS
@@ -161,14 +163,25 @@ def _as_type(stored: StoredDataSource, record: Record, shape: Shape) -> StoredDa
     document = stored.as_document()
     del document["state"], document["health"]
     hidden = shape.without_secrets(record.fields)  # what a newer plugin calls a secret is not shown
-    if record.fields.keys() & RESERVED_FIELDS:  # only an edit by hand puts them there
-        return replace(stored, state="invalid", fields=hidden)
+    invalid = replace(stored, state="invalid", fields=hidden)
+    if reserved := record.fields.keys() & RESERVED_FIELDS:  # only an edit by hand puts them there
+        return replace(invalid, unfit=tuple(sorted(reserved)))
     try:
         config = shape.model.model_validate_json(json.dumps(document), strict=True)
         dumped = config.model_dump(mode="json", exclude=set(BASE_FIELDS))
+    except ValidationError as error:
+        return replace(invalid, unfit=_fields_in(error))
     except Exception:  # noqa: BLE001  # a plugin's rules run here; one record they fail on must not hide the others
-        return replace(stored, state="invalid", fields=hidden)
-    if any(isinstance(secret, Secret) and secret.is_clear for _, secret in shape.secrets(config.model_dump())):
-        return replace(stored, state="invalid", fields=hidden)  # stored in clear, before its field was a secret
+        return invalid
+    clear = [path for path, found in shape.secrets(config.model_dump()) if isinstance(found, Secret) and found.is_clear]
+    if clear:  # stored in clear, before its field was a secret
+        return replace(invalid, unfit=tuple(sorted({path[0] for path in clear})))
     blank = tuple(name for name in shape.secret_fields() if dumped.get(name, "") is None)
     return replace(stored, state="ok", config=config, fields=shape.without_secrets(dumped), blank_secrets=blank)
+
+
+def _fields_in(error: ValidationError) -> tuple[str, ...]:
+    """Return the names of the fields that do not fit, and of those that the type does not have; no value."""
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    names = {item["loc"][0] for item in found if item["loc"]}
+    return tuple(sorted(name for name in names if isinstance(name, str)))

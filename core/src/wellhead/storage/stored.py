@@ -39,6 +39,7 @@ class StoredDataSource:
         facts: What may be told of each stored secret, by JSON Pointer.
         blank_secrets: The names of the type's secret fields that are not set.
         health: The summary of the newest result of validating this revision; None if there is none.
+        unfit: The names of the fields that do not fit the type, where `state` is `invalid` and that is known.
     """
 
     id: str
@@ -52,6 +53,7 @@ class StoredDataSource:
     facts: Mapping[str, SecretFacts] = field(default_factory=dict)
     blank_secrets: tuple[str, ...] = ()
     health: Mapping[str, Any] | None = None
+    unfit: tuple[str, ...] = ()
 
     def as_document(self) -> dict[str, Any]:
         """Return what a read shows: base fields, the type's fields, secrets as facts, state and health."""

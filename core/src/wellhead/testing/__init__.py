@@ -22,6 +22,7 @@ _MODULES = frozenset(("certificates", "mutations", "servers"))
 _HOME_OF = {
     "AnsweringDataSource": "wellhead.testing.types",
     "FailingDataSource": "wellhead.testing.types",
+    "PluginWarning": "wellhead.testing.notices",
     "RunningService": "wellhead.testing.service",
     "SlowDataSource": "wellhead.testing.types",
     "data_source_types": "wellhead.testing.types",

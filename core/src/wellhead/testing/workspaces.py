@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from wellhead.assembly import Wellhead, assemble
 from wellhead.model.extension import DataSourceTypeExtension
+from wellhead.model.result import ValidationResult
 from wellhead.plugins.registry import DataSourceTypeRegistry, describe
 from wellhead.settings import Settings
+from wellhead.testing.notices import PluginWarning, notices_of, tell_defect
 from wellhead.testing.types import data_source_types
 from wellhead.workspace import Workspace
+
+
+class TestWorkspace(Workspace):
+    """A workspace for the tests of a plugin, which says what a result alone does not show."""
+
+    __test__ = False  # it is none of pytest's
+
+    def validate(self, name_or_id: str, *, timeout: float | None = None) -> ValidationResult:
+        """Run the checks of a data source, as `Workspace.validate` does.
+
+        Warns:
+            PluginWarning: The checks that ran, or their codes, are not those that the type says that it has.
+        """
+        result = super().validate(name_or_id, timeout=timeout)
+        stored = self._run(self._wellhead.catalog.find(name_or_id))
+        for notice in notices_of(self._wellhead.catalog.registry.describe(str(stored.type)), result):
+            warnings.warn(notice, PluginWarning, stacklevel=2)
+        return result
 
 
 def open_workspace(path: str | Path, *, types: Iterable[DataSourceTypeExtension] | None = None) -> Workspace:
@@ -19,11 +40,15 @@ def open_workspace(path: str | Path, *, types: Iterable[DataSourceTypeExtension]
 
     Key ring, token and log of uses lie in `path/.wellhead`, so that the test touches nothing of the user's.
 
+    What a validator raises that is in no table of errors is printed to standard error: class, text and source lines.
+    `validate` gives a `PluginWarning` where checks ran that are not among the validator's `steps`, or with codes that
+    nobody has given a meaning.
+
     Args:
         path: A directory that exists, such as pytest's `tmp_path`.
         types: The types that there are; those for tests and the installed ones if left out.
     """
-    return Workspace(parts(path, types=types))
+    return TestWorkspace(parts(path, types=types))
 
 
 def parts(
@@ -36,7 +61,7 @@ def parts(
     settings = Settings.model_construct(
         **{**_defaults(), "workspace": Path(path), "config_dir": Path(path) / ".wellhead", "token": token}
     )
-    return assemble(settings, registry=registry, plugins=None if types is None else ())
+    return assemble(settings, registry=registry, plugins=None if types is None else (), defects=tell_defect)
 
 
 def _defaults() -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from wellhead import clock
+from wellhead.model.check_code import CheckCode
 from wellhead.model.result import Check, CheckStatus, ValidationResult, ValidationStatus
 from wellhead.model.secret import Secret
 from wellhead.model.shape import Shape
@@ -44,6 +45,11 @@ class KnownType(Protocol):
     @property
     def errors(self) -> Mapping[str, str]:
         """What its driver's exceptions mean."""
+        ...
+
+    @property
+    def codes(self) -> Mapping[str, CheckCode]:
+        """Codes of its own, and what they mean."""
         ...
 
 
@@ -252,4 +258,5 @@ def wording_for(known: KnownType, config: DataSourceConfig) -> Wording:
         [secret.reveal() for secret in secrets_of(known.shape, config) if secret.is_clear],
         fields=known.shape.model.model_fields,
         steps=getattr(known.validator, "steps", ()),
+        codes=known.codes,
     )

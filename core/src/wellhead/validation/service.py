@@ -29,6 +29,8 @@ __all__ = ["DataSourceValidationService", "Event", "Job", "KnownType", "Unlock"]
 _GRACE = 0.1
 
 Event = Check | ValidationResult
+Defects = Callable[[str, list[str]], None]
+"""Is told the name of a type, and where in its code something was raised that nobody understood."""
 
 
 class DataSourceValidationService:
@@ -43,6 +45,7 @@ class DataSourceValidationService:
         files: FileGuard,
         references: References,
         timeout: float = 10.0,
+        defects: Defects | None = None,
     ) -> None:
         """Validate data sources.
 
@@ -53,6 +56,7 @@ class DataSourceValidationService:
             files: Opens files for them.
             references: Looks references up.
             timeout: Seconds that a validation may take, if it does not say otherwise.
+            defects: Is told of what nobody understood; the log if left out.
         """
         self._describe = describe
         self._locate = locate
@@ -61,6 +65,7 @@ class DataSourceValidationService:
         self._references = references
         self._timeout = timeout
         self._log = structlog.get_logger("wellhead.validation")
+        self._defects = defects or self._log_defect
 
     async def validate(
         self, config: DataSourceConfig, *, timeout: float | None = None, unlock: Unlock | None = None
@@ -201,12 +206,11 @@ class DataSourceValidationService:
                 await worker.gone()
 
     def _logger_of(self, type_name: str) -> Callable[[list[str]], None]:
-        """Return what writes to the log where a plugin, or its driver, failed in a way that nobody understood."""
+        """Return what is told where a plugin of a type, or its driver, failed in a way that nobody understood."""
+        return lambda where: self._defects(type_name, where)
 
-        def write(where: list[str]) -> None:
-            self._log.warning("validation not understood", type=type_name, error=where)
-
-        return write
+    def _log_defect(self, type_name: str, where: list[str]) -> None:
+        self._log.warning("validation not understood", type=type_name, error=where)
 
 
 async def _events(run: Run, task: asyncio.Task[None]) -> AsyncGenerator[Event, None]:

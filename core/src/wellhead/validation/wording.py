@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from wellhead.codes import CODES
+from wellhead.codes import CODES, Code
 from wellhead.errors import CheckFailedError
+from wellhead.model.check_code import CheckCode
 from wellhead.model.result import Check, CheckStatus
 from wellhead.secrets.redaction import REDACTED, Redactor
 
 CORE_STEPS = frozenset(("secrets", "resolve", "connect", "tls", "validator"))
+CORE_CHECKS = frozenset(("secrets", "validator"))
+"""Checks that core adds itself: those of no validator."""
 _CODE = re.compile(r"[a-z][a-z0-9]{0,19}(_[a-z0-9]{1,20}){0,4}")
 _MAX_FIELDS = 20
 _MAX_ITEMS = 200
@@ -23,7 +26,14 @@ _MAX_INTEGER = 2**53 - 1
 class Wording:
     """Makes the texts of one run of a validator fit to be shown."""
 
-    def __init__(self, secrets: Iterable[str], *, fields: Iterable[str] = (), steps: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        secrets: Iterable[str],
+        *,
+        fields: Iterable[str] = (),
+        steps: Iterable[str] = (),
+        codes: Mapping[str, CheckCode] | None = None,
+    ) -> None:
         """Make the texts of one run fit to be shown.
 
         Args:
@@ -31,10 +41,12 @@ class Wording:
             fields: The names of its type's fields.
             steps: The names of its validator's steps. Like the fields' names they are known to everybody; a password
                 that happens to be one of them is not taken out of them.
+            codes: Codes of its type's own, and what they mean.
         """
         self._clean = Redactor(secrets).clean
         self._fields = frozenset(fields)
         self._known = CORE_STEPS | frozenset(steps)
+        self._codes = dict(codes or {})
         self._characters_left = _MAX_FACTS_CHARACTERS
 
     def check(
@@ -52,7 +64,7 @@ class Wording:
         if status == "passed":
             return Check(self.word(name), status, duration_ms=seconds * 1000)
         code = self._code(code)
-        entry = CODES.get(code, CODES["check_failed"])  # for a code of the plugin's own that came without a text
+        entry = self._entry(code) or CODES["check_failed"]  # for one that came without a text, and nobody knows
         return Check(
             name=self.word(name),
             status=status,
@@ -62,6 +74,11 @@ class Wording:
             fields=tuple(pointer for pointer in fields[:_MAX_FIELDS] if self._is_pointer(pointer)),
             duration_ms=seconds * 1000,
         )
+
+    def title(self, code: str) -> str | None:
+        """Return what a code means; None where nobody knows."""
+        entry = self._entry(code)
+        return None if entry is None else entry.title
 
     def failure(self, name: str, error: CheckFailedError) -> Check:
         """Make the check that a failure stands for which was raised outside a check."""
@@ -96,9 +113,12 @@ class Wording:
         self._characters_left -= len(text)
         return text
 
+    def _entry(self, code: str) -> Code | CheckCode | None:
+        return CODES.get(code) or self._codes.get(code)
+
     def _code(self, code: object) -> str:
         """Return a code that can be one: some authors will write a sentence there, or an exception's text."""
-        if isinstance(code, str) and (code in CODES or (_CODE.fullmatch(code) and self._clean(code) == code)):
+        if isinstance(code, str) and (self._entry(code) or (_CODE.fullmatch(code) and self._clean(code) == code)):
             return code
         return "check_failed"
 

@@ -4,13 +4,32 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from typing import ClassVar, Literal
+from typing import Literal
 
 import wellhead
 
 MAGIC = b"SQLite format 3\0"
 TABLES = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY name LIMIT 10000"
 ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ}
+
+ERRORS = {"Error": "database_damaged"}  # the base of all that SQLite raises
+CODES = {
+    "not_sqlite": wellhead.CheckCode(
+        "The file is no SQLite database.",
+        cause="`path` names another file, or the database is encrypted.",
+        remedy="Check `path`. An encrypted database cannot be read either.",
+    ),
+    "database_damaged": wellhead.CheckCode(
+        "The database is damaged.",
+        cause="It was cut off, or copied while a program wrote to it.",
+        remedy="Restore it from a backup. `PRAGMA integrity_check` tells more.",
+    ),
+    "table_not_found": wellhead.CheckCode(
+        "There is no such table.",
+        cause="Its name is misspelt, or it is in another database.",
+        remedy="Check `table`: upper and lower case differ. The result's details list what there is.",
+    ),
+}
 
 
 class SqliteDataSource(wellhead.FileDataSource):
@@ -24,7 +43,7 @@ class SqliteDataSource(wellhead.FileDataSource):
 class SqliteValidator(wellhead.Validator[SqliteDataSource]):
     """Read the file, and look which tables it has."""
 
-    steps: ClassVar[tuple[str, ...]] = ("locate", "read", "query")
+    steps = ("locate", "read", "query")
 
     async def validate(self, config: SqliteDataSource, context: wellhead.ValidationContext) -> None:
         """Look at a copy in memory: what is read is the file that was located, and nothing is ever written."""
@@ -34,20 +53,12 @@ class SqliteValidator(wellhead.Validator[SqliteDataSource]):
             with file:
                 data = await context.in_thread(file.read)
             if not data.startswith(MAGIC):
-                hint = "Check `path`. An encrypted database cannot be read either."
-                raise wellhead.CheckFailedError("not_sqlite", "The file is no SQLite database.", hint=hint)
+                raise wellhead.CheckFailedError("not_sqlite")
         async with context.check("query", fields=["/path"]):
-            try:
-                tables = await context.in_thread(tables_of, data)
-            except sqlite3.Error:
-                hint = "Restore it from a backup. `PRAGMA integrity_check` tells more."
-                raise wellhead.CheckFailedError("database_damaged", "The database is damaged.", hint=hint) from None
+            tables = await context.in_thread(tables_of, data)
             context.detail("tables", tables)
             if config.table is not None and config.table not in tables:
-                hint = "Check `table`: upper and lower case differ. The result's details list what there is."
-                raise wellhead.CheckFailedError(
-                    "table_not_found", "There is no such table.", hint=hint, fields=["/table"]
-                )
+                raise wellhead.CheckFailedError("table_not_found", fields=["/table"])
 
 
 def tables_of(data: bytes) -> list[str]:
@@ -61,4 +72,6 @@ def tables_of(data: bytes) -> list[str]:
 @wellhead.hookimpl
 def wellhead_data_source_types() -> list[wellhead.DataSourceType]:
     """Provide the type `sqlite`."""
-    return [wellhead.DataSourceType(SqliteDataSource, SqliteValidator, title="SQLite", icon="🗃️")]
+    return [
+        wellhead.DataSourceType(SqliteDataSource, SqliteValidator, title="SQLite", icon="🗃️", errors=ERRORS, codes=CODES)
+    ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from typing import ClassVar, Literal, Self
+from typing import Literal, Self
 from urllib.parse import quote_plus, urlencode
 
 from pydantic import model_validator
@@ -55,7 +55,7 @@ class ApiDataSource(wellhead.APIDataSource):
 class ApiValidator(wellhead.Validator[ApiDataSource]):
     """Connect, get a token where one is needed, send a request, and look at the answer."""
 
-    steps: ClassVar[tuple[str, ...]] = ("resolve", "connect", "tls", "request", "response")
+    steps = ("resolve", "connect", "tls", "request", "response")
 
     async def validate(self, config: ApiDataSource, context: wellhead.ValidationContext) -> None:
         """Go through the steps of a request, each a check of its own."""

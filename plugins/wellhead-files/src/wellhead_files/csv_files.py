@@ -7,7 +7,7 @@ import io
 import itertools
 import json
 from collections import Counter
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -46,7 +46,7 @@ class CsvDataSource(wellhead.FileDataSource):
 class CsvValidator(wellhead.Validator[CsvDataSource]):
     """Open the file, decode its head, and parse that."""
 
-    steps: ClassVar[tuple[str, ...]] = ("locate", "read", "parse")
+    steps = ("locate", "read", "parse")
 
     async def validate(self, config: CsvDataSource, context: wellhead.ValidationContext) -> None:
         """Check the first megabyte of the file, and its first thousand rows."""

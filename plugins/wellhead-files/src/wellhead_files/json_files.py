@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 import wellhead
 from wellhead_files.json_parsing import Findings, check_beginning, check_document, check_lines
@@ -33,7 +33,7 @@ class JsonDataSource(wellhead.FileDataSource):
 class JsonValidator(wellhead.Validator[JsonDataSource]):
     """Open the file, decode it or its head, and parse that."""
 
-    steps: ClassVar[tuple[str, ...]] = ("locate", "read", "parse")
+    steps = ("locate", "read", "parse")
 
     async def validate(self, config: JsonDataSource, context: wellhead.ValidationContext) -> None:
         """Check the document as a whole, or the first thousand lines."""

@@ -64,7 +64,7 @@ class MysqlDataSource(wellhead.DatabaseDataSource):
 class MysqlValidator(wellhead.Validator[MysqlDataSource]):
     """Connect, log in, run a query, and look at what may be read."""
 
-    steps: ClassVar[tuple[str, ...]] = ("resolve", "connect", "tls", "authenticate", "query", "permissions")
+    steps = ("resolve", "connect", "tls", "authenticate", "query", "permissions")
 
     async def validate(self, config: MysqlDataSource, context: wellhead.ValidationContext) -> None:
         """Go through the steps of a connection, each a check of its own."""

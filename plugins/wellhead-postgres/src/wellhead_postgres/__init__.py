@@ -61,7 +61,7 @@ class PostgresDataSource(wellhead.DatabaseDataSource):
 class PostgresValidator(wellhead.Validator[PostgresDataSource]):
     """Connect, log in, run a query, and look at what may be read."""
 
-    steps: ClassVar[tuple[str, ...]] = ("resolve", "connect", "tls", "authenticate", "query", "permissions")
+    steps = ("resolve", "connect", "tls", "authenticate", "query", "permissions")
 
     async def validate(self, config: PostgresDataSource, context: wellhead.ValidationContext) -> None:
         """Go through the steps of a connection, each a check of its own."""

@@ -17,9 +17,11 @@ from wellhead.guard.threads import in_thread
 from wellhead.guard.tls import client_context, verifying_context
 from wellhead.model.families import DatabaseDataSource
 from wellhead.model.result import CheckStatus
-from wellhead.validation.inside.diagnosis import hint_of, leaf, understand
+from wellhead.model.secret import Secret
+from wellhead.model.source import DataSourceConfig
+from wellhead.validation.inside.diagnosis import hint_of, is_slip, leaf, understand
 from wellhead.validation.inside.dialled import UNEXPLAINED, Dialled
-from wellhead.validation.inside.steps import Reports, Step
+from wellhead.validation.inside.steps import Reports, Step, step_here
 from wellhead.validation.wording import Wording
 
 P = ParamSpec("P")
@@ -56,6 +58,7 @@ class RunContext:
         errors: Mapping[str, str],
         deadline: float,
         reports: Reports,
+        package: str = "",
     ) -> None:
         """Record the checks of one run.
 
@@ -66,11 +69,13 @@ class RunContext:
             errors: What exceptions of the driver mean, by the names of their classes.
             deadline: When the run ends, on the clock of `time.monotonic`.
             reports: Where it says what happens.
+            package: The top package of the validator, whose slips are told from what a server did.
         """
         self._files = files
         self._policy = policy
         self._errors = errors
         self._deadline = deadline
+        self._package = package
         self.reports = reports
         self.wording = wording
         self._refusals = refusals.get() or Refusals()
@@ -94,10 +99,11 @@ class RunContext:
         return Step(self, str(name), tuple(fields))
 
     def warn(self, code: str, message: str | None = None, *, hint: str | None = None) -> None:
-        """Let the running check end with a warning."""
-        if not self.running:
-            raise RuntimeError("warn() belongs inside a check: async with context.check(…)")
-        self.running[-1].warn(code, message, hint)
+        """Let the check that runs in this task, or else the only one that runs, end with a warning."""
+        step = step_here(self.running) or (self.running[0] if len(self.running) == 1 else None)
+        if step is None:
+            raise RuntimeError("warn() belongs inside a check: async with context.check(…) as check: check.warn(…)")
+        step.warn(code, message, hint=hint)
 
     def detail(self, name: str, value: str | float | bool | list[str] | None) -> None:
         """Add a fact to the result's details."""
@@ -125,7 +131,7 @@ class RunContext:
         """
         self._refuse_when_over()
         self.reports.dial()
-        step = self._part_of_a_check if self.running else self.check
+        step = self.check if step_here(self.running) is None else self._part_of_a_check
         async with step("resolve", fields=fields[:1]):
             addresses = await resolve(host, port, self._policy)
             for _, address in addresses:
@@ -178,9 +184,10 @@ class RunContext:
         self._dialled.append(dialled)
 
     def _look_at_certificate(self, days_left: int) -> None:
-        if self.running and days_left <= _EXPIRES_SOON:
+        step = step_here(self.running)
+        if step is not None and days_left <= _EXPIRES_SOON:
             when = f"in {days_left} days" if days_left > 1 else "in less than two days"
-            self.warn("certificate_expires_soon", f"The server's certificate expires {when}.")
+            step.warn("certificate_expires_soon", f"The server's certificate expires {when}.")
 
     def failure_of(self, error: Exception) -> CheckFailedError:
         """Return what to report of an exception that a check raised; of several at once, of the first."""
@@ -191,9 +198,10 @@ class RunContext:
             failure = cause
         else:
             code = understand(cause, self._errors)
-            failure = CheckFailedError(code or "protocol_error", hint=hint_of(cause))
+            unknown = "plugin_error" if is_slip(cause, given=_GIVEN, package=self._package) else "protocol_error"
+            failure = CheckFailedError(code or unknown, hint=hint_of(cause))
             if code is None:
-                self.reports.defect(logs.where(cause))
+                self.reports.defect(logs.where(cause, texts=self.reports.texts))
         if self._policy.public_only and failure.check_code in _OF_A_PORT:
             return CheckFailedError("connection_failed")
         if failure.check_code not in UNEXPLAINED:
@@ -207,3 +215,7 @@ class RunContext:
 
     def _part_of_a_check(self, _name: str, **_keywords: object) -> contextlib.nullcontext[None]:
         return contextlib.nullcontext()
+
+
+_GIVEN = (RunContext, Step, GuardedStream, DataSourceConfig, Secret)
+"""What core gives to a validator. An attribute that one of these does not have is a slip of the validator's author."""

@@ -7,6 +7,8 @@ import errno
 import socket
 import ssl
 from collections.abc import Iterable, Mapping
+from traceback import walk_tb
+from types import ModuleType
 
 from wellhead.codes import CODES
 from wellhead.guard.certificate_names import OtherNameError
@@ -17,6 +19,7 @@ _UNKNOWN_HOST = {number for name in _NO_SUCH_HOST if (number := getattr(socket, 
 _CLOSED = (asyncio.IncompleteReadError, EOFError, ConnectionError)
 _ENDED = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 _DEPTH = 5
+_SLIPS = (AttributeError, NameError, NotImplementedError)
 
 
 def _errnos() -> dict[int, str]:
@@ -59,6 +62,30 @@ def understand(error: BaseException, table: Mapping[str, str]) -> str | None:
         if isinstance(cause, ssl.SSLError) and not isinstance(cause, _ENDED):
             return _general(cause)
     return next((code for one in chain if (code := _by_table(one, table) or _general(one))), None)
+
+
+def is_slip(error: BaseException, *, given: tuple[type, ...], package: str) -> bool:
+    """Tell whether an exception can only come from a slip in a plugin's code, whatever a server has sent.
+
+    Drivers are not held to that: of an answer that they did not expect, some trip over a name that is not there.
+    Nor is a `TypeError`, or an `AttributeError` of anything else: it may come from such an answer.
+
+    Args:
+        error: What was raised.
+        given: The classes of what core gives to a validator.
+        package: The top package of the validator.
+    """
+    if isinstance(error, ImportError) or (isinstance(error, AttributeError) and isinstance(error.obj, given)):
+        return True
+    if isinstance(error, AttributeError) and not isinstance(error.obj, ModuleType) and error.name != "reveal":
+        return False  # but `reveal` is what a secret has that is not set
+    return isinstance(error, _SLIPS) and _raised_in(error) in {package, "wellhead"}
+
+
+def _raised_in(error: BaseException) -> str | None:
+    """Return the top package of the code that raised an exception."""
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    return str(frames[-1].f_globals.get("__name__", "")).partition(".")[0] if frames else None
 
 
 def hint_of(error: BaseException) -> str | None:

@@ -46,12 +46,14 @@ class Rules:
         hidden: Files and directories that are never opened.
         memory: Bytes of memory that a worker may take.
         readable: Paths below which Python code lies.
+        texts: Whether the texts of exceptions that nothing knew are told, as in the tests of a plugin.
     """
 
     policy: EgressPolicy
     hidden: tuple[Path, ...]
     memory: int
     readable: tuple[str, ...]
+    texts: bool = False
 
 
 class ForkServer:

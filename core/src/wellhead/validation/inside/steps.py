@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, Self
 
-from wellhead.codes import CODES
 from wellhead.errors import CheckFailedError
 from wellhead.model.result import Check, CheckStatus
 from wellhead.validation.wording import Wording
+
+_OF_TASK: ContextVar[tuple[Step, ...]] = ContextVar("checks")
+"""The checks that a task has entered, and those it was started in. It is a fact of the task, and of its threads."""
 
 
 def _nobody(*_: Any) -> None:
@@ -28,6 +31,7 @@ class Reports:
         fact: Is told name and value of each detail.
         dial: Is told before a connection is made.
         defect: Gets the classes and source lines, for the operator's log, of each exception that nothing knew.
+        texts: Whether it gets the exceptions' texts too: in the tests of a plugin, where no secret is a real one.
     """
 
     check: Callable[[Check], None]
@@ -35,6 +39,7 @@ class Reports:
     fact: Callable[[str, Any], None] = _nobody
     dial: Callable[[], None] = _nobody
     defect: Callable[[list[str]], None] = _nobody
+    texts: bool = False
 
 
 class Context(Protocol):
@@ -59,14 +64,17 @@ class Step:
         self._started = time.perf_counter()
         self.warning: tuple[str, str | None, str | None] | None = None
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         self._started = time.perf_counter()
         self._context.running.append(self)
+        _OF_TASK.set((*_OF_TASK.get(()), self))
         self._context.reports.begin(self._context.wording.word(self._name), self._fields)
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> Literal[False]:
+        _OF_TASK.set(tuple(step for step in _OF_TASK.get(()) if step is not self))
         if error is None:
             code, message, hint = self.warning or (None, None, None)
             self.end("passed" if code is None else "warning", code, message, hint)
@@ -81,19 +89,20 @@ class Step:
             raise failure from None  # the driver's text may hold what nobody should read
         return False
 
-    async def __aenter__(self) -> None:
-        self.__enter__()
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> Literal[False]:
         return self.__exit__(kind, error, traceback)
 
-    def warn(self, code: str, message: str | None, hint: str | None) -> None:
+    def warn(self, code: str, message: str | None = None, *, hint: str | None = None) -> None:
         """Let the check end with a warning; one before it keeps its message, behind the new one's."""
         if self.warning is not None:
             before, text, _ = self.warning
-            texts = (message or _title(code), text or _title(before))
+            titled = self._context.wording.title
+            texts = (message or titled(code), text or titled(before))
             message = " ".join(text for text in texts if text is not None)
         self.warning = (code, message or None, hint)
 
@@ -111,5 +120,6 @@ class Step:
         )
 
 
-def _title(code: str) -> str | None:
-    return CODES[code].title if code in CODES else None
+def step_here(running: Sequence[Step]) -> Step | None:
+    """Return the innermost running check that this code is in: by its task, which a thread of it inherits."""
+    return next((step for step in reversed(_OF_TASK.get(())) if step in running), None)

@@ -125,17 +125,19 @@ class _Job:
                 errors=known.errors,
                 deadline=self._deadline,
                 policy=self._worker.rules.policy,
+                package=str(getattr(known.validator, "__module__", "")).partition(".")[0],
                 reports=Reports(
                     check=self._emit,
                     begin=lambda name, fields: self._say(begin=[name, list(fields)]),
                     fact=lambda name, value: self._say(fact=[name, value]),
                     dial=lambda: self._say(dialled=True),
                     defect=lambda where: self._say(defect=where),
+                    texts=self._worker.rules.texts,
                 ),
             )
             how = await self._validate(known.validator, config)
         except BaseException as error:  # noqa: BLE001  # where a plugin's model is made
-            self._say(defect=logs.where(error))
+            self._say(defect=self._where(error))
         finally:
             self._say(end=how)
 
@@ -144,10 +146,12 @@ class _Job:
         try:
             await run_validator(validator, config, context)
         except CheckFailedError as error:
+            if error.check_code == "plugin_error":
+                return "error"
             if not self._failed:  # it was raised outside a check
                 self._emit(self._wording.failure("validator", error))
         except BaseException as error:  # noqa: BLE001  # where a plugin is called: it may even raise `SystemExit`
-            self._say(defect=logs.where(error))
+            self._say(defect=self._where(error))
             context.end("failed", "plugin_error")
             return "error"
         finally:
@@ -157,6 +161,9 @@ class _Job:
     def _emit(self, check: Check) -> None:
         self._failed = self._failed or check.status == "failed"
         self._say(check=check.as_document())
+
+    def _where(self, error: BaseException) -> list[str]:
+        return logs.where(error, texts=self._worker.rules.texts)
 
     def _say(self, **message: Any) -> None:
         self._worker.say({"job": self._number, **message})

@@ -1,0 +1,50 @@
+"""What the tests of a plugin are told beside a result: what would else be seen nowhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+from wellhead.codes import CODES
+from wellhead.model.result import ValidationResult
+from wellhead.plugins.registry import RegisteredType
+from wellhead.validation.wording import CORE_CHECKS
+
+
+class PluginWarning(UserWarning):
+    """Something about a plugin is not as it should be, though its result does not show it."""
+
+
+def notices_of(known: RegisteredType, result: ValidationResult) -> list[str]:
+    """Hold a result against what its type says of itself.
+
+    Args:
+        known: The type.
+        result: What a validation of one of its data sources found.
+
+    Returns:
+        A sentence for each thing that the type should say: checks that are not among its validator's `steps`, if there
+        are any, and codes that nobody has given a meaning.
+    """
+    return [*_of_steps(known, result), *_of_codes(known, result)]
+
+
+def tell_defect(type_name: str, where: list[str]) -> None:
+    """Print where in a plugin's code something was raised that nobody understood, with what it says."""
+    lines = "\n  from ".join(where)
+    sys.stderr.write(f"A check of type '{type_name}' raised what nobody has given a code:\n  {lines}\n")
+
+
+def _of_steps(known: RegisteredType, result: ValidationResult) -> Iterator[str]:
+    steps = tuple(getattr(known.validator, "steps", ()))
+    if not steps:
+        return
+    for name in dict.fromkeys(check.name for check in result.checks):
+        if name not in steps and name not in CORE_CHECKS:
+            yield f"Type '{known.name}': the check '{name}' is not among the validator's steps: {', '.join(steps)}."
+
+
+def _of_codes(known: RegisteredType, result: ValidationResult) -> Iterator[str]:
+    for check in result.checks:
+        if check.code is not None and check.code not in CODES and check.code not in known.codes:
+            yield f"Type '{known.name}': the code '{check.code}' has no meaning: add it to the `codes` of its record."
