@@ -56,6 +56,7 @@ def files(workspace: Path) -> Iterator[FileGuard]:
 
 
 SHARED = pool_for(memory=256)
+FOR_SEVERAL_USERS = pool_for(EgressPolicy.parse((), (), public_only=True), memory=256)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -64,6 +65,7 @@ def _workers() -> Iterator[None]:
     asyncio.run(started(SHARED))
     yield
     SHARED.close()
+    FOR_SEVERAL_USERS.close()
 
 
 @pytest.fixture
@@ -619,13 +621,11 @@ async def test_N_10_local_sockets_are_not_dialled(files: FileGuard, pool: Worker
 async def test_N_01_n_02_n_08_x_09_a_service_for_several_users_dials_nothing_on_this_machine(
     files: FileGuard, validator: Any, host: str
 ) -> None:
-    pool = pool_for(EgressPolicy.parse((), (), public_only=True), memory=256)
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         server.setblocking(False)
 
-        result = await run(files, pool, validator, Bad(name="a", host=host, port=port))
-        pool.close()
+        result = await run(files, FOR_SEVERAL_USERS, validator, Bad(name="a", host=host, port=port))
 
         with pytest.raises(BlockingIOError):
             server.accept()

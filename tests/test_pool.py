@@ -281,7 +281,7 @@ async def test_a_plugin_that_hangs_when_it_is_loaded_is_not_loaded_again(
         patched.setattr("wellhead.validation.parent._START_SECONDS", 2)
         hung = await service.validate(Thing(name="a"))
 
-    others = [await service.validate(Thing(name="a")) for _ in range(4)]  # loading again would take longer than they may
+    others = [await service.validate(Thing(name="a")) for _ in range(4)]  # to load it would take too long
 
     assert {last(result).code for result in (hung, *others)} == {"plugin_error"}
     assert (await make(files, pool, well).validate(Thing(name="a"))).status == "passed"
