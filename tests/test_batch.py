@@ -14,6 +14,7 @@ from typing import Any, Literal
 import pytest
 
 import wellhead
+from support.probe import open_descriptors
 from support.rogue import serve, silent
 from support.validating import pool_for, service_for
 from wellhead.errors import ValidationBusyError
@@ -305,7 +306,7 @@ async def test_whenever_a_batch_is_closed_nothing_is_left_of_it(files: FileGuard
     pool = pool_for(workers=4)
     service = make(files, pool=pool)
     await results_of(service, jobs("well"))
-    before, tasks = len(os.listdir("/proc/self/fd")), asyncio.all_tasks()  # noqa: PTH208  # names are all that is wanted
+    before, tasks = open_descriptors(), asyncio.all_tasks()
 
     for steps in [*range(8), 10, 20, 40, 80, 160, 320]:
         batch = service.start_many(jobs(*["rests"] * 60, *["fails"] * 20), timeout=30)
@@ -316,6 +317,6 @@ async def test_whenever_a_batch_is_closed_nothing_is_left_of_it(files: FileGuard
 
     assert [pool.slots.enter().has_place for _ in range(4)] == [True] * 4
     async with asyncio.timeout(15):
-        while len(os.listdir("/proc/self/fd")) != before:  # noqa: ASYNC110, PTH208  # transports close their sockets later
+        while open_descriptors() != before:  # noqa: ASYNC110  # transports close their sockets later
             await asyncio.sleep(0)
     pool.close()

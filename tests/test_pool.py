@@ -20,6 +20,7 @@ import psutil
 import pytest
 
 import wellhead
+from support.probe import open_descriptors
 from support.rogue import serve, silent
 from support.validating import last, outcomes, pool_for, service_for
 from wellhead.errors import ValidationBusyError
@@ -88,12 +89,12 @@ async def opens_without_end(config: Thing, context: wellhead.ValidationContext) 
 @pytest.fixture
 async def pool() -> AsyncIterator[WorkerPool]:
     """A pool of its own, of which nothing is left."""
-    before, descriptors = _children(), len(os.listdir("/proc/self/fd"))  # noqa: PTH208  # names are all that is wanted
+    before, descriptors = _children(), open_descriptors()
     made = pool_for(workers=2, waiting=1)
     yield made
     made.close()
     assert _children() == before
-    assert len(os.listdir("/proc/self/fd")) == descriptors  # noqa: PTH208  # as above
+    assert open_descriptors() == descriptors
 
 
 def _children() -> set[int]:
@@ -287,10 +288,6 @@ async def test_a_plugin_that_hangs_when_it_is_loaded_is_not_loaded_again(
     assert (await make(files, pool, well).validate(Thing(name="a"))).status == "passed"
 
 
-def _descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208  # names are all that is wanted
-
-
 @contextlib.contextmanager
 def no_descriptor_left() -> Iterator[None]:
     """Let this process open nothing more: what is open takes all that the limit allows."""
@@ -315,13 +312,13 @@ async def test_D_17_without_a_descriptor_one_validation_fails_and_those_that_run
     async with serve(silent) as server:
         running = make(files, pool, reads, timeout=30).start(Thing(name="a", port=server.port))
         await has_begun_to_read(running)
-        before = _descriptors()
+        before = open_descriptors()
 
         with no_descriptor_left():
             refused = await make(files, pool, well).validate(Thing(name="b"))
 
         assert last(refused).code == "worker_unavailable"
-        assert _descriptors() == before
+        assert open_descriptors() == before
     results = [event async for event in running]  # the server is gone
     assert outcomes(results[-1])[-1] == ("read", "failed", "connection_lost")  # type: ignore[arg-type]
 
@@ -330,13 +327,13 @@ async def test_D_17_without_a_descriptor_one_validation_fails_and_those_that_run
 async def test_D_17_without_a_descriptor_the_process_for_workers_is_not_started_and_later_it_is(
     files: FileGuard, pool: WorkerPool
 ) -> None:
-    before = _descriptors()
+    before = open_descriptors()
 
     with no_descriptor_left():
         refused = await make(files, pool, well).validate(Thing(name="a"))
 
     assert last(refused).code == "worker_unavailable"
-    assert _descriptors() == before
+    assert open_descriptors() == before
     assert (await make(files, pool, well).validate(Thing(name="a"))).status == "passed"
 
 
@@ -386,7 +383,7 @@ async def test_a_file_that_nobody_waits_for_any_more_is_closed(
 
     monkeypatch.setattr(files, "open_descriptor", slow)
     await make(files, pool, well).validate(Thing(name="a"))
-    before, threads = _descriptors(), set(threading.enumerate())
+    before, threads = open_descriptors(), set(threading.enumerate())
     events = make(files, pool, opens, timeout=30).start(Thing(name="a", path="a.txt"))
     task = asyncio.create_task(anext(events))  # type: ignore[arg-type]
     await asyncio.to_thread(opening.wait)
@@ -400,13 +397,13 @@ async def test_a_file_that_nobody_waits_for_any_more_is_closed(
             await asyncio.to_thread(thread.join)
     await asyncio.sleep(0)
 
-    assert _descriptors() == before
+    assert open_descriptors() == before
 
 
 async def test_whenever_a_validation_is_cancelled_nothing_is_left_of_it(files: FileGuard, pool: WorkerPool) -> None:
     async with serve(silent) as server:
         await make(files, pool, reads, timeout=0.5).validate(Thing(name="a", port=server.port))
-        before = (_descriptors(), len(asyncio.all_tasks()), _children())
+        before = (open_descriptors(), len(asyncio.all_tasks()), _children())
         service = make(files, pool, reads, timeout=30)
         for steps in [*range(12), *random.Random(4).sample(range(12, 120), 25)]:  # the same each time
             task = asyncio.create_task(service.validate(Thing(name="a", port=server.port)))
@@ -415,8 +412,8 @@ async def test_whenever_a_validation_is_cancelled_nothing_is_left_of_it(files: F
             task.cancel()
             await asyncio.wait({task})
 
-        await _until(lambda: (_descriptors(), len(asyncio.all_tasks()), _children()) == before)
-        assert (_descriptors(), len(asyncio.all_tasks()), _children()) == before
+        await _until(lambda: (open_descriptors(), len(asyncio.all_tasks()), _children()) == before)
+        assert (open_descriptors(), len(asyncio.all_tasks()), _children()) == before
     assert pool.slots.enter().has_place
     assert (await make(files, pool, well).validate(Thing(name="a"))).status == "passed"
     assert pool.server()._gone.keys() <= {max(pool.server()._gone, default=0)}
