@@ -66,7 +66,12 @@ def test_python_blocks_run(page: Path, page_directory: Path) -> None:
     docs.run_python(found, page)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
+# Each command is a process, and the how-to pages have the most: tutorials, references and front pages run each time.
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=pytest.mark.slow if page.parent.name == "how-to" else ()) for page in PAGES],
+    ids=name_of,
+)
 def test_commands_print_what_the_page_says(
     page: Path, page_directory: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

@@ -160,7 +160,7 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize("work", ["update", "rollback"])
+@pytest.mark.parametrize("work", ["update", pytest.param("rollback", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("fault", "told"), FAULTS)
 async def test_D_09_D_10_D_12_D_19_an_error_of_the_disk_is_told_and_leaves_a_consistent_pair(
     workspace: Path, config_id: str, work: str, fault: str, told: str

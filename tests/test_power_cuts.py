@@ -99,7 +99,7 @@ async def test_D_05_a_data_source_that_was_deleted_stays_deleted_with_its_histor
     assert [path.name for path in probe.directory.iterdir() if str(made.id) in path.name] == []
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 4))])
 async def test_D_03_D_04_D_05_a_cut_at_any_moment_leaves_what_was_acknowledged(
     disk: Disk, journal: Journal, seed: int
 ) -> None:

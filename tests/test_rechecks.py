@@ -53,7 +53,7 @@ async def test_data_sources_become_due_one_after_the_other(wellhead_parts: Wellh
 async def test_a_look_validates_what_is_due_and_keeps_the_result(wellhead_parts: Wellhead, workspace: Path) -> None:
     source = await make_csv(wellhead_parts, workspace)
 
-    await Rechecks(wellhead_parts.catalog, seconds=0.001).look()
+    await Rechecks(wellhead_parts.catalog, seconds=1e-6).look()
 
     assert (await wellhead_parts.catalog.read(source)).as_document()["health"]["status"] == "passed"
     assert len(await wellhead_parts.catalog.health(source)) == 1
@@ -73,11 +73,11 @@ async def test_a_work_is_done_by_one_process_until_that_ends(wellhead_parts: Wel
     other = FileRecordStore(workspace)
     assert await other.lead(WORK)
 
-    await Rechecks(wellhead_parts.catalog, seconds=0.001).look()
+    await Rechecks(wellhead_parts.catalog, seconds=1e-6).look()
     assert await wellhead_parts.catalog.health(source) == []
 
     other.close()
-    await Rechecks(wellhead_parts.catalog, seconds=0.001).look()
+    await Rechecks(wellhead_parts.catalog, seconds=1e-6).look()
     assert len(await wellhead_parts.catalog.health(source)) == 1
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import socket
 import ssl
@@ -34,7 +33,6 @@ MYSQL_LOGIN = servers.mysql_packet(1, bytes(40))
 def _nothing_is_left() -> Iterator[None]:
     """Claim that each test of a server leaves no thread and no descriptor behind."""
     certificates.make_certificates()
-    gc.collect()  # what other tests have left
     before = open_descriptors()
     yield
     assert open_descriptors() == before

@@ -28,7 +28,7 @@ def serve(*arguments: str, cwd: Path, **environment: str) -> subprocess.Complete
     """Run a service that is expected to end by itself."""
     command = [sys.executable, "-m", "wellhead", "serve", *arguments]
     variables = {**os.environ, **environment}
-    return subprocess.run(command, cwd=cwd, env=variables, capture_output=True, text=True, timeout=20, check=False)
+    return subprocess.run(command, cwd=cwd, env=variables, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_everything_is_there_after_a_restart(place: tuple[Path, Path], canary: Canary) -> None:
@@ -49,7 +49,7 @@ def test_D_44_a_service_that_is_told_to_end_ends_well(place: tuple[Path, Path]) 
         with running_service(*place) as service:
             service.client.get(SOURCES)
             service.process.send_signal(number)
-            assert service.process.wait(15) == 0
+            assert service.process.wait(30) == 0
             assert "Traceback" not in service.log.read_text()
 
 

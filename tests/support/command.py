@@ -1,4 +1,7 @@
-"""The real command line, in a process of its own, with or without a terminal."""
+"""The real command line, in a process of its own, with or without a terminal.
+
+Without one it is forked from a process that has loaded it, where that makes no difference (`support.forked`).
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,13 @@ import pty
 import select
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+from support import forked
 
 COMMAND = (sys.executable, "-m", "wellhead")
 
@@ -42,19 +48,23 @@ class CommandLine:
 
     def __call__(self, *arguments: str | Path, stdin: str = "", code: int = 0, **environment: str) -> Run:
         """Run a command that must end with an exit code, and never with a traceback."""
-        done = subprocess.run(
-            [*COMMAND, *arguments],
-            cwd=self.workspace,
-            env={**os.environ, **environment},
-            input=stdin.encode(),
-            capture_output=True,
-            timeout=60,
-            check=False,
-        )
-        run = Run(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+        run = self._run([str(argument) for argument in arguments], stdin.encode(), {**os.environ, **environment})
         assert "Traceback" not in run.err, run.err
         assert run.code == code, run
         return run
+
+    def _run(self, arguments: list[str], stdin: bytes, environment: dict[str, str]) -> Run:
+        with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            given.write(stdin)
+            given.seek(0)
+            code = forked.parent().run(
+                arguments, self.workspace, environment, [given.fileno(), out.fileno(), err.fileno()]
+            )
+            if code is None:
+                to: dict[str, Any] = {"stdin": given, "stdout": out, "stderr": err}
+                started = subprocess.Popen([*COMMAND, *arguments], cwd=self.workspace, env=environment, **to)
+                code = started.wait(60)
+            return Run(code, _text_of(out), _text_of(err))
 
     def talk(self, *arguments: str, answers: list[tuple[str, str]], **environment: str) -> Run:
         """Run a command on a terminal, and answer its questions.
@@ -80,6 +90,11 @@ class CommandLine:
         os.close(terminal)
         _, status = os.waitpid(process, 0)
         return Run(os.waitstatus_to_exitcode(status), seen, "")
+
+
+def _text_of(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode(errors="replace")
 
 
 def _read_until(terminal: int, seen: str, wanted: str | None, since: int) -> str:

@@ -547,7 +547,7 @@ def _mutated(seed: int) -> list[bytes]:
     return [bytes(part) or b"R" for part in parts]
 
 
-@pytest.mark.parametrize("batch", range(10))
+@pytest.mark.parametrize("batch", [0, *(pytest.param(batch, marks=pytest.mark.slow) for batch in range(1, 10))])
 async def test_P_09_mutated_conversations_give_only_listed_codes(
     batch: int, canary: Canary, caplog: pytest.LogCaptureFixture
 ) -> None:
