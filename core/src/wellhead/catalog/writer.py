@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 from wellhead.catalog.documents import Document, read_new, read_patch, read_replacement
@@ -14,7 +16,10 @@ from wellhead.plugins.registry import RegisteredType
 from wellhead.storage.service import ConfigurationStorageService
 from wellhead.storage.stored import StoredDataSource
 
-_ATTEMPTS = 100  # each one that is lost is a change of somebody else that was saved
+PATCH_SECONDS = 10.0
+"""Seconds for which a patch is applied again, each time that somebody else saved in between."""
+PATCH_TRIES = 3
+"""Times that a patch is applied at least, however long each takes: with `verify`, a try is a validation."""
 
 Finished = tuple[dict[str, Any], int]
 """A data source as it is read, and its revision."""
@@ -23,10 +28,18 @@ Finished = tuple[dict[str, Any], int]
 class Writer:
     """Saves the data sources of one workspace. `Catalog` says what each method does, and raises."""
 
-    def __init__(self, lookup: Lookup, storage: ConfigurationStorageService, validations: Validations) -> None:
+    def __init__(
+        self,
+        lookup: Lookup,
+        storage: ConfigurationStorageService,
+        validations: Validations,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._lookup = lookup
         self._storage = storage
         self._validations = validations
+        self._monotonic = monotonic
 
     async def create(self, document: Document, *, verify: bool, timeout: float | None) -> Finished:
         """Make a data source."""
@@ -47,16 +60,19 @@ class Writer:
         self, source_id: str, patch: Document, *, expected: int | None, verify: bool, timeout: float | None
     ) -> Finished:
         """Change a data source by a merge patch (RFC 7396); applied again if somebody saved in between."""
-        for attempt in range(_ATTEMPTS):
+        is_for_one_revision = expected is not None or "revision" in patch
+        give_up_at = self._monotonic() + PATCH_SECONDS
+        tries = 0
+        while True:
             stored, known = await self._lookup.changeable(source_id, patch, expected=expected)
             config = read_patch(known.shape, stored, patch)
+            tries += 1
             try:
                 return await self._update(stored, known, config, verify=verify, timeout=timeout)
             except RevisionMismatchError:
                 # Somebody saved in between. The patch says what to change, so it can be applied to what is there now.
-                if expected is not None or "revision" in patch or attempt == _ATTEMPTS - 1:
+                if is_for_one_revision or (tries >= PATCH_TRIES and self._monotonic() >= give_up_at):
                     raise
-        raise RuntimeError("the last attempt returns or raises")
 
     async def rollback(self, source_id: str, revision: int, *, expected: int | None) -> Finished:
         """Restore a former revision of a data source whole, its secrets too; it becomes a new revision."""
