@@ -11,12 +11,15 @@ from wellhead.api.problems import HttpProblem
 from wellhead.api.requests import (
     MAX_BODY_BYTES,
     PATCH_TYPES,
+    changes_in,
     expected_revision,
     read_document,
     read_optional_document,
+    refuse_members,
+    revision_in,
     source_id_of,
 )
-from wellhead.errors import DataSourceNotFoundError, MalformedJSONError, RevisionMismatchError
+from wellhead.errors import DataSourceNotFoundError, InputError, MalformedJSONError, RevisionMismatchError
 
 T = TypeVar("T")
 JSON = ("content-type", "application/json")
@@ -172,3 +175,26 @@ def test_an_etag_without_quotation_marks_is_told(value: str, told: bool) -> None
     with pytest.raises(RevisionMismatchError) as caught:
         expected_revision(request(("if-match", value)), 3)
     assert ("in quotation marks" in caught.value.message) is told
+
+
+def test_members_of_a_body_are_taken_out() -> None:
+    assert changes_in({}) == {}
+    assert changes_in({"changes": {"a": 1}}) == {"a": 1}
+    assert revision_in({"revision": 3}) == 3
+    refuse_members({}, ())
+
+
+@pytest.mark.parametrize(
+    ("read", "body", "codes"),
+    [
+        (changes_in, {"changes": []}, {"/changes": "wrong_type"}),
+        (changes_in, {"change": {}}, {"/change": "unknown_field"}),
+        (revision_in, {}, {"/revision": "required"}),
+        (revision_in, {"revision": True}, {"/revision": "wrong_type"}),
+        (revision_in, {"revision": 0, "x": 1}, {"/revision": "out_of_range", "/x": "unknown_field"}),
+    ],
+)
+def test_members_that_do_not_fit_are_all_told(read: Any, body: dict[str, Any], codes: dict[str, str]) -> None:
+    with pytest.raises(InputError) as caught:
+        read(body)
+    assert {problem.pointer: problem.code for problem in caught.value.problems} == codes

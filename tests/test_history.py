@@ -14,7 +14,7 @@ from pydantic import model_validator
 
 from support.canary import Canary
 from support.faults import limited, mounted
-from support.probe import Probe, ProbeSource, Proxy, names_in, open_descriptors, probe_of
+from support.probe import Probe, ProbeSource, Proxy, names_in, open_descriptors, probe_of, saved
 from wellhead import Secret, clock
 from wellhead.errors import (
     ConflictError,
@@ -41,10 +41,6 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def probe(workspace: Path) -> Probe:
     return probe_of(workspace)
-
-
-async def saved(probe: Probe, name: str = "warehouse", **fields: Any) -> Any:
-    return await probe.service.save_config(ProbeSource(name=name, **{"host": "h", **fields}))
 
 
 async def update(probe: Probe, config: Any, **changes: Any) -> Any:

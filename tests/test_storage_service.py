@@ -13,7 +13,7 @@ from pydantic import model_validator
 
 import wellhead
 from support.canary import Canary
-from support.probe import NO_ID, Probe, ProbeSource, probe_of
+from support.probe import NO_ID, Probe, ProbeSource, probe_of, saved
 from wellhead import Secret
 from wellhead.errors import (
     ConflictError,
@@ -35,10 +35,6 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def probe(workspace: Path) -> Probe:
     return probe_of(workspace)
-
-
-async def saved(probe: Probe, name: str = "warehouse", **fields: Any) -> Any:
-    return await probe.service.save_config(ProbeSource(name=name, **{"host": "h", **fields}))
 
 
 async def update(probe: Probe, config: Any, *, expected: int | None = None, **changes: Any) -> Any:

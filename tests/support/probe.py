@@ -88,6 +88,11 @@ def probe_of(
     return Probe(service, store, keys, workspace / ".datasources")
 
 
+async def saved(probe: Probe, name: str = "warehouse", **fields: Any) -> Any:
+    """Save a data source, and return it as it was saved."""
+    return await probe.service.save_config(ProbeSource(name=name, **{"host": "h", **fields}))
+
+
 def open_descriptors() -> int:
     """Return how many descriptors this process has open, but for those that wait to be collected."""
     gc.collect()

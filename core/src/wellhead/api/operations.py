@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fastapi import Request, Response
 
 from wellhead.api import handlers, pages
+from wellhead.api.answers import NDJSON
 from wellhead.api.query import FILTER_PARAMETERS, FORCE, LIST_PARAMETERS, VERIFY, Parameter
 from wellhead.api.requests import JSON_TYPES, PATCH_TYPES
 
@@ -103,7 +104,7 @@ OPERATIONS = (
         query=FILTER_PARAMETERS,
         takes_timeout=True,
         answers=((200, "ValidationLine"),),
-        answer_type=handlers.NDJSON,
+        answer_type=NDJSON,
         problems=(400, 413, 415, 422),
     ),
     Operation(

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import Request
 
 from wellhead import strict_json
 from wellhead.api.problems import HttpProblem
-from wellhead.catalog.catalog import is_source_id
-from wellhead.errors import DataSourceNotFoundError, RevisionMismatchError
+from wellhead.catalog.reader import is_source_id
+from wellhead.errors import DataSourceNotFoundError, InputError, InputProblem, RevisionMismatchError
+from wellhead.model.problems import unknown_key
 
 MAX_BODY_BYTES = 256 * 1024
 JSON_TYPES = ("application/json",)
@@ -86,6 +88,49 @@ def expected_revision(request: Request, stored: int | None, *, is_required: bool
         quoted = " If-Match had no ETag, which is written in quotation marks." if not tags else ""
         raise RevisionMismatchError(stored=stored or 0, more=quoted)
     return stored
+
+
+def changes_in(body: dict[str, Any]) -> dict[str, Any]:
+    """Return the changes in the body of a validation.
+
+    Raises:
+        InputError: They are no object, or the body has other members.
+    """
+    refuse_members(body, ("changes",))
+    changes = body.get("changes", {})
+    if not isinstance(changes, dict):
+        raise InputError([InputProblem("/changes", "wrong_type", "Must be an object.")])
+    return changes
+
+
+def refuse_members(body: dict[str, Any], known: Sequence[str]) -> None:
+    """Refuse what a body has besides the members that are known.
+
+    Raises:
+        InputError: `unknown_field` at each of them.
+    """
+    unknown = [unknown_key(key, known) for key in body if key not in known]
+    if unknown:
+        raise InputError(unknown)
+
+
+def revision_in(body: dict[str, Any]) -> int:
+    """Return the revision in the body of a rollback.
+
+    Raises:
+        InputError: There is none, it is no positive integer, or the body has other members.
+    """
+    problems = [unknown_key(key, ["revision"]) for key in body if key != "revision"]
+    revision = body.get("revision")
+    if revision is None:
+        problems.append(InputProblem("/revision", "required", "The field is required."))
+    elif type(revision) is not int:
+        problems.append(InputProblem("/revision", "wrong_type", "Must be an integer."))
+    elif revision < 1:
+        problems.append(InputProblem("/revision", "out_of_range", "Must be 1 or more."))
+    if problems:
+        raise InputError(problems)
+    return int(body["revision"])
 
 
 def _check_media_type(request: Request, accepted: tuple[str, ...]) -> None:

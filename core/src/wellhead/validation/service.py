@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from typing import Any
 
@@ -13,10 +12,11 @@ from wellhead.errors import TypeRefusedError
 from wellhead.guard.files import FileGuard
 from wellhead.model.clear import in_clear
 from wellhead.model.families import APIDataSource, DatabaseDataSource, FileDataSource
-from wellhead.model.result import Check, ValidationResult
+from wellhead.model.result import ValidationResult
 from wellhead.model.source import DataSourceConfig
 from wellhead.secrets.references import References
 from wellhead.validation.batch import Batch
+from wellhead.validation.events import Event, result_of
 from wellhead.validation.pool import WorkerPool
 from wellhead.validation.run import KnownType, Run
 from wellhead.validation.slots import Ticket
@@ -28,7 +28,6 @@ __all__ = ["DataSourceValidationService", "Event", "Job", "KnownType", "Unlock"]
 
 _GRACE = 0.1
 
-Event = Check | ValidationResult
 Defects = Callable[[str, list[str]], None]
 """Is told the name of a type, and where in its code something was raised that nobody understood."""
 
@@ -84,11 +83,7 @@ class DataSourceValidationService:
             UnknownTypeError: Its type is not registered.
             ValidationBusyError: Too many validations wait already.
         """
-        async with contextlib.aclosing(self.start(config, timeout=timeout, unlock=unlock)) as events:
-            async for event in events:
-                if isinstance(event, ValidationResult):
-                    return event
-        raise RuntimeError("a validation always ends with its result")
+        return await result_of(self.start(config, timeout=timeout, unlock=unlock))
 
     async def validate_database_connection(
         self, config: DatabaseDataSource, *, timeout: float | None = None
