@@ -9,8 +9,9 @@ import pytest
 
 from support.types import DeepSource
 from wellhead.catalog.types import type_items
-from wellhead.plugins.loader import PluginReport, load_plugins
+from wellhead.plugins.loader import load_plugins
 from wellhead.plugins.registry import DataSourceTypeRegistry
+from wellhead.plugins.reports import PluginReport
 
 GOOD = '''
 from typing import Literal
@@ -76,11 +77,11 @@ BROKEN = {
     "generator": (HOOK + "yield 5", "returned no list"),
     "empty": (HOOK + "return []", "provides no type"),
     "rubbish": (HOOK + "return [5]", "something that is no type"),
-    "class": (HOOK + "return [wellhead.DataSourceType]", "Loading it raised TypeError"),
+    "class": (HOOK + "return [wellhead.DataSourceType]", "something that is no type"),
     "no_model": (HOOK + "return [wellhead.DataSourceType(None)]", "must derive from"),
     "base_model": (HOOK + "return [wellhead.DataSourceType(wellhead.FileDataSource)]", "must name the type"),
     "no_hook": ("x = 5", "has no hook"),
-    "not_marked": ("def wellhead_data_source_types():\n    return []", "has no hook"),
+    "not_marked": ("def wellhead_data_source_types():\n    return []", "write @wellhead.hookimpl above it"),
     "misspelt": (
         "import wellhead\n@wellhead.hookimpl\ndef wellhead_data_source_type():\n    return []",
         "unknown hook",

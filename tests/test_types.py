@@ -12,8 +12,9 @@ from wellhead.codes import CODES
 from wellhead.errors import UnknownTypeError
 from wellhead.model.check_code import CheckCode
 from wellhead.model.extension import DataSourceType
-from wellhead.plugins.loader import PluginReport, load_plugins
+from wellhead.plugins.loader import load_plugins
 from wellhead.plugins.registry import DataSourceTypeRegistry, describe
+from wellhead.plugins.reports import PluginReport
 
 KEYS = {
     "name",
@@ -24,6 +25,7 @@ KEYS = {
     "remedy",
     "distribution",
     "version",
+    "load_ms",
     "capabilities",
     "parameters",
     "icon",

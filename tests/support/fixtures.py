@@ -30,12 +30,18 @@ def _shared_workers() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _clean_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the settings and the configuration directory of whoever runs the tests out of them."""
+def _clean_environment(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keep the settings and the directories of whoever runs the tests out of them.
+
+    What trial imports found is shared by all tests, as it is by all that one user does: it holds nothing of a test's.
+    """
     for name in os.environ:
         if name.startswith("WELLHEAD_") and name != "WELLHEAD_REQUIRE_SERVICES":
             monkeypatch.delenv(name)
     monkeypatch.setenv("WELLHEAD_CONFIG_DIR", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
 
 
 @pytest.fixture

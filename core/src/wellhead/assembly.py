@@ -15,9 +15,11 @@ from wellhead.catalog.doctor import Doctor
 from wellhead.errors import KeyRingDamagedError, KeyRingError, SettingsError
 from wellhead.guard.egress import EgressPolicy, EgressRuleError
 from wellhead.guard.files import FileGuard
+from wellhead.plugins.choice import DENY, PluginChoice
 from wellhead.plugins.loader import load_plugins
 from wellhead.plugins.origin import origin_of
 from wellhead.plugins.registry import DataSourceTypeRegistry
+from wellhead.plugins.trial import Trials
 from wellhead.secrets.key_file import FileKeys
 from wellhead.secrets.key_variable import VariableKeys
 from wellhead.secrets.keyring import KeyProvider
@@ -84,14 +86,28 @@ class Wellhead:
         """Look whether a service may start, and read the key ring, so that it can go on with it from now on.
 
         Raises:
+            SettingsError: A plugin is bad, and the settings are strict.
             KeyRingDamagedError: The key ring is damaged.
         """
+        self.check_plugins()
         try:
             await self.live_keys.ring()
         except KeyRingDamagedError:
             raise
         except KeyRingError:
             return
+
+    def check_plugins(self) -> None:
+        """Look whether all plugins are ready, if the settings want that.
+
+        Raises:
+            SettingsError: One is broken, in conflict or incompatible; the message names each.
+        """
+        bad = [report for report in self.catalog.plugins if report.is_bad]
+        if bad and self.settings.plugins_strict:
+            lines = [f"- {report.distribution} {report.version}: {report.reason} {report.remedy}" for report in bad]
+            message = "Plugins that are not ready stop the start, since WELLHEAD_PLUGINS_STRICT is true:"
+            raise SettingsError("\n".join([message, *lines, f"To start without one, name it in {DENY}."]))
 
     def close(self) -> None:
         """Give back what is held open, and end what runs in other processes."""
@@ -125,7 +141,8 @@ def assemble(
     if not workspace.is_dir():
         raise SettingsError(f"The workspace {workspace} is not a directory. Make it, or name another with --workspace.")
     registry = registry if registry is not None else DataSourceTypeRegistry()
-    reports = load_plugins(registry, plugins)
+    choice = PluginChoice.of(settings.plugins_allow, settings.plugins_deny, settings.plugins_prefer)
+    reports = load_plugins(registry, plugins, choice=choice, trials=Trials(settings.trials_path))
     store_path = workspace / STORE_NAME
     store = FileRecordStore(workspace, kept_revisions=settings.history)
     keys = _keys(settings, store_path)

@@ -16,45 +16,14 @@ from pydantic_settings import (
 )
 
 from wellhead.errors import SettingsError
+from wellhead.setting_rules import DISTRIBUTION, RULES, TYPE_NAME, default_cache_directory, default_config_directory
 
 PREFIX = "WELLHEAD_"
 _LEAST_RECHECK = 10
 
 
-def default_config_directory() -> Path:
-    """Return the user's configuration directory for Wellhead (XDG Base Directory Specification)."""
-    base = Path(os.environ.get("XDG_CONFIG_HOME", ""))
-    return (base if base.is_absolute() else Path("~/.config").expanduser()) / "wellhead"
-
-
 Words = Annotated[tuple[str, ...], NoDecode]
 Paths = Annotated[tuple[Path, ...], NoDecode]
-
-
-_RULES = {
-    "token": "must be 16 to 512 visible ASCII characters, without spaces",
-    "port": "must be an integer from 0 to 65535",
-    "workers": "must be an integer from 1 to 64",
-    "log_level": "must be debug, info, warning or error",
-    "file_roots": "must be absolute paths, in a variable with commas between them",
-    "reference_dirs": "must be absolute paths, in a variable with commas between them",
-    "allowed_hosts": "must be host names, in a variable with commas between them",
-    "reference_env": "must be patterns of variables' names, in a variable with commas between them",
-    "require_if_match": "must be true or false",
-    "history": "must be an integer from 0 to 200",
-    "reference_allow": "must be rules such as env:NAME@host, in a variable with commas between them",
-    "egress_allow": "must be networks, addresses or host names, in a variable with commas between them",
-    "egress_deny": "must be networks, addresses or host names, in a variable with commas between them",
-    "validation_timeout": "must be a number of seconds, more than 0 and at most 3600",
-    "validation_timeout_max": "must be a number of seconds, more than 0 and at most 3600",
-    "validation_workers": "must be an integer from 1 to 1000",
-    "validation_queue": "must be an integer from 0 to 100000",
-    "validation_memory": "must be an integer of megabytes, from 64 to 65536",
-    "recheck_seconds": "must be 0, or a number of seconds from 10 to 31536000",
-    "host": "must be a text",
-    "keys": "must be the text of a key ring",
-}
-"""What a setting must be, in plain words; every other one is a path."""
 
 
 class Settings(BaseSettings):
@@ -66,6 +35,11 @@ class Settings(BaseSettings):
     config_dir: Path = Field(
         default_factory=default_config_directory,
         description="The directory for the key ring and the token; `~/.config/wellhead` if not set.",
+    )
+    cache_dir: Path | None = Field(
+        default_factory=default_cache_directory,
+        description="The directory for what can be made again, such as what trial imports of plugins found; "
+        "`~/.cache/wellhead` if not set.",
     )
     key_file: Path | None = Field(
         None, description="The key ring; `keys.json` in the configuration directory if not set."
@@ -145,6 +119,19 @@ class Settings(BaseSettings):
         description="Seconds after which `wellhead serve` validates each data source again, give or take a tenth; 0: "
         "never.",
     )
+    plugins_allow: Words = Field(
+        (), description="The distributions whose plugins are used, such as `wellhead-postgres`; all, if not set."
+    )
+    plugins_deny: Words = Field(
+        (), description="Distributions whose plugins are not used, whatever allows them. They are not imported."
+    )
+    plugins_prefer: Words = Field(
+        (),
+        description="Which distribution provides a type that several claim, such as `postgres=wellhead-postgres`.",
+    )
+    plugins_strict: bool = Field(
+        False, description="Whether a plugin that is broken, in conflict or incompatible stops the start of a service."
+    )
     log_level: str = Field(
         "info", pattern="^(debug|info|warning|error)$", description="What is logged: debug, info, warning or error."
     )
@@ -157,6 +144,9 @@ class Settings(BaseSettings):
         "reference_allow",
         "egress_allow",
         "egress_deny",
+        "plugins_allow",
+        "plugins_deny",
+        "plugins_prefer",
         mode="before",
     )
     @classmethod
@@ -170,7 +160,23 @@ class Settings(BaseSettings):
             raise ValueError("too often")
         return value
 
-    @field_validator("config_dir", "key_file")
+    @field_validator("plugins_allow", "plugins_deny")
+    @classmethod
+    def _distributions(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(DISTRIBUTION.fullmatch(name) for name in value):
+            raise ValueError("must be names of distributions")
+        return value
+
+    @field_validator("plugins_prefer")
+    @classmethod
+    def _preferences(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        rules = [rule.partition("=") for rule in value]
+        are_rules = all(TYPE_NAME.fullmatch(name) and DISTRIBUTION.fullmatch(found) for name, _, found in rules)
+        if not are_rules or len({name for name, _, _ in rules}) < len(rules):
+            raise ValueError("must be rules, one for a type")
+        return value
+
+    @field_validator("config_dir", "cache_dir", "key_file")
     @classmethod
     def _expand(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser()
@@ -187,6 +193,11 @@ class Settings(BaseSettings):
     def key_path(self) -> Path:
         """Where the key ring is."""
         return self.key_file or self.config_dir / "keys.json"
+
+    @property
+    def trials_path(self) -> Path | None:
+        """Where it is kept what trial imports of plugins found."""
+        return None if self.cache_dir is None else self.cache_dir / "plugins.json"
 
     @property
     def token_path(self) -> Path:
@@ -225,7 +236,7 @@ def load_settings(config_file: Path | None = None, **given: Any) -> Settings:
         return Settings(**{**defaults, **chosen})
     except ValidationError as error:
         names = dict.fromkeys(str(item["loc"][0]).lower() for item in error.errors() if item["loc"])
-        lines = [f"{PREFIX}{name.upper()}: {_RULES.get(name, 'must be a path')}" for name in names]
+        lines = [f"{PREFIX}{name.upper()}: {RULES.get(name, 'must be a path')}" for name in names]
         raise SettingsError(f"Settings that do not fit. {'; '.join(lines)}.") from None
     except RuntimeError as error:
         raise SettingsError("A path of the settings begins with ~ and a user who has no home directory.") from error

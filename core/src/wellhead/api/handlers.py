@@ -33,6 +33,7 @@ from wellhead.assembly import Wellhead
 from wellhead.catalog.catalog import Catalog
 from wellhead.catalog.types import type_list
 from wellhead.errors import WellheadError
+from wellhead.plugins.reports import count_states
 from wellhead.storage.conflicts import conflict_of
 from wellhead.storage.stored import StoredDataSource
 from wellhead.validation.events import result_of
@@ -199,9 +200,10 @@ async def healthz(_request: Request) -> Response:
 
 
 async def readyz(request: Request) -> Response:
-    """Say whether the store and the key ring can be used; the reasons are in the log only."""
+    """Say whether the store and the key ring can be used, and count the plugins; the reasons are in the log only."""
     try:
-        return as_json({"status": await _parts(request).check()})
+        status = await _parts(request).check()
+        return as_json({"status": status, "plugins": count_states(_catalog(request).plugins)})
     except WellheadError:
         return as_json({"status": "not ready"}, 503, {"Retry-After": "1"})
 

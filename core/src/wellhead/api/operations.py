@@ -231,7 +231,7 @@ OPERATIONS = (
         "Say whether the service can do its work.",
         handlers.readyz,
         is_public=True,
-        answers=((200, "Status"), (503, "Status")),
+        answers=((200, "Readiness"), (503, "Status")),
     ),
     Operation(
         "GET",

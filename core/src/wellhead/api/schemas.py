@@ -8,9 +8,11 @@ from typing import Any, get_args
 from wellhead.codes import CODES
 from wellhead.model.result import CheckStatus, ValidationStatus
 from wellhead.model.schemas import REF
+from wellhead.plugins.reports import STATES as PLUGIN_STATES
 from wellhead.storage.stored import STATES
 
 TEXT: dict[str, Any] = {"type": "string"}
+_COUNT: dict[str, Any] = {"type": "integer"}
 TEXT_OR_NULL: dict[str, Any] = {"type": ["string", "null"]}
 _INSTANT: dict[str, Any] = {"type": "string", "format": "date-time"}
 
@@ -86,6 +88,7 @@ def fixed_schemas() -> dict[str, Any]:
         "Health": {"anyOf": [_object(health), {"type": "null"}], "description": "Null after a change."},
         "HealthHistory": _object({"items": _list({"allOf": [_reference("ValidationResult"), past]})}),
         "History": _object({"items": _list(_reference("Revision"))}),
+        "Readiness": _object({"status": TEXT, "plugins": _object(dict.fromkeys(PLUGIN_STATES, _COUNT))}),
         "Revision": _object(revision),
         "RollbackRequest": _object({"revision": {"type": "integer", "minimum": 1}}, additionalProperties=False),
         "State": {"type": "string", "enum": list(STATES)},
@@ -164,11 +167,12 @@ def _type_schemas() -> dict[str, Any]:
         "name": TEXT,
         "title": TEXT,
         "description": TEXT_OR_NULL,
-        "state": {"type": "string", "enum": ["ready", "broken", "conflict", "incompatible", "disabled"]},
+        "state": {"type": "string", "enum": list(PLUGIN_STATES)},
         "reason": TEXT_OR_NULL,
         "remedy": TEXT_OR_NULL,
         "distribution": TEXT_OR_NULL,
         "version": TEXT_OR_NULL,
+        "load_ms": {"type": ["number", "null"]},
         "icon": TEXT_OR_NULL,
         "docs_url": TEXT_OR_NULL,
         "capabilities": _list(TEXT),

@@ -41,6 +41,7 @@ def main(listener: socket.socket, line: socket.socket, config: str | None, works
     logs.configure(settings.log_level)
     wellhead = assemble(settings)
     try:
+        wellhead.check_plugins()
         server.run(wellhead, listener, announce=lambda: line.sendall(READY))
     finally:
         wellhead.close()

@@ -18,8 +18,8 @@ from wellhead.catalog.validations import Validations
 from wellhead.catalog.writer import Finished, Writer
 from wellhead.model.result import ValidationResult
 from wellhead.model.source import DataSourceConfig
-from wellhead.plugins.loader import PluginReport
 from wellhead.plugins.registry import DataSourceTypeRegistry
+from wellhead.plugins.reports import PluginReport
 from wellhead.storage.history import Rewritten
 from wellhead.storage.selection import Shown
 from wellhead.storage.service import ConfigurationStorageService

@@ -7,8 +7,8 @@ from typing import Any
 
 from wellhead.model.parameters import takes_connection_string
 from wellhead.model.schemas import REF, SECRET_SCHEMAS, schema_name, schemas_of
-from wellhead.plugins.loader import PluginReport
 from wellhead.plugins.registry import DataSourceTypeRegistry, RegisteredType, unknown_type
+from wellhead.plugins.reports import PluginReport
 
 INSTALL_HINT = "No type is installed. Install one, for example: pip install wellhead-files"
 
@@ -53,6 +53,7 @@ def _ready(found: RegisteredType) -> dict[str, Any]:
         "remedy": None,
         "distribution": found.distribution,
         "version": found.version,
+        "load_ms": found.load_ms,
         "icon": found.icon,
         "docs_url": found.docs_url,
         "capabilities": capabilities,
@@ -71,6 +72,7 @@ def _not_ready(report: PluginReport) -> Iterator[dict[str, Any]]:
             "remedy": report.remedy,
             "distribution": report.distribution,
             "version": report.version,
+            "load_ms": report.load_ms,
             "icon": None,
             "docs_url": None,
             "capabilities": [],

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Sequence
 import typer
 
 from wellhead.model.texts import name_key
+from wellhead.plugins.choice import PluginChoice
 from wellhead.plugins.loader import load_plugins
 from wellhead.plugins.registry import DataSourceTypeRegistry
+from wellhead.plugins.trial import Trials
 from wellhead.settings import load_settings
 from wellhead.storage.files import FileRecordStore
 from wellhead.storage.store import Entry
@@ -26,8 +28,9 @@ def source_names(ctx: typer.Context, incomplete: str) -> list[str]:
 def type_names(incomplete: str) -> list[str]:
     """Complete the name of a type."""
     try:
-        registry = DataSourceTypeRegistry()
-        load_plugins(registry)
+        registry, settings = DataSourceTypeRegistry(), load_settings()
+        choice = PluginChoice.of(settings.plugins_allow, settings.plugins_deny, settings.plugins_prefer)
+        load_plugins(registry, choice=choice, trials=Trials(settings.trials_path))
         return _starting(registry.list_types(), incomplete)
     except Exception:  # noqa: BLE001  # as above
         return []

@@ -44,14 +44,17 @@ def show_types(items: Sequence[Mapping[str, Any]]) -> None:
     if not items:
         out.print(INSTALL_HINT)
         return
-    table = Table("Type", "State", "Title", "From", box=None, pad_edge=False)
+    table = Table("Type", "State", "Title", "From", "Loaded in", box=None, pad_edge=False)
     for item in items:
+        took = _NOTHING if item["load_ms"] is None else f"{item['load_ms']:.1f} ms"
         origin = f"{item['distribution']} {item['version']}" if item["distribution"] else _NOTHING
-        table.add_row(escape(item["name"]), _status(item["state"]), escape(item["title"]), escape(origin))
+        name, title = (escape(tamed(item[key])) for key in ("name", "title"))
+        table.add_row(name, _status(item["state"]), title, escape(origin), took)
     out.print(table)
     for item in items:
         if item["reason"]:
-            out.print(f"\n{item['name']}: {item['reason']}\n  To mend it: {item['remedy']}", markup=False)
+            about, remedy = tamed(f"{item['name']}: {item['reason']}"), tamed(str(item["remedy"]))
+            out.print(f"\n{about}\n  To mend it: {remedy}", markup=False)
 
 
 def show_list(items: Sequence[Mapping[str, Any]], total: int, *, filtered: bool = False) -> None:

@@ -13,7 +13,8 @@ from wellhead.model.shape import shape_of
 from wellhead.model.source import DataSourceConfig
 from wellhead.model.validator import ValidatorClass
 
-API_VERSION = "1"
+API_VERSION = "1.0"
+"""The version of the plugin interface: the second number counts what was added, the first what was broken."""
 
 
 @runtime_checkable
@@ -71,7 +72,7 @@ class DataSourceType:
     description: str | None = None
     icon: str | None = None
     docs_url: str | None = None
-    requires_api: str = API_VERSION
+    requires_api: str = "1"
     errors: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     preload: Sequence[str] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from importlib import import_module
+from importlib import import_module, invalidate_caches
 from importlib.metadata import EntryPoint
 from importlib.util import module_from_spec, spec_from_file_location
 from types import ModuleType
@@ -14,8 +14,8 @@ from typing import Any
 from wellhead.errors import TypeRefusedError
 from wellhead.model.check_code import CheckCode
 from wellhead.model.extension import DataSourceType
+from wellhead.plugins.calling import types_of
 from wellhead.plugins.hookspecs import ENTRY_POINT_GROUP
-from wellhead.plugins.loader import types_of
 from wellhead.plugins.registry import RegisteredType, describe
 
 _MAIN = "__main__"
@@ -47,6 +47,7 @@ def load_type(origin: Mapping[str, Any]) -> RegisteredType:
     """
     if "entry_point" in origin:
         name, value = origin["entry_point"]
+        invalidate_caches()  # it may have been installed while this process runs
         provided = types_of(EntryPoint(name, value, ENTRY_POINT_GROUP), value)
         found = next(described for described in provided if described.name == origin["name"])
     else:

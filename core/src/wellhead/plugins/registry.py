@@ -37,6 +37,7 @@ class RegisteredType:
         entry_point: Name and value of the entry point that it came by; None if it was registered by hand.
         distribution: The name of the distribution that provides it; None if it was registered by hand.
         version: The distribution's version.
+        load_ms: How long loading its plugin took, in milliseconds; None if it was registered by hand.
     """
 
     name: str
@@ -55,6 +56,7 @@ class RegisteredType:
     entry_point: tuple[str, str] | None = None
     distribution: str | None = None
     version: str | None = None
+    load_ms: float | None = None
 
     @property
     def model(self) -> type[DataSourceConfig]:

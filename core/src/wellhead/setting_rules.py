@@ -1,0 +1,54 @@
+"""What a setting must be, in plain words, and where a user's directories are."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+RULES = {
+    "token": "must be 16 to 512 visible ASCII characters, without spaces",
+    "port": "must be an integer from 0 to 65535",
+    "workers": "must be an integer from 1 to 64",
+    "log_level": "must be debug, info, warning or error",
+    "file_roots": "must be absolute paths, in a variable with commas between them",
+    "reference_dirs": "must be absolute paths, in a variable with commas between them",
+    "allowed_hosts": "must be host names, in a variable with commas between them",
+    "reference_env": "must be patterns of variables' names, in a variable with commas between them",
+    "require_if_match": "must be true or false",
+    "history": "must be an integer from 0 to 200",
+    "reference_allow": "must be rules such as env:NAME@host, in a variable with commas between them",
+    "egress_allow": "must be networks, addresses or host names, in a variable with commas between them",
+    "egress_deny": "must be networks, addresses or host names, in a variable with commas between them",
+    "validation_timeout": "must be a number of seconds, more than 0 and at most 3600",
+    "validation_timeout_max": "must be a number of seconds, more than 0 and at most 3600",
+    "validation_workers": "must be an integer from 1 to 1000",
+    "validation_queue": "must be an integer from 0 to 100000",
+    "validation_memory": "must be an integer of megabytes, from 64 to 65536",
+    "recheck_seconds": "must be 0, or a number of seconds from 10 to 31536000",
+    "plugins_allow": "must be names of distributions, in a variable with commas between them",
+    "plugins_deny": "must be names of distributions, in a variable with commas between them",
+    "plugins_prefer": "must be rules such as postgres=wellhead-postgres, one for a type, with commas between them",
+    "plugins_strict": "must be true or false",
+    "host": "must be a text",
+    "keys": "must be the text of a key ring",
+}
+"""What a setting must be, in plain words; every other one is a path."""
+
+DISTRIBUTION = re.compile("[A-Za-z0-9]([A-Za-z0-9._-]{0,126}[A-Za-z0-9])?")
+TYPE_NAME = re.compile("[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*")
+
+
+def default_config_directory() -> Path:
+    """Return the user's configuration directory for Wellhead (XDG Base Directory Specification)."""
+    base = Path(os.environ.get("XDG_CONFIG_HOME", ""))
+    return (base if base.is_absolute() else Path("~/.config").expanduser()) / "wellhead"
+
+
+def default_cache_directory() -> Path | None:
+    """Return the user's directory for what can be made again (XDG Base Directory Specification), if there is a home."""
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    try:
+        return (base if base.is_absolute() else Path("~/.cache").expanduser()) / "wellhead"
+    except RuntimeError:
+        return None
