@@ -340,6 +340,11 @@ _SERVICE = _table(
             "The device or the file system has a fault.",
             "Nothing was changed. Look at the system's log, then try again.",
         ),
+        "reload_unfinished": (
+            "Not every process of the service could look for plugins.",
+            "A process is busy, or was just started again; the log of the service says more.",
+            "Send the request again; if it stays, restart the service.",
+        ),
         "store_busy": (
             "Another process holds the store's lock.",
             "A process that is stopped, or a disk that hangs.",
