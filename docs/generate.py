@@ -22,6 +22,7 @@ import typer
 
 import wellhead
 from wellhead import testing
+from wellhead.access.policy import least_role
 from wellhead.api.operations import OPERATIONS, Operation
 from wellhead.api.query import LIST_PARAMETERS
 from wellhead.cli.main import app
@@ -164,8 +165,14 @@ def _spellings(option: Any) -> list[str]:
 
 def operations() -> str:
     """List the operations of the API."""
-    rows = ((f"`{item.method} {item.path}`", item.summary, _needs(item), _answers(item)) for item in OPERATIONS)
-    return table(("Operation", "What it does", "Takes", "Answers"), rows)
+    rows = (
+        (f"`{item.method} {item.path}`", item.summary, _needs(item), _answers(item), _role(item)) for item in OPERATIONS
+    )
+    return table(("Operation", "What it does", "Takes", "Answers", "Role"), rows)
+
+
+def _role(operation: Operation) -> str:
+    return "anybody" if operation.permission is None else f"`{least_role(operation.permission)}`"
 
 
 def _needs(operation: Operation) -> str:

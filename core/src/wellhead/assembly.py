@@ -9,8 +9,10 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 
 from wellhead import durable
+from wellhead.access.authentication import Authenticator, LocalAuthenticator
+from wellhead.access.principal import Principal, acting_user, local_user
 from wellhead.access.token import LocalToken
-from wellhead.access.uses import UseLog, local_user
+from wellhead.access.uses import UseLog
 from wellhead.catalog.catalog import Catalog
 from wellhead.catalog.doctor import Doctor
 from wellhead.errors import KeyRingDamagedError, KeyRingError, SettingsError
@@ -52,6 +54,7 @@ class Wellhead:
         key_service: Lists, makes, changes and retires keys.
         live_keys: The key ring as it is used: not waited for long, the last good one kept.
         token: The token of the REST API.
+        authenticator: Tells by a token who sends a request: the user of this machine, an administrator.
         uses: The log of uses of secrets.
         store: Where the data sources are kept.
         files: Opens files for data sources.
@@ -66,6 +69,7 @@ class Wellhead:
     live_keys: LiveKeys
     key_service: KeyService
     token: LocalToken
+    authenticator: Authenticator
     uses: UseLog
     store: FileRecordStore
     files: FileGuard
@@ -197,13 +201,15 @@ def assemble(
         timeout=settings.validation_timeout,
         defects=defects,
     )
+    token = LocalToken(settings.token_path, settings.token)
     return Wellhead(
         settings=settings,
         catalog=make_catalog(installed.load()),
         keys=keys,
         live_keys=live_keys,
         key_service=KeyService(store, live_keys),
-        token=LocalToken(settings.token_path, settings.token),
+        token=token,
+        authenticator=LocalAuthenticator(token, Principal(local_user(), str(workspace), "admin")),
         uses=UseLog(settings.config_dir / "uses.jsonl", workspace),
         store=store,
         files=files,
@@ -235,7 +241,7 @@ def _catalog(
         timeout=timeout,
         defects=defects,
     )
-    storage = ConfigurationStorageService(store, keys, registry.find, acting=local_user)
+    storage = ConfigurationStorageService(store, keys, registry.find, acting=acting_user)
     return Catalog(registry=registry, plugins=types.reports, storage=storage, validation=validation)
 
 

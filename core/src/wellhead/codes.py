@@ -42,6 +42,11 @@ _REQUEST = _table(
             "The request has no `Authorization: Bearer` header, or its token is not the service's.",
             "Send the token that `wellhead serve` printed; it is kept in the file that was named beside it.",
         ),
+        "forbidden": (
+            "Your role does not permit this.",
+            "A `viewer` reads; an `editor` changes and validates too; some things are for an `admin` only.",
+            "Ask an administrator of the service to do it, or for a token with another role.",
+        ),
         "not_found": (
             "There is no such thing here.",
             "The path or the id is wrong, or the data source was deleted.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from importlib.metadata import version
 from typing import Any
 
@@ -13,8 +13,9 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from wellhead.api.gate import App, Gate
+from wellhead.api.guarded import endpoint_of
 from wellhead.api.openapi import openapi_document
-from wellhead.api.operations import OPERATIONS
+from wellhead.api.operations import OPERATIONS, Operation
 from wellhead.api.problems import HttpProblem, answer_of
 from wellhead.assembly import Wellhead
 from wellhead.errors import WellheadError
@@ -22,28 +23,33 @@ from wellhead.errors import WellheadError
 Reload = Callable[[], Awaitable[Wellhead]]
 
 
-def create_app(wellhead: Wellhead, reload: Reload) -> App:
+def create_app(wellhead: Wellhead, reload: Reload, operations: Iterable[Operation] = OPERATIONS) -> App:
     """Make the service for one set of types.
 
     Args:
         wellhead: The parts that it is a face of.
         reload: Puts an app in place of this one that knows what is installed now, and returns its parts.
+        operations: What it does.
 
     Returns:
         An ASGI app.
+
+    Raises:
+        UnguardedOperationError: An operation neither needs a permission nor is public.
     """
+    operations = tuple(operations)
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.wellhead, app.state.reload = wellhead, reload
-    app.state.document, app.state.openapi = _documents(wellhead)
+    app.state.document, app.state.openapi = _documents(wellhead, operations)
     handlers = {WellheadError: _problem, HttpProblem: _problem, HTTPException: _unrouted, Exception: _defect}
     for kind, handler in handlers.items():
         app.add_exception_handler(kind, handler)
-    for operation in OPERATIONS:
-        app.add_route(operation.path, operation.handler, [operation.method], operation.name)
-    public = [operation.name for operation in OPERATIONS if operation.is_public]
+    for operation in operations:
+        app.add_route(operation.path, endpoint_of(operation), [operation.method], operation.name)
+    public = [operation.name for operation in operations if operation.is_public]
     routes = [route for route in app.router.routes if getattr(route, "name", None) in public]
     hosts = (*wellhead.settings.allowed_hosts, wellhead.settings.host)
-    return Gate(app, token=wellhead.token, public=routes, allowed_hosts=hosts)
+    return Gate(app, authenticator=wellhead.authenticator, public=routes, allowed_hosts=hosts)
 
 
 async def _problem(request: Request, error: Exception) -> Response:
@@ -73,7 +79,7 @@ async def _defect(request: Request, _error: Exception) -> Response:
     return answer_of(HttpProblem(500, "internal_error"), request.state.request_id)
 
 
-def _documents(wellhead: Wellhead) -> tuple[Any, Any]:
+def _documents(wellhead: Wellhead, operations: Iterable[Operation]) -> tuple[Any, Any]:
     """Return functions that give the OpenAPI document, as a mapping and as bytes; it is made once, in a thread."""
     registry = wellhead.catalog.registry
     lock = asyncio.Lock()
@@ -81,7 +87,7 @@ def _documents(wellhead: Wellhead) -> tuple[Any, Any]:
 
     def make() -> tuple[dict[str, Any], bytes]:
         document = openapi_document(
-            OPERATIONS,
+            operations,
             [registry.describe(name) for name in registry.list_types()],
             version=version("wellhead"),
             timeout_max=wellhead.settings.validation_timeout_max,

@@ -1,4 +1,8 @@
-"""What every request passes before it is routed: a request id, the host, the token; and what every answer gets."""
+"""What every request passes before it is routed: a request id, the host, the token; and what every answer gets.
+
+What comes behind finds in `request.state` the `request_id`, and as `principal` who sends the request; None, without a
+token, on public routes only.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,8 @@ from fastapi import Response
 from starlette.routing import BaseRoute, Match
 
 from wellhead import logs
-from wellhead.access.token import LocalToken
+from wellhead.access.authentication import Authenticator
+from wellhead.access.principal import Principal, acting_as
 from wellhead.api.problems import HttpProblem, answer_of
 from wellhead.api.query import MAX_QUERY_BYTES
 from wellhead.errors import WellheadError
@@ -41,18 +46,18 @@ class Gate:
     """The outermost layer of the service (ASGI)."""
 
     def __init__(
-        self, app: App, *, token: LocalToken, public: Sequence[BaseRoute], allowed_hosts: Sequence[str] = ()
+        self, app: App, *, authenticator: Authenticator, public: Sequence[BaseRoute], allowed_hosts: Sequence[str] = ()
     ) -> None:
         """Guard an app.
 
         Args:
             app: What answers the requests that pass.
-            token: The token that all but the public routes need.
-            public: The routes that need none.
+            authenticator: Tells by a token who sends a request.
+            public: The routes that need no token.
             allowed_hosts: Host names under which the service answers, besides those of this machine.
         """
         self._app = app
-        self._token = token
+        self._authenticator = authenticator
         self._public = tuple(public)
         self._hosts = _LOCAL_HOSTS | {host.lower() for host in allowed_hosts}
         self._log = structlog.get_logger("wellhead.api")
@@ -83,11 +88,13 @@ class Gate:
         headers = _single_headers(scope)
         _check_framing(scope)
         self._check_host(headers)
-        if not self._has_token(headers) and not self._is_public(scope):
+        principal = scope["state"]["principal"] = await self._principal_of(headers)
+        if principal is None and not self._is_public(scope):
             raise HttpProblem(401, "unauthorized", {"WWW-Authenticate": "Bearer"})
         if len(scope["query_string"]) > MAX_QUERY_BYTES:
             raise HttpProblem(414, "query_too_long")
-        await self._app(scope, receive, send)
+        with acting_as(principal):
+            await self._app(scope, receive, send)
 
     def _check_host(self, headers: dict[bytes, bytes]) -> None:
         """Answer only under known names, so that a web page cannot reach the service under one of its own."""
@@ -95,9 +102,11 @@ class Gate:
         if match is None or match[1] not in self._hosts:
             raise HttpProblem(421, "host_not_allowed")
 
-    def _has_token(self, headers: dict[bytes, bytes]) -> bool:
+    async def _principal_of(self, headers: dict[bytes, bytes]) -> Principal | None:
         scheme, _, presented = headers.get(b"authorization", b"").partition(b" ")
-        return scheme.lower() == b"bearer" and self._token.fits(presented.strip())
+        if scheme.lower() != b"bearer":
+            return None
+        return await self._authenticator.principal_of(presented.strip())
 
     def _is_public(self, scope: Scope) -> bool:
         return any(route.matches(scope)[0] is not Match.NONE for route in self._public)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from fastapi import Request, Response
 
+from wellhead.access.policy import Permission
 from wellhead.api import handlers, pages
 from wellhead.api.answers import NDJSON
 from wellhead.api.query import FILTER_PARAMETERS, FORCE, LIST_PARAMETERS, VERIFY, Parameter
@@ -27,7 +28,8 @@ class Operation:
         name: The id of the operation, for generated clients.
         summary: What it does.
         handler: What answers.
-        is_public: Whether it needs no token.
+        permission: What the role of whoever sends the request must permit.
+        is_public: Whether it needs no token, and so no permission.
         query: The parameters of its query.
         takes_timeout: Whether its query has the seconds of a validation too.
         body: The schema of its body, under `components/schemas`; None if it takes none.
@@ -45,6 +47,7 @@ class Operation:
     name: str
     summary: str
     handler: Handler
+    permission: Permission | None = None
     is_public: bool = False
     query: tuple[Parameter, ...] = ()
     takes_timeout: bool = False
@@ -67,6 +70,7 @@ OPERATIONS = (
         "listDataSources",
         "List data sources: filter, sort, page.",
         handlers.list_sources,
+        permission="read",
         query=LIST_PARAMETERS,
         answers=((200, "DataSourcePage"),),
         problems=(400, 422),
@@ -77,6 +81,7 @@ OPERATIONS = (
         "createDataSource",
         "Make a data source.",
         handlers.create_source,
+        permission="write",
         query=(VERIFY,),
         takes_timeout=True,
         body="DataSourceCreate",
@@ -89,6 +94,7 @@ OPERATIONS = (
         "validateUnsavedDataSource",
         "Validate a configuration without saving it.",
         handlers.validate_new,
+        permission="validate",
         takes_timeout=True,
         body="DataSourceUnsaved",
         answers=((200, "ValidationResult"),),
@@ -101,6 +107,7 @@ OPERATIONS = (
         "Validate many data sources, chosen by the filters of the list. Each is a line of JSON as soon as it is done; "
         "the last line has the totals.",
         handlers.validate_many,
+        permission="validate",
         query=FILTER_PARAMETERS,
         takes_timeout=True,
         answers=((200, "ValidationLine"),),
@@ -113,6 +120,7 @@ OPERATIONS = (
         "listTypes",
         "List the types that are installed, and the plugins that are broken.",
         handlers.list_types,
+        permission="read",
         answers=((200, "TypeList"),),
         problems=(422,),
     ),
@@ -122,6 +130,7 @@ OPERATIONS = (
         "readType",
         "Read one type, with its JSON Schema and examples.",
         handlers.read_type,
+        permission="read",
         answers=((200, "TypeDetail"),),
         problems=(404, 422),
     ),
@@ -131,6 +140,7 @@ OPERATIONS = (
         "readDataSource",
         "Read one data source.",
         handlers.read_source,
+        permission="read",
         answers=((200, "DataSourceRead"),),
         problems=(404, 409, 422),
     ),
@@ -140,6 +150,7 @@ OPERATIONS = (
         "replaceDataSource",
         "Replace a data source. Secrets that are left out are kept.",
         handlers.replace_source,
+        permission="write",
         query=(VERIFY,),
         takes_timeout=True,
         body="DataSourceCreate",
@@ -153,6 +164,7 @@ OPERATIONS = (
         "patchDataSource",
         "Change a data source by a JSON Merge Patch (RFC 7396).",
         handlers.patch_source,
+        permission="write",
         query=(VERIFY,),
         takes_timeout=True,
         body="DataSourcePatch",
@@ -167,6 +179,7 @@ OPERATIONS = (
         "deleteDataSource",
         "Delete a data source with all that belongs to it.",
         handlers.delete_source,
+        permission="write",
         query=(FORCE,),
         answers=((204, ""),),
         problems=(404, 409, 412, 422, 428, 500),
@@ -179,6 +192,7 @@ OPERATIONS = (
         "Validate what is stored; changes are tried, not saved. With `Accept: application/x-ndjson`, checks come as "
         "lines while they end, and the result last.",
         handlers.validate_source,
+        permission="validate",
         takes_timeout=True,
         body="ValidationRequest",
         body_required=False,
@@ -191,6 +205,7 @@ OPERATIONS = (
         "readHealth",
         "Read the last 50 results of validating a data source, newest first.",
         handlers.read_health,
+        permission="read",
         answers=((200, "HealthHistory"),),
         problems=(404, 422),
     ),
@@ -201,6 +216,7 @@ OPERATIONS = (
         "Read the former revisions of a data source, newest first: when and by whom each was changed, and in which "
         "fields.",
         handlers.read_history,
+        permission="read",
         answers=((200, "History"),),
         problems=(404, 409, 422),
     ),
@@ -210,6 +226,7 @@ OPERATIONS = (
         "rollBackDataSource",
         "Restore a former revision whole, its secrets too, as a new revision.",
         handlers.roll_back,
+        permission="write",
         body="RollbackRequest",
         answers=((200, "DataSourceRead"),),
         problems=(404, 412, 428, *_WRITE),
@@ -222,6 +239,7 @@ OPERATIONS = (
         "Look for plugins that were installed or removed, in all processes of the service. One that was changed is "
         "named, and used as it was until the service is restarted.",
         handlers.reload_plugins,
+        permission="plugins",
         answers=((200, "PluginReload"),),
         problems=(400, 413, 415, 422),
     ),
