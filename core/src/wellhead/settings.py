@@ -32,6 +32,11 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True)
 
     workspace: Path = Field(Path(), description="The directory whose `.datasources` holds the data sources.")
+    root: Path | None = Field(
+        None,
+        description="The directory of the workspaces of a service for several users, which `wellhead serve` is where "
+        "this is set.",
+    )
     config_dir: Path = Field(
         default_factory=default_config_directory,
         description="The directory for the key ring and the token; `~/.config/wellhead` if not set.",
@@ -176,7 +181,7 @@ class Settings(BaseSettings):
             raise ValueError("must be rules, one for a type")
         return value
 
-    @field_validator("config_dir", "cache_dir", "key_file")
+    @field_validator("root", "config_dir", "cache_dir", "key_file")
     @classmethod
     def _expand(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser()

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
 from wellhead.access.policy import Role
+
+_USER = re.compile(r"[\x21-\x7e]{1,255}")
+_WORKSPACE = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,16 @@ class Principal:
     user: str
     workspace: str
     role: Role
+
+
+def is_user_name(text: str) -> bool:
+    """Tell whether a text may name a user: 1 to 255 visible ASCII characters, as a subject of OpenID Connect has."""
+    return _USER.fullmatch(text) is not None
+
+
+def is_workspace_name(text: str) -> bool:
+    """Tell whether a text may name a workspace: small letters, digits and hyphens; it is the name of a directory."""
+    return _WORKSPACE.fullmatch(text) is not None
 
 
 _ACTING: ContextVar[Principal | None] = ContextVar("wellhead_acting", default=None)
