@@ -172,7 +172,10 @@ def operations() -> str:
 
 
 def _role(operation: Operation) -> str:
-    return "anybody" if operation.permission is None else f"`{least_role(operation.permission)}`"
+    if operation.permission is None:
+        return "anybody"
+    role = f"`{least_role(operation.permission)}`"
+    return f"anybody, or {role}" if operation.is_public else role
 
 
 def _needs(operation: Operation) -> str:

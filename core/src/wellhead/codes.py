@@ -39,8 +39,8 @@ _REQUEST = _table(
     {
         "unauthorized": (
             "A valid token is needed.",
-            "The request has no `Authorization: Bearer` header, or its token is not the service's.",
-            "Send the token that `wellhead serve` printed; it is kept in the file that was named beside it.",
+            "The request has no `Authorization: Bearer` header, or its token is not one of the service's, or has ended.",
+            "Send the token that `wellhead serve` printed, or that an administrator of the service has issued for you.",
         ),
         "forbidden": (
             "Your role does not permit this.",

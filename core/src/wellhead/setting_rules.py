@@ -15,6 +15,10 @@ RULES = {
     "reference_dirs": "must be absolute paths, in a variable with commas between them",
     "allowed_hosts": "must be host names, in a variable with commas between them",
     "reference_env": "must be patterns of variables' names, in a variable with commas between them",
+    "behind_proxy": "must be true or false",
+    "trusted_proxies": "must be addresses or networks, in a variable with commas between them",
+    "cors_origins": "must be origins such as https://app.example.com, in a variable with commas between them",
+    "public_docs": "must be true or false",
     "require_if_match": "must be true or false",
     "history": "must be an integer from 0 to 200",
     "reference_allow": "must be rules such as env:NAME@host, in a variable with commas between them",
@@ -36,6 +40,7 @@ RULES = {
 """What a setting must be, in plain words; every other one is a path."""
 
 DISTRIBUTION = re.compile("[A-Za-z0-9]([A-Za-z0-9._-]{0,126}[A-Za-z0-9])?")
+ORIGIN = re.compile(r"https?://[a-z0-9.-]{1,253}(:[0-9]{1,5})?")
 TYPE_NAME = re.compile("[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*")
 
 

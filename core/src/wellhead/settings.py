@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +17,14 @@ from pydantic_settings import (
 )
 
 from wellhead.errors import SettingsError
-from wellhead.setting_rules import DISTRIBUTION, RULES, TYPE_NAME, default_cache_directory, default_config_directory
+from wellhead.setting_rules import (
+    DISTRIBUTION,
+    ORIGIN,
+    RULES,
+    TYPE_NAME,
+    default_cache_directory,
+    default_config_directory,
+)
 
 PREFIX = "WELLHEAD_"
 _LEAST_RECHECK = 10
@@ -67,6 +75,26 @@ class Settings(BaseSettings):
         8000, ge=0, le=65535, description="The port that `wellhead serve` listens on; 0 takes a free one."
     )
     workers: int = Field(1, ge=1, le=64, description="How many processes of `wellhead serve` answer requests.")
+    tls_certificate: Path | None = Field(
+        None, description="The certificate of `wellhead serve`, with those between it and the root, in PEM; for HTTPS."
+    )
+    tls_key: Path | None = Field(None, description="The private key of that certificate, in PEM, without a password.")
+    behind_proxy: bool = Field(
+        False, description="Whether a reverse proxy in front of `wellhead serve` speaks HTTPS to the users."
+    )
+    trusted_proxies: Words = Field(
+        ("127.0.0.1", "::1"),
+        description="The addresses and networks of that proxy: only from there is `X-Forwarded-For` believed.",
+    )
+    cors_origins: Words = Field(
+        (),
+        description="Origins of web pages that may use the REST API, such as `https://app.example.com`.",
+    )
+    public_docs: bool = Field(
+        False,
+        description="Whether a service for several users shows `/openapi.json` and `/docs` to anybody; in local mode "
+        "they are shown.",
+    )
     allowed_hosts: Words = Field(
         (), description="Host names under which the REST API answers, besides localhost and the address it listens on."
     )
@@ -143,6 +171,8 @@ class Settings(BaseSettings):
 
     @field_validator(
         "allowed_hosts",
+        "trusted_proxies",
+        "cors_origins",
         "file_roots",
         "reference_env",
         "reference_dirs",
@@ -172,6 +202,18 @@ class Settings(BaseSettings):
             raise ValueError("must be names of distributions")
         return value
 
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(ORIGIN.fullmatch(origin) for origin in value):
+            raise ValueError("must be origins")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(ip_network(network)) for network in value)
+
     @field_validator("plugins_prefer")
     @classmethod
     def _preferences(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -181,7 +223,7 @@ class Settings(BaseSettings):
             raise ValueError("must be rules, one for a type")
         return value
 
-    @field_validator("root", "config_dir", "cache_dir", "key_file")
+    @field_validator("root", "config_dir", "cache_dir", "key_file", "tls_certificate", "tls_key")
     @classmethod
     def _expand(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser()
@@ -193,6 +235,11 @@ class Settings(BaseSettings):
         if not all(path.is_absolute() for path in expanded):
             raise ValueError("must be absolute paths")
         return expanded
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether what users send is encrypted on its way, by this service or by a proxy in front of it."""
+        return self.behind_proxy or (self.tls_certificate is not None and self.tls_key is not None)
 
     @property
     def key_path(self) -> Path:

@@ -14,21 +14,22 @@ from starlette.routing import Match
 
 from wellhead.api.gate import App, Gate
 from wellhead.api.guarded import endpoint_of
+from wellhead.api.inside import InWorkspace
 from wellhead.api.openapi import openapi_document
 from wellhead.api.operations import OPERATIONS, Operation
 from wellhead.api.problems import HttpProblem, answer_of
-from wellhead.assembly import Wellhead
 from wellhead.errors import WellheadError
+from wellhead.service import Service
 
-Reload = Callable[[], Awaitable[Wellhead]]
+Reload = Callable[[], Awaitable[Service]]
 
 
-def create_app(wellhead: Wellhead, reload: Reload, operations: Iterable[Operation] = OPERATIONS) -> App:
+def create_app(service: Service, reload: Reload, operations: Iterable[Operation] = OPERATIONS) -> App:
     """Make the service for one set of types.
 
     Args:
-        wellhead: The parts that it is a face of.
-        reload: Puts an app in place of this one that knows what is installed now, and returns its parts.
+        service: What it is a face of.
+        reload: Puts an app in place of this one that knows what is installed now, and returns what that is a face of.
         operations: What it does.
 
     Returns:
@@ -39,17 +40,24 @@ def create_app(wellhead: Wellhead, reload: Reload, operations: Iterable[Operatio
     """
     operations = tuple(operations)
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    app.state.wellhead, app.state.reload = wellhead, reload
-    app.state.document, app.state.openapi = _documents(wellhead, operations)
+    app.state.service, app.state.reload = service, reload
+    app.state.document, app.state.openapi = _documents(service, operations)
     handlers = {WellheadError: _problem, HttpProblem: _problem, HTTPException: _unrouted, Exception: _defect}
     for kind, handler in handlers.items():
         app.add_exception_handler(kind, handler)
+    public = [operation.name for operation in operations if operation.is_open(service.settings)]
     for operation in operations:
-        app.add_route(operation.path, endpoint_of(operation), [operation.method], operation.name)
-    public = [operation.name for operation in operations if operation.is_public]
+        endpoint = endpoint_of(operation, is_open=operation.name in public)
+        app.add_route(operation.path, endpoint, [operation.method], operation.name)
     routes = [route for route in app.router.routes if getattr(route, "name", None) in public]
-    hosts = (*wellhead.settings.allowed_hosts, wellhead.settings.host)
-    return Gate(app, authenticator=wellhead.authenticator, public=routes, allowed_hosts=hosts)
+    hosts = (*service.settings.allowed_hosts, service.settings.host)
+    return Gate(
+        InWorkspace(app, service),
+        authenticator=service.authenticator,
+        public=routes,
+        allowed_hosts=hosts,
+        origins=service.settings.cors_origins,
+    )
 
 
 async def _problem(request: Request, error: Exception) -> Response:
@@ -79,9 +87,9 @@ async def _defect(request: Request, _error: Exception) -> Response:
     return answer_of(HttpProblem(500, "internal_error"), request.state.request_id)
 
 
-def _documents(wellhead: Wellhead, operations: Iterable[Operation]) -> tuple[Any, Any]:
+def _documents(service: Service, operations: Iterable[Operation]) -> tuple[Any, Any]:
     """Return functions that give the OpenAPI document, as a mapping and as bytes; it is made once, in a thread."""
-    registry = wellhead.catalog.registry
+    registry = service.types.registry
     lock = asyncio.Lock()
     made: dict[str, tuple[dict[str, Any], bytes]] = {}
 
@@ -90,7 +98,7 @@ def _documents(wellhead: Wellhead, operations: Iterable[Operation]) -> tuple[Any
             operations,
             [registry.describe(name) for name in registry.list_types()],
             version=version("wellhead"),
-            timeout_max=wellhead.settings.validation_timeout_max,
+            timeout_max=service.settings.validation_timeout_max,
         )
         return document, json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
 

@@ -19,6 +19,7 @@ from starlette.routing import BaseRoute, Match
 from wellhead import logs
 from wellhead.access.authentication import Authenticator
 from wellhead.access.principal import Principal, acting_as
+from wellhead.api.origins import Header, Origins
 from wellhead.api.problems import HttpProblem, answer_of
 from wellhead.api.query import MAX_QUERY_BYTES
 from wellhead.errors import WellheadError
@@ -46,7 +47,13 @@ class Gate:
     """The outermost layer of the service (ASGI)."""
 
     def __init__(
-        self, app: App, *, authenticator: Authenticator, public: Sequence[BaseRoute], allowed_hosts: Sequence[str] = ()
+        self,
+        app: App,
+        *,
+        authenticator: Authenticator,
+        public: Sequence[BaseRoute],
+        allowed_hosts: Sequence[str] = (),
+        origins: Sequence[str] = (),
     ) -> None:
         """Guard an app.
 
@@ -55,11 +62,13 @@ class Gate:
             authenticator: Tells by a token who sends a request.
             public: The routes that need no token.
             allowed_hosts: Host names under which the service answers, besides those of this machine.
+            origins: Origins of web pages that may use it.
         """
         self._app = app
         self._authenticator = authenticator
         self._public = tuple(public)
         self._hosts = _LOCAL_HOSTS | {host.lower() for host in allowed_hosts}
+        self._origins = Origins(origins)
         self._log = structlog.get_logger("wellhead.api")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -70,7 +79,7 @@ class Gate:
         request_id = secrets.token_hex(8)
         scope.setdefault("state", {})["request_id"] = request_id
         started = time.perf_counter()
-        answer = _Answer(send, request_id)
+        answer = _Answer(send, [(b"x-request-id", request_id.encode()), *self._origins.headers_for(scope["headers"])])
         try:
             await self._pass(scope, receive, answer.send)
         except (WellheadError, HttpProblem) as error:
@@ -88,6 +97,10 @@ class Gate:
         headers = _single_headers(scope)
         _check_framing(scope)
         self._check_host(headers)
+        preflight = self._origins.preflight(scope["method"], scope["headers"])
+        if preflight is not None:
+            await preflight(scope, receive, send)
+            return
         principal = scope["state"]["principal"] = await self._principal_of(headers)
         if principal is None and not self._is_public(scope):
             raise HttpProblem(401, "unauthorized", {"WWW-Authenticate": "Bearer"})
@@ -133,9 +146,9 @@ def _single_headers(scope: Scope) -> dict[bytes, bytes]:
 class _Answer:
     """The answer to one request: adds the headers that every answer has, and remembers how it went."""
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    def __init__(self, send: Send, headers: Sequence[Header]) -> None:
         self._send = send
-        self._request_id = request_id
+        self._more = (*headers, *SECURITY_HEADERS, _CONTENT_POLICY)
         self.status = 0
 
     async def send(self, message: Message) -> None:
@@ -143,8 +156,7 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             names = {name for name, _ in message["headers"]}
-            more = [(b"x-request-id", self._request_id.encode()), *SECURITY_HEADERS, _CONTENT_POLICY]
-            message["headers"] = [*message["headers"], *(header for header in more if header[0] not in names)]
+            message["headers"] = [*message["headers"], *(header for header in self._more if header[0] not in names)]
         await self._send(message)
 
     async def give(self, scope: Scope, receive: Receive, response: Response) -> None:

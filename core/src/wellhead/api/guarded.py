@@ -16,14 +16,18 @@ class UnguardedOperationError(Exception):
     """An operation neither needs a permission nor is public, so that anybody could do it."""
 
 
-def endpoint_of(operation: Operation) -> Handler:
+def endpoint_of(operation: Operation, *, is_open: bool) -> Handler:
     """Return what answers an operation: its handler, for those whose role permits it.
+
+    Args:
+        operation: The operation.
+        is_open: Whether it needs no token.
 
     Raises:
         UnguardedOperationError: It neither needs a permission nor is public.
     """
     permission = operation.permission
-    if operation.is_public:
+    if is_open:
         return operation.handler
     if permission is None:
         raise UnguardedOperationError(f"{operation.method} {operation.path} declares no permission, and is not public.")
@@ -45,5 +49,5 @@ async def _check_source(request: Request) -> None:
         DataSourceNotFoundError: There is no such data source in the workspace.
     """
     if "source_id" in request.path_params:
-        wellhead: Wellhead = request.app.state.wellhead
+        wellhead: Wellhead = request.state.wellhead
         await wellhead.catalog.read(source_id_of(request))

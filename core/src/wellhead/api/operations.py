@@ -12,6 +12,7 @@ from wellhead.api import handlers, pages
 from wellhead.api.answers import NDJSON
 from wellhead.api.query import FILTER_PARAMETERS, FORCE, LIST_PARAMETERS, VERIFY, Parameter
 from wellhead.api.requests import JSON_TYPES, PATCH_TYPES
+from wellhead.settings import Settings
 
 Handler = Callable[[Request], Awaitable[Response]]
 SOURCES = "/api/v1/datasources"
@@ -29,7 +30,8 @@ class Operation:
         summary: What it does.
         handler: What answers.
         permission: What the role of whoever sends the request must permit.
-        is_public: Whether it needs no token, and so no permission.
+        is_public: Whether it needs no token. Where it needs a permission too, that is so in local mode, or where the
+            settings want it.
         query: The parameters of its query.
         takes_timeout: Whether its query has the seconds of a validation too.
         body: The schema of its body, under `components/schemas`; None if it takes none.
@@ -59,6 +61,11 @@ class Operation:
     problems: tuple[int, ...] = ()
     conditional: bool = False
     in_document: bool = True
+
+    def is_open(self, settings: Settings) -> bool:
+        """Tell whether it needs no token with these settings."""
+        has_docs = settings.root is None or settings.public_docs
+        return self.is_public and (self.permission is None or has_docs)
 
 
 _WRITE = (400, 409, 413, 415, 422, 500, 507)
@@ -276,8 +283,18 @@ OPERATIONS = (
         "openapi",
         "Read the OpenAPI document.",
         pages.openapi_document,
+        permission="read",
         is_public=True,
         in_document=False,
     ),
-    Operation("GET", "/docs", "docs", "Read the API.", pages.docs_page, is_public=True, in_document=False),
+    Operation(
+        "GET",
+        "/docs",
+        "docs",
+        "Read the API.",
+        pages.docs_page,
+        permission="read",
+        is_public=True,
+        in_document=False,
+    ),
 )

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any, NoReturn
 
 import uvicorn
 
 from wellhead.api.listener import GRACE
 from wellhead.api.live import LiveApp
+from wellhead.catalog.catalog import Catalog
 from wellhead.catalog.rechecks import Rechecks
 
 Work = Coroutine[Any, Any, NoReturn]
@@ -26,7 +28,7 @@ def run(app: LiveApp, listener: socket.socket, *, announce: Callable[[], None]) 
         announce: Called when the service answers.
     """
     server = make(app, announce=announce)
-    app.wellhead.store.start_sweeping()
+    app.service.start_background()
     # uvicorn ends gracefully and then raises the signal once more, which is not to kill; one before its start counts.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, server.handle_exit)
@@ -35,18 +37,29 @@ def run(app: LiveApp, listener: socket.socket, *, announce: Callable[[], None]) 
 
 def make(app: LiveApp, *, announce: Callable[[], None]) -> uvicorn.Server:
     """Make the server, ready to run; `announce` is called when it answers."""
-    seconds = app.wellhead.settings.recheck_seconds
-    background = [Rechecks(lambda: app.wellhead.catalog, seconds=seconds).run] if seconds > 0 else []
+    settings = app.service.settings
+    seconds = settings.recheck_seconds
+    background = [partial(Rechecks(seconds=seconds).run, partial(_catalogs, app))] if seconds > 0 else []
     config = uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
-        proxy_headers=False,
+        proxy_headers=settings.behind_proxy,
+        forwarded_allow_ips=list(settings.trusted_proxies),
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
         server_header=False,
         lifespan="off",
         timeout_graceful_shutdown=GRACE,
     )
     return _Server(config, announce, background)
+
+
+async def _catalogs(app: LiveApp) -> AsyncGenerator[Catalog, None]:
+    """Go through the catalogs of all workspaces, each open only while it is its turn."""
+    for name in await asyncio.to_thread(app.service.workspaces):
+        async with app.service.workspace(name) as wellhead:
+            yield wellhead.catalog
 
 
 class _Server(uvicorn.Server):

@@ -43,14 +43,14 @@ class Supervisor:
     """Keeps a number of workers running."""
 
     def __init__(
-        self, listener: socket.socket, count: int, given: Mapping[str, str | None], *, announce: Callable[[], None]
+        self, listener: socket.socket, count: int, given: Mapping[str, Any], *, announce: Callable[[], None]
     ) -> None:
         """Keep workers running.
 
         Args:
             listener: The socket that all of them listen on.
             count: How many there are to be.
-            given: What the command line gave: `config` and `workspace`.
+            given: What the command line gave: `config`, and settings by their names, as JSON has them.
             announce: Called once, when all answer.
         """
         self._listener = listener

@@ -11,38 +11,38 @@ import json
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 from wellhead import logs
 from wellhead.api import server
 from wellhead.api.line import Line
 from wellhead.api.live import LiveApp
-from wellhead.assembly import assemble
 from wellhead.errors import WellheadError
+from wellhead.parts import check_plugins
+from wellhead.service import make_service
 from wellhead.settings import load_settings
 
 
-def main(listener: socket.socket, line: socket.socket, config: str | None, workspace: str | None) -> None:
+def main(listener: socket.socket, line: socket.socket, config: str | None, **given: Any) -> None:
     """Serve until SIGTERM, or until the supervisor is gone.
 
     Args:
         listener: The socket to listen on.
         line: The line to the supervisor.
         config: The path of the settings file, if there is one.
-        workspace: The workspace, if the command line names it.
+        **given: The settings that the command line gave.
     """
     to_supervisor = Line(line)
-    settings = load_settings(
-        None if config is None else Path(config), workspace=None if workspace is None else Path(workspace)
-    )
+    settings = load_settings(None if config is None else Path(config), **given)
     logs.configure(settings.log_level)
-    wellhead = assemble(settings)
+    service = make_service(settings)
     try:
-        wellhead.check_plugins()
-        app = LiveApp(wellhead)
+        check_plugins(settings, service.types)
+        app = LiveApp(service)
         to_supervisor.serve(app)
         server.run(app, listener, announce=to_supervisor.announce)
     finally:
-        wellhead.close()
+        service.close()
 
 
 if __name__ == "__main__":
