@@ -10,6 +10,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 
 from wellhead.access.authentication import Authenticator, LocalAuthenticator
+from wellhead.access.limits import Limits
 from wellhead.access.principal import Principal, acting_user, local_user
 from wellhead.access.token import LocalToken
 from wellhead.access.uses import UseLog
@@ -24,6 +25,7 @@ from wellhead.parts import (
     has_secrets,
     installed_plugins,
     key_provider,
+    limits,
     local_workspace,
     reference_rules,
     worker_pool,
@@ -55,6 +57,7 @@ class Wellhead:
         live_keys: The key ring as it is used: not waited for long, the last good one kept.
         token: The token of the REST API.
         authenticator: Tells by a token who sends a request: the user of this machine, an administrator.
+        limits: How often who may do what.
         uses: The log of uses of secrets.
         store: Where the data sources are kept.
         files: Opens files for data sources.
@@ -70,6 +73,7 @@ class Wellhead:
     key_service: KeyService
     token: LocalToken
     authenticator: Authenticator
+    limits: Limits
     uses: UseLog
     store: FileRecordStore
     files: FileGuard
@@ -162,6 +166,7 @@ class Shared:
         live_keys: The key ring as it is used.
         token: The token of the settings, or of the configuration directory.
         authenticator: Tells by a token who sends a request.
+        limits: How often who may do what.
         references: Looks references to secrets up.
         forbidden: What is never opened for a data source.
         pool: Starts the processes that validate.
@@ -174,6 +179,7 @@ class Shared:
     live_keys: LiveKeys
     token: LocalToken
     authenticator: Authenticator
+    limits: Limits
     references: References
     forbidden: tuple[Path, ...]
     pool: WorkerPool
@@ -193,7 +199,7 @@ class Shared:
         settings = self.settings.model_copy(update={"workspace": workspace})
         forbidden = (*self.forbidden, workspace / STORE_NAME)
         files = file_guard(workspace, settings, forbidden)
-        store = FileRecordStore(workspace, kept_revisions=settings.history)
+        store = FileRecordStore(workspace, kept_revisions=settings.history, quota=settings.quota)
         make_catalog = partial(_catalog, store=store, files=files, shared=self)
         return Wellhead(
             settings=settings,
@@ -203,6 +209,7 @@ class Shared:
             key_service=KeyService(store, self.live_keys),
             token=self.token,
             authenticator=self.authenticator,
+            limits=self.limits,
             uses=UseLog(settings.config_dir / "uses.jsonl", workspace),
             store=store,
             files=files,
@@ -243,6 +250,7 @@ def assemble(
         live_keys=LiveKeys(keys),
         token=token,
         authenticator=LocalAuthenticator(token, Principal(local_user(), str(workspace), "admin")),
+        limits=limits(settings),
         references=References(
             names=settings.reference_env,
             directories=settings.reference_dirs,

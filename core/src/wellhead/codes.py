@@ -77,6 +77,16 @@ _REQUEST = _table(
             "A body may have at most 256 KiB.",
             "Send less: a data source has at most 64 KiB.",
         ),
+        "body_timeout": (
+            "The body took too long to come.",
+            "The connection is slow or broken, or fewer bytes were sent than `Content-Length` says.",
+            "Send the request again, on a new connection.",
+        ),
+        "rate_limited": (
+            "Too many requests.",
+            "There is a limit for each user and kind of action, and for each address that sends no valid token.",
+            "Wait for as many seconds as the `Retry-After` header says.",
+        ),
         "query_too_long": (
             "The query is too long.",
             "The part of the address behind `?` may have at most 2 KiB.",
@@ -287,6 +297,11 @@ _CONFLICT = _table(
             "Another data source has this name.",
             "Names are unique in a workspace, whatever their case.",
             "Choose another name.",
+        ),
+        "quota_exceeded": (
+            "The workspace has as many data sources as it may have.",
+            "A quota holds for each workspace; those that cannot be read count too.",
+            "Remove data sources that nobody needs, or have whoever runs the service raise `WELLHEAD_QUOTA`.",
         ),
         "type_unavailable": (
             "The plugin that provides this type is not there.",

@@ -15,6 +15,7 @@
     ├── RevisionMismatchError         somebody else saved in between
     ├── ConflictError                 what is stored does not allow it
     │   ├── NameTakenError
+    │   ├── QuotaExceededError        the workspace has as many data sources as it may have
     │   ├── TypeUnavailableError      the record's plugin is not installed
     │   ├── RecordCorruptError
     │   ├── RecordUnreadableError
@@ -63,6 +64,7 @@ __all__ = [
     "MalformedJSONError",
     "NameTakenError",
     "NewerFormatError",
+    "QuotaExceededError",
     "RecordCorruptError",
     "RecordInvalidError",
     "RecordTooLargeError",
@@ -240,6 +242,12 @@ class NameTakenError(ConflictError):
     """Another data source of the workspace has this name."""
 
     code = "name_taken"
+
+
+class QuotaExceededError(ConflictError):
+    """The workspace has as many data sources as it may have."""
+
+    code = "quota_exceeded"
 
 
 class TypeUnavailableError(ConflictError):

@@ -23,6 +23,7 @@ STATUS: dict[type[errors.WellheadError], int] = {
     errors.RevisionMismatchError: 412,
     errors.ConflictError: 409,
     errors.NameTakenError: 409,
+    errors.QuotaExceededError: 409,
     errors.TypeUnavailableError: 409,
     errors.RecordCorruptError: 409,
     errors.RecordUnreadableError: 409,

@@ -20,6 +20,7 @@ from wellhead.errors import SettingsError
 from wellhead.setting_rules import (
     DISTRIBUTION,
     ORIGIN,
+    RATE,
     RULES,
     TYPE_NAME,
     default_cache_directory,
@@ -165,6 +166,32 @@ class Settings(BaseSettings):
     plugins_strict: bool = Field(
         False, description="Whether a plugin that is broken, in conflict or incompatible stops the start of a service."
     )
+    limit_read: str = Field(
+        "12000/minute", description="How often a user may read in a workspace, such as `600/minute` or `off`."
+    )
+    limit_write: str = Field(
+        "3000/minute", description="How often a user may change something in a workspace, such as `60/minute` or `off`."
+    )
+    limit_validate: str = Field(
+        "1200/minute", description="How often a user may validate in a workspace, such as `60/minute` or `off`."
+    )
+    limit_logins: str = Field(
+        "300/minute",
+        description="How often an address may send no token or a wrong one, such as `60/minute` or `off`. It never "
+        "keeps out a valid token.",
+    )
+    limits_redis: str | None = Field(
+        None,
+        repr=False,
+        description="The Redis in which all workers and machines count together, such as `redis://127.0.0.1:6379/0`; "
+        "it needs `wellhead[redis-limits]`. If not set, each worker enforces its share.",
+    )
+    quota: int = Field(
+        10_000, ge=0, le=1_000_000, description="How many data sources a workspace may have; 0: any number."
+    )
+    body_timeout: float = Field(
+        30.0, gt=0, le=3600, description="Seconds that a client may take to send the body of a request."
+    )
     log_level: str = Field(
         "info", pattern="^(debug|info|warning|error)$", description="What is logged: debug, info, warning or error."
     )
@@ -213,6 +240,13 @@ class Settings(BaseSettings):
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(str(ip_network(network)) for network in value)
+
+    @field_validator("limit_read", "limit_write", "limit_validate", "limit_logins")
+    @classmethod
+    def _rates(cls, value: str) -> str:
+        if value != "off" and not RATE.fullmatch(value):
+            raise ValueError("must be a rate")
+        return value
 
     @field_validator("plugins_prefer")
     @classmethod

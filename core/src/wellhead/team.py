@@ -21,6 +21,7 @@ from wellhead.parts import (
     egress_policy,
     installed_plugins,
     key_provider,
+    limits,
     reference_rules,
     worker_pool,
 )
@@ -61,6 +62,7 @@ class Team:
         """
         self.settings = shared.settings
         self.authenticator = shared.authenticator
+        self.limits = shared.limits
         self.types: TypeSet = shared.plugins.load()
         self._root = root
         self._shared = shared
@@ -182,6 +184,7 @@ def assemble_team(settings: Settings) -> Team:
         live_keys=LiveKeys(keys),
         token=token,
         authenticator=_authenticator(settings, root, token),
+        limits=limits(settings),
         references=References(mode="server", rules=reference_rules(settings), forbidden=hidden),
         forbidden=(settings.key_path, settings.token_path),
         pool=worker_pool(settings, egress_policy(settings, public_only=True), hidden),

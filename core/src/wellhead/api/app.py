@@ -54,6 +54,7 @@ def create_app(service: Service, reload: Reload, operations: Iterable[Operation]
     return Gate(
         InWorkspace(app, service),
         authenticator=service.authenticator,
+        limits=service.limits,
         public=routes,
         allowed_hosts=hosts,
         origins=service.settings.cors_origins,

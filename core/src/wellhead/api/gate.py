@@ -1,7 +1,7 @@
 """What every request passes before it is routed: a request id, the host, the token; and what every answer gets.
 
 What comes behind finds in `request.state` the `request_id`, and as `principal` who sends the request; None, without a
-token, on public routes only.
+token, on public routes only. As `headers` it may leave header fields for the answer, whatever that will be.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from starlette.routing import BaseRoute, Match
 
 from wellhead import logs
 from wellhead.access.authentication import Authenticator
+from wellhead.access.limits import Limits
 from wellhead.access.principal import Principal, acting_as
+from wellhead.api.limiting import check_failed_login
 from wellhead.api.origins import Header, Origins
 from wellhead.api.problems import HttpProblem, answer_of
 from wellhead.api.query import MAX_QUERY_BYTES
@@ -51,6 +53,7 @@ class Gate:
         app: App,
         *,
         authenticator: Authenticator,
+        limits: Limits,
         public: Sequence[BaseRoute],
         allowed_hosts: Sequence[str] = (),
         origins: Sequence[str] = (),
@@ -60,12 +63,14 @@ class Gate:
         Args:
             app: What answers the requests that pass.
             authenticator: Tells by a token who sends a request.
+            limits: How often an address may send no token, or a wrong one.
             public: The routes that need no token.
             allowed_hosts: Host names under which the service answers, besides those of this machine.
             origins: Origins of web pages that may use it.
         """
         self._app = app
         self._authenticator = authenticator
+        self._limits = limits
         self._public = tuple(public)
         self._hosts = _LOCAL_HOSTS | {host.lower() for host in allowed_hosts}
         self._origins = Origins(origins)
@@ -79,7 +84,9 @@ class Gate:
         request_id = secrets.token_hex(8)
         scope.setdefault("state", {})["request_id"] = request_id
         started = time.perf_counter()
-        answer = _Answer(send, [(b"x-request-id", request_id.encode()), *self._origins.headers_for(scope["headers"])])
+        answer = _Answer(
+            scope, send, [(b"x-request-id", request_id.encode()), *self._origins.headers_for(scope["headers"])]
+        )
         try:
             await self._pass(scope, receive, answer.send)
         except (WellheadError, HttpProblem) as error:
@@ -103,6 +110,7 @@ class Gate:
             return
         principal = scope["state"]["principal"] = await self._principal_of(headers)
         if principal is None and not self._is_public(scope):
+            await check_failed_login(self._limits, (scope.get("client") or (None,))[0])
             raise HttpProblem(401, "unauthorized", {"WWW-Authenticate": "Bearer"})
         if len(scope["query_string"]) > MAX_QUERY_BYTES:
             raise HttpProblem(414, "query_too_long")
@@ -146,7 +154,8 @@ def _single_headers(scope: Scope) -> dict[bytes, bytes]:
 class _Answer:
     """The answer to one request: adds the headers that every answer has, and remembers how it went."""
 
-    def __init__(self, send: Send, headers: Sequence[Header]) -> None:
+    def __init__(self, scope: Scope, send: Send, headers: Sequence[Header]) -> None:
+        self._state = scope["state"]
         self._send = send
         self._more = (*headers, *SECURITY_HEADERS, _CONTENT_POLICY)
         self.status = 0
@@ -156,7 +165,8 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             names = {name for name, _ in message["headers"]}
-            message["headers"] = [*message["headers"], *(header for header in self._more if header[0] not in names)]
+            more = (*self._state.get("headers", ()), *self._more)
+            message["headers"] = [*message["headers"], *(header for header in more if header[0] not in names)]
         await self._send(message)
 
     async def give(self, scope: Scope, receive: Receive, response: Response) -> None:

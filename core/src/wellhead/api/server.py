@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, NoReturn
 
@@ -52,7 +52,7 @@ def make(app: LiveApp, *, announce: Callable[[], None]) -> uvicorn.Server:
         lifespan="off",
         timeout_graceful_shutdown=GRACE,
     )
-    return _Server(config, announce, background)
+    return _Server(config, announce, background, app.service.limits.close)
 
 
 async def _catalogs(app: LiveApp) -> AsyncGenerator[Catalog, None]:
@@ -66,11 +66,16 @@ class _Server(uvicorn.Server):
     """A server that says when it answers, and does other work meanwhile."""
 
     def __init__(
-        self, config: uvicorn.Config, announce: Callable[[], None], background: Sequence[Callable[[], Work]]
+        self,
+        config: uvicorn.Config,
+        announce: Callable[[], None],
+        background: Sequence[Callable[[], Work]],
+        at_end: Callable[[], Awaitable[None]],
     ) -> None:
         super().__init__(config)
         self._announce = announce
         self._background = background
+        self._at_end = at_end
         self._tasks: list[asyncio.Task[NoReturn]] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -81,8 +86,9 @@ class _Server(uvicorn.Server):
             self._tasks = [asyncio.create_task(work()) for work in self._background]
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End the other work, then the requests."""
+        """End the other work, then the requests, then what they used."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await super().shutdown(sockets)
+        await self._at_end()

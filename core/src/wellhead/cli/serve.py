@@ -71,7 +71,8 @@ def _run(service: Service, token: str | None, given: dict[str, Any], *, as_json:
         sys.stdout.flush()
 
     if settings.workers > 1:
-        raise typer.Exit(Supervisor(listener, settings.workers, given, announce=announce).run())
+        for_workers = {**given, "workers": settings.workers}
+        raise typer.Exit(Supervisor(listener, settings.workers, for_workers, announce=announce).run())
     from wellhead.api import live, server  # noqa: PLC0415  # FastAPI is loaded for this command only
 
     server.run(live.LiveApp(service), listener, announce=announce)
