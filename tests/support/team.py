@@ -67,9 +67,8 @@ def issue(root: Path, config: Path, *options: str) -> dict[str, Any]:
 def command(config: Path, *arguments: str, code: int = 0, **environment: str) -> str:
     """Run a command in a process of its own, and return what it wrote."""
     variables = {**os.environ, "WELLHEAD_CONFIG_DIR": str(config), **environment}
-    done = subprocess.run(
-        [sys.executable, "-m", "wellhead", *arguments], env=variables, capture_output=True, text=True, timeout=60
-    )
+    whole = [sys.executable, "-m", "wellhead", *arguments]
+    done = subprocess.run(whole, check=False, env=variables, capture_output=True, text=True, timeout=60)
     assert done.returncode == code, done
     assert "Traceback" not in done.stderr, done.stderr
     return done.stdout if code == 0 else done.stderr

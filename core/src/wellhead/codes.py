@@ -39,7 +39,7 @@ _REQUEST = _table(
     {
         "unauthorized": (
             "A valid token is needed.",
-            "The request has no `Authorization: Bearer` header, or its token is not one of the service's, or has ended.",
+            "The request has no `Authorization: Bearer` header, or its token is not the service's, or has ended.",
             "Send the token that `wellhead serve` printed, or that an administrator of the service has issued for you.",
         ),
         "forbidden": (

@@ -239,7 +239,9 @@ class Settings(BaseSettings):
     @field_validator("trusted_proxies")
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(str(ip_network(network)) for network in value)
+        for network in value:
+            ip_network(network)
+        return value
 
     @field_validator("limit_read", "limit_write", "limit_validate", "limit_logins")
     @classmethod
