@@ -9,16 +9,18 @@ from functools import partial
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
+from wellhead.access.audit import Audit
+from wellhead.access.audit_log import AuditLog
 from wellhead.access.authentication import Authenticator, LocalAuthenticator
 from wellhead.access.limits import Limits
 from wellhead.access.principal import Principal, acting_user, local_user
 from wellhead.access.token import LocalToken
-from wellhead.access.uses import UseLog
 from wellhead.catalog.catalog import Catalog
 from wellhead.catalog.doctor import Doctor
 from wellhead.errors import KeyRingDamagedError, KeyRingError
 from wellhead.guard.files import FileGuard
 from wellhead.parts import (
+    audit_log,
     check_plugins,
     egress_policy,
     file_guard,
@@ -58,7 +60,8 @@ class Wellhead:
         token: The token of the REST API.
         authenticator: Tells by a token who sends a request: the user of this machine, an administrator.
         limits: How often who may do what.
-        uses: The log of uses of secrets.
+        audit: Writes who did what in the workspace.
+        audit_log: The file that this is written to.
         store: Where the data sources are kept.
         files: Opens files for data sources.
         pool: Starts the processes that validate.
@@ -74,7 +77,8 @@ class Wellhead:
     token: LocalToken
     authenticator: Authenticator
     limits: Limits
-    uses: UseLog
+    audit: Audit
+    audit_log: AuditLog
     store: FileRecordStore
     files: FileGuard
     pool: WorkerPool
@@ -149,6 +153,7 @@ class Wellhead:
         """Give back what is held open, and end what runs in other processes."""
         self.pool.close()
         self.close_workspace()
+        self.audit_log.close()
 
     def close_workspace(self) -> None:
         """Give back what is held open of the workspace alone, and not what several share."""
@@ -167,6 +172,7 @@ class Shared:
         token: The token of the settings, or of the configuration directory.
         authenticator: Tells by a token who sends a request.
         limits: How often who may do what.
+        audit_log: Where it is written who did what.
         references: Looks references to secrets up.
         forbidden: What is never opened for a data source.
         pool: Starts the processes that validate.
@@ -180,6 +186,7 @@ class Shared:
     token: LocalToken
     authenticator: Authenticator
     limits: Limits
+    audit_log: AuditLog
     references: References
     forbidden: tuple[Path, ...]
     pool: WorkerPool
@@ -200,7 +207,9 @@ class Shared:
         forbidden = (*self.forbidden, workspace / STORE_NAME)
         files = file_guard(workspace, settings, forbidden)
         store = FileRecordStore(workspace, kept_revisions=settings.history, quota=settings.quota)
-        make_catalog = partial(_catalog, store=store, files=files, shared=self)
+        name = str(workspace) if settings.root is None else workspace.name
+        audit = Audit(self.audit_log, name, is_required=settings.audit_required)
+        make_catalog = partial(_catalog, store=store, files=files, audit=audit, shared=self)
         return Wellhead(
             settings=settings,
             catalog=make_catalog(types),
@@ -210,7 +219,8 @@ class Shared:
             token=self.token,
             authenticator=self.authenticator,
             limits=self.limits,
-            uses=UseLog(settings.config_dir / "uses.jsonl", workspace),
+            audit=audit,
+            audit_log=self.audit_log,
             store=store,
             files=files,
             pool=self.pool,
@@ -251,6 +261,7 @@ def assemble(
         token=token,
         authenticator=LocalAuthenticator(token, Principal(local_user(), str(workspace), "admin")),
         limits=limits(settings),
+        audit_log=audit_log(settings),
         references=References(
             names=settings.reference_env,
             directories=settings.reference_dirs,
@@ -265,7 +276,7 @@ def assemble(
     return shared.furnish(workspace, shared.plugins.load())
 
 
-def _catalog(types: TypeSet, *, store: FileRecordStore, files: FileGuard, shared: Shared) -> Catalog:
+def _catalog(types: TypeSet, *, store: FileRecordStore, files: FileGuard, audit: Audit, shared: Shared) -> Catalog:
     """Tie together what knows the types; nothing in it holds anything open."""
     registry = types.registry
     validation = DataSourceValidationService(
@@ -277,5 +288,7 @@ def _catalog(types: TypeSet, *, store: FileRecordStore, files: FileGuard, shared
         timeout=shared.settings.validation_timeout,
         defects=shared.defects,
     )
-    storage = ConfigurationStorageService(store, shared.live_keys, registry.find, acting=acting_user)
+    storage = ConfigurationStorageService(
+        store, shared.live_keys, registry.find, acting=acting_user, noting=audit.noting
+    )
     return Catalog(registry=registry, plugins=types.reports, storage=storage, validation=validation)

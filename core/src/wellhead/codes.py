@@ -365,6 +365,11 @@ _SERVICE = _table(
             "A process is busy, or was just started again; the log of the service says more.",
             "Send the request again; if it stays, restart the service.",
         ),
+        "audit_unavailable": (
+            "The audit log cannot be used.",
+            "The disk is full, or the file belongs to someone else.",
+            "Make room, or make `audit.jsonl` writable for the user who runs Wellhead.",
+        ),
         "store_busy": (
             "Another process holds the store's lock.",
             "A process that is stopped, or a disk that hangs.",

@@ -33,6 +33,7 @@
     │   ├── StoreUnavailableError
     │   ├── InsufficientStorageError
     │   ├── StorageIOError
+    │   │   └── AuditUnavailableError     the audit log cannot be written or read
     │   └── DurabilityUnknownError
     ├── TypeRefusedError              a plugin's type breaks a rule of the registry
     └── CheckFailedError              a check of a validation has failed
@@ -48,6 +49,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 __all__ = [
+    "AuditUnavailableError",
     "CheckFailedError",
     "ConflictError",
     "ConnectionStringError",
@@ -356,6 +358,12 @@ class InsufficientStorageError(StorageError):
 
 class StorageIOError(StorageError):
     """The operating system reported an error while reading or writing."""
+
+
+class AuditUnavailableError(StorageIOError):
+    """The audit log cannot be written or read, and what was asked for needs it."""
+
+    code = "audit_unavailable"
 
 
 class DurabilityUnknownError(StorageError):

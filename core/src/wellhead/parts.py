@@ -7,6 +7,8 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 
 from wellhead import durable
+from wellhead.access.audit_file import AuditFile
+from wellhead.access.audit_log import AuditLog
 from wellhead.access.limits import Buckets, Limited, Limits, LocalBuckets
 from wellhead.access.rates import Rate
 from wellhead.errors import SettingsError
@@ -185,6 +187,11 @@ def limits(settings: Settings) -> Limits:
                 "larger one, fewer workers, or WELLHEAD_LIMITS_REDIS."
             )
     return Limits(rates, _buckets(settings))
+
+
+def audit_log(settings: Settings) -> AuditLog:
+    """Make what writes the audit log."""
+    return AuditLog(AuditFile(settings.audit_path, size=settings.audit_size << 20, kept=settings.audit_kept))
 
 
 def _buckets(settings: Settings) -> Buckets:

@@ -41,6 +41,7 @@ STATUS: dict[type[errors.WellheadError], int] = {
     errors.StoreUnavailableError: 503,
     errors.InsufficientStorageError: 507,
     errors.StorageIOError: 500,
+    errors.AuditUnavailableError: 503,
     errors.DurabilityUnknownError: 500,
     errors.TypeRefusedError: 500,
     errors.CheckFailedError: 500,

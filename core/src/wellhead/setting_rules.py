@@ -41,6 +41,9 @@ RULES = {
     "limits_redis": "must be an address such as redis://127.0.0.1:6379/0",
     "quota": "must be an integer from 0 to 1000000",
     "body_timeout": "must be a number of seconds, more than 0 and at most 3600",
+    "audit_required": "must be true or false",
+    "audit_size": "must be an integer of megabytes, from 1 to 1024",
+    "audit_kept": "must be an integer from 0 to 1000",
     "host": "must be a text",
     "keys": "must be the text of a key ring",
 }

@@ -192,6 +192,17 @@ class Settings(BaseSettings):
     body_timeout: float = Field(
         30.0, gt=0, le=3600, description="Seconds that a client may take to send the body of a request."
     )
+    audit_required: bool = Field(
+        False,
+        description="Whether a change needs an entry in the audit log on disk before it is made; it is refused where "
+        "none can be written.",
+    )
+    audit_size: int = Field(
+        10, ge=1, le=1024, description="Megabytes above which the file of the audit log is put aside."
+    )
+    audit_kept: int = Field(
+        10, ge=0, le=1000, description="How many files of the audit log are kept besides the present one."
+    )
     log_level: str = Field(
         "info", pattern="^(debug|info|warning|error)$", description="What is logged: debug, info, warning or error."
     )
@@ -276,6 +287,11 @@ class Settings(BaseSettings):
     def is_encrypted(self) -> bool:
         """Whether what users send is encrypted on its way, by this service or by a proxy in front of it."""
         return self.behind_proxy or (self.tls_certificate is not None and self.tls_key is not None)
+
+    @property
+    def audit_path(self) -> Path:
+        """Where the audit log is: in a directory of the root's own, or else in the configuration directory."""
+        return (self.config_dir if self.root is None else self.root / ".audit") / "audit.jsonl"
 
     @property
     def key_path(self) -> Path:

@@ -17,6 +17,7 @@ from wellhead.access.token_store import TokenStore
 from wellhead.assembly import Shared, Wellhead
 from wellhead.errors import KeyRingMissingError, SettingsError, StoreUnavailableError
 from wellhead.parts import (
+    audit_log,
     check_plugins,
     egress_policy,
     installed_plugins,
@@ -132,6 +133,7 @@ class Team:
         self._shared.pool.close()
         while self._opened:
             self._opened.popitem()[1].parts.close_workspace()
+        self._shared.audit_log.close()
 
     async def _entered(self, name: str) -> _Opened:
         """Count a user into a workspace; open it, if it is not."""
@@ -185,6 +187,7 @@ def assemble_team(settings: Settings) -> Team:
         token=token,
         authenticator=_authenticator(settings, root, token),
         limits=limits(settings),
+        audit_log=audit_log(settings),
         references=References(mode="server", rules=reference_rules(settings), forbidden=hidden),
         forbidden=(settings.key_path, settings.token_path),
         pool=worker_pool(settings, egress_policy(settings, public_only=True), hidden),

@@ -7,6 +7,7 @@ from fastapi import Request, Response
 from wellhead.access.limits import KINDS
 from wellhead.access.policy import may
 from wellhead.access.principal import Principal
+from wellhead.api.auditing import audited
 from wellhead.api.limiting import check_rate
 from wellhead.api.operations import Handler, Operation
 from wellhead.api.problems import HttpProblem
@@ -41,6 +42,12 @@ def endpoint_of(operation: Operation, *, is_open: bool) -> Handler:
         principal: Principal = request.state.principal
         service: Service = request.app.state.service
         request.state.headers = await check_rate(service.limits, kind, principal)
+        if operation.audited is None:
+            return await permitted(request)
+        return await audited(request, operation.audited, permitted, is_change=kind == "write")
+
+    async def permitted(request: Request) -> Response:
+        principal: Principal = request.state.principal
         if not may(principal.role, permission):
             await _check_source(request)
             raise HttpProblem(403, "forbidden")

@@ -190,3 +190,20 @@ def show_rotation(rotation: Rotation) -> None:
         out.print(tamed(f"  {name}{revision}: {left.reason}"), markup=False)
     if rotation.left:
         out.print("Mend those and rotate once more, or send their secrets anew. Old keys stay in the ring until then.")
+
+
+def show_audit(entries: Sequence[Mapping[str, Any]]) -> None:
+    """Print a table of entries of the audit log."""
+    if not entries:
+        out.print("Nothing was done that fits.")
+        return
+    table = Table("When", "Who", "From", "Did", "To", "Fields", "Outcome", box=None, pad_edge=False)
+    for entry in entries:
+        texts = [
+            *(entry.get(name) for name in ("at", "user", "address", "operation")),
+            entry.get("name") or entry.get("id"),
+            ", ".join(map(str, entry.get("fields", ()))),
+            entry.get("code") or entry.get("outcome"),
+        ]
+        table.add_row(*(escape(tamed(str(text))) if text else _NOTHING for text in texts))
+    out.print(table)

@@ -1,0 +1,94 @@
+"""The audit log of a live service: with several workers, after a kill, and for several users."""
+
+import json
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from support.api import csv_source
+from support.service import SOURCES, running_service
+from support.team import wellhead
+
+AUDIT = "/api/v1/audit"
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_after_a_kill_the_log_has_every_change_that_was_answered(tmp_path: Path) -> None:
+    (tmp_path / "workspace").mkdir()
+    answered: list[str] = []
+    with running_service(tmp_path / "workspace", tmp_path / "config") as service:
+        headers = {"Authorization": f"Bearer {service.token}"}
+
+        def write(writer: int) -> None:
+            with httpx2.Client(base_url=service.url, headers=headers, timeout=30) as client:
+                for number in range(10_000):
+                    try:
+                        answer = client.post(SOURCES, json=csv_source(f"{writer} {number}"))
+                    except httpx2.TransportError:
+                        return
+                    if answer.status_code == 201:
+                        answered.append(answer.json()["id"])
+
+        writers = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+        for writer in writers:
+            writer.start()
+        while len(answered) < 40:
+            assert any(writer.is_alive() for writer in writers)
+        os.kill(service.process.pid, signal.SIGKILL)
+        for writer in writers:
+            writer.join()
+    found = [line["id"] for line in lines(tmp_path / "config" / "audit.jsonl")]
+    assert set(answered) <= set(found)
+    assert len(found) == len(set(found))
+
+
+def test_two_workers_write_one_log_and_an_end_loses_nothing(tmp_path: Path) -> None:
+    (tmp_path / "workspace").mkdir()
+    with running_service(tmp_path / "workspace", tmp_path / "config", workers=2) as service:
+        headers = {"Authorization": f"Bearer {service.token}", "Connection": "close"}
+        for number in range(10):
+            document = csv_source(f"number {number}")
+            answer = httpx2.post(service.url + SOURCES, json=document, headers=headers, timeout=30)
+            assert answer.status_code == 201
+            one = f"{service.url}{SOURCES}/{answer.json()['id']}"
+            assert httpx2.post(f"{one}/validate", headers=headers, timeout=60).status_code == 200
+        page = service.client.get(AUDIT, params={"operation": "create"}).json()
+        assert [item["name"] for item in page["items"]] == [f"number {number}" for number in range(9, -1, -1)]
+        assert {item["address"] for item in page["items"]} == {"127.0.0.1"}
+    found = lines(tmp_path / "config" / "audit.jsonl")
+    assert [line["operation"] for line in found].count("validate") == 10
+    shown = json.loads(wellhead("audit", "--json", "-w", str(tmp_path / "workspace"), config=tmp_path / "config"))
+    assert len(shown["items"]) == 20
+
+
+def test_an_administrator_sees_one_workspace_and_others_see_nothing(tmp_path: Path) -> None:
+    root, config = tmp_path / "root", tmp_path / "config"
+    root.mkdir()
+    wellhead("keys", "add", "--primary", config=config)
+
+    def token(user: str, role: str, workspace: str) -> str:
+        options = ("--root", str(root), "--user", user, "--role", role, "--workspace", workspace, "--json")
+        made: str = json.loads(wellhead("token", "create", *options, config=config))["token"]
+        return made
+
+    boss, editor, other = token("boss", "admin", "red"), token("ed", "editor", "red"), token("max", "admin", "blue")
+    with running_service(root, config, option="--root", WELLHEAD_TOKEN="the-token-of-the-tests") as service:
+
+        def ask(who: str, method: str, path: str, **more: Any) -> httpx2.Response:
+            return httpx2.request(method, service.url + path, headers={"Authorization": f"Bearer {who}"}, **more)
+
+        assert ask(editor, "POST", SOURCES, json=csv_source()).status_code == 201
+        assert ask(other, "POST", SOURCES, json=csv_source("another")).status_code == 201
+        assert ask(editor, "GET", AUDIT).status_code == 403
+        seen = [(item["user"], item["workspace"], item["name"]) for item in ask(boss, "GET", AUDIT).json()["items"]]
+        assert seen == [("ed", "red", "sales")]
+    assert (root / ".audit").stat().st_mode & 0o777 == 0o700
+    shown = json.loads(wellhead("audit", "--root", str(root), "--json", config=config))
+    assert {item["workspace"] for item in shown["items"]} == {"red", "blue"}
