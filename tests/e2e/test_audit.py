@@ -11,7 +11,7 @@ import httpx2
 
 from support.api import csv_source
 from support.service import SOURCES, running_service
-from support.team import wellhead
+from support.team import command, issue, running_team
 
 AUDIT = "/api/v1/audit"
 
@@ -64,31 +64,30 @@ def test_two_workers_write_one_log_and_an_end_loses_nothing(tmp_path: Path) -> N
         assert {item["address"] for item in page["items"]} == {"127.0.0.1"}
     found = lines(tmp_path / "config" / "audit.jsonl")
     assert [line["operation"] for line in found].count("validate") == 10
-    shown = json.loads(wellhead("audit", "--json", "-w", str(tmp_path / "workspace"), config=tmp_path / "config"))
+    shown = json.loads(command(tmp_path / "config", "audit", "--json", "-w", str(tmp_path / "workspace")))
     assert len(shown["items"]) == 20
 
 
 def test_an_administrator_sees_one_workspace_and_others_see_nothing(tmp_path: Path) -> None:
-    root, config = tmp_path / "root", tmp_path / "config"
-    root.mkdir()
-    wellhead("keys", "add", "--primary", config=config)
+    with running_team(tmp_path) as team:
 
-    def token(user: str, role: str, workspace: str) -> str:
-        options = ("--root", str(root), "--user", user, "--role", role, "--workspace", workspace, "--json")
-        made: str = json.loads(wellhead("token", "create", *options, config=config))["token"]
-        return made
+        def token(user: str, role: str, workspace: str) -> str:
+            made: str = issue(
+                team.root, team.config, "--user", user, "--role", role, "--workspace", workspace
+            )["token"]
+            return made
 
-    boss, editor, other = token("boss", "admin", "red"), token("ed", "editor", "red"), token("max", "admin", "blue")
-    with running_service(root, config, option="--root", WELLHEAD_TOKEN="the-token-of-the-tests") as service:
+        boss, editor, other = token("boss", "admin", "red"), token("ed", "editor", "red"), token("max", "admin", "blue")
 
         def ask(who: str, method: str, path: str, **more: Any) -> httpx2.Response:
-            return httpx2.request(method, service.url + path, headers={"Authorization": f"Bearer {who}"}, **more)
+            headers = {"Authorization": f"Bearer {who}"}
+            return httpx2.request(method, team.service.url + path, headers=headers, timeout=30, **more)
 
         assert ask(editor, "POST", SOURCES, json=csv_source()).status_code == 201
         assert ask(other, "POST", SOURCES, json=csv_source("another")).status_code == 201
         assert ask(editor, "GET", AUDIT).status_code == 403
         seen = [(item["user"], item["workspace"], item["name"]) for item in ask(boss, "GET", AUDIT).json()["items"]]
         assert seen == [("ed", "red", "sales")]
-    assert (root / ".audit").stat().st_mode & 0o777 == 0o700
-    shown = json.loads(wellhead("audit", "--root", str(root), "--json", config=config))
-    assert {item["workspace"] for item in shown["items"]} == {"red", "blue"}
+        assert (team.root / ".audit").stat().st_mode & 0o777 == 0o700
+        shown = json.loads(command(team.config, "audit", "--root", str(team.root), "--json"))
+        assert {item["workspace"] for item in shown["items"]} == {"red", "blue"}
