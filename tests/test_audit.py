@@ -278,7 +278,7 @@ async def test_a_change_that_fails_after_it_was_begun_is_written_so(tmp_path: Pa
             raise StorageIOError("no")
     assert [(line["outcome"], line["code"]) for line in lines(tmp_path / "audit.jsonl")] == [
         ("begun", None),
-        ("refused", "storage_io_error"),
+        ("failed", "storage_io_error"),
     ]
 
 

@@ -72,9 +72,7 @@ def test_an_administrator_sees_one_workspace_and_others_see_nothing(tmp_path: Pa
     with running_team(tmp_path) as team:
 
         def token(user: str, role: str, workspace: str) -> str:
-            made: str = issue(
-                team.root, team.config, "--user", user, "--role", role, "--workspace", workspace
-            )["token"]
+            made: str = issue(team.root, team.config, "--user", user, "--role", role, "--workspace", workspace)["token"]
             return made
 
         boss, editor, other = token("boss", "admin", "red"), token("ed", "editor", "red"), token("max", "admin", "blue")

@@ -13,7 +13,7 @@ from wellhead.access.audit_entry import Entry
 from wellhead.access.audit_log import AuditLog
 from wellhead.access.audit_query import AuditPage, AuditQuery, read_page
 from wellhead.access.principal import acting_user
-from wellhead.errors import AuditUnavailableError, WellheadError
+from wellhead.errors import AuditUnavailableError, StorageError, WellheadError
 from wellhead.storage.noting import Changed
 
 Use = Literal["resolve", "run"]
@@ -76,7 +76,8 @@ class Audit:
             yield
         except WellheadError as error:
             if request is None:
-                await self._kept(self._entry(change, None, outcome="refused", code=error.code))
+                outcome = "failed" if isinstance(error, StorageError) else "refused"
+                await self._kept(self._entry(change, None, outcome=outcome, code=error.code))
             raise
         if request is None:
             await self._kept(self._entry(change, None))
