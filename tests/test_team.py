@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -159,3 +160,13 @@ async def test_a_workspace_that_cannot_be_opened_says_nothing_of_its_place(team:
         async with team.workspace("red"):
             pass
     assert str(tmp_path) not in json.dumps(caught.value.message)
+
+
+async def test_without_the_library_an_issuer_is_refused_with_what_to_install(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == "joserfc" or name == "wellhead.access.oidc"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "joserfc", None)
+    with pytest.raises(SettingsError, match=r"pip install 'wellhead\[oidc\]'"):
+        assemble_team(settings.model_copy(update={"oidc_issuer": "https://issuer.example.com"}))

@@ -202,6 +202,19 @@ def _root(settings: Settings) -> Path:
 
 
 def _authenticator(settings: Settings, root: Path, token: LocalToken) -> Authenticator:
-    """Return what knows issued tokens, and the token of the settings, if there is one."""
-    issued = IssuedTokens(TokenStore(root))
-    return AnyOf([issued] if settings.token is None else [issued, LocalAuthenticator(token, ADMINISTRATOR)])
+    """Return what knows issued tokens, and, if the settings have them, their token and an issuer's."""
+    ways: list[Authenticator] = [IssuedTokens(TokenStore(root))]
+    if settings.token is not None:
+        ways.append(LocalAuthenticator(token, ADMINISTRATOR))
+    if settings.oidc_issuer is not None:
+        ways.append(_issuer(settings))
+    return AnyOf(ways)
+
+
+def _issuer(settings: Settings) -> Authenticator:
+    try:
+        from wellhead.access.oidc import OpenIdConnect  # noqa: PLC0415  # an extra, of which few have need
+    except ImportError as error:
+        message = "WELLHEAD_OIDC_ISSUER needs a library that is not installed: pip install 'wellhead[oidc]'"
+        raise SettingsError(message) from error
+    return OpenIdConnect(settings)
