@@ -170,3 +170,15 @@ async def test_without_the_library_an_issuer_is_refused_with_what_to_install(
     monkeypatch.setitem(sys.modules, "joserfc", None)
     with pytest.raises(SettingsError, match=r"pip install 'wellhead\[oidc\]'"):
         assemble_team(settings.model_copy(update={"oidc_issuer": "https://issuer.example.com"}))
+
+
+async def test_a_service_is_not_ready_once_its_key_ring_is_gone(settings: Settings, tmp_path: Path) -> None:
+    key_file = tmp_path / "keys.json"
+    key_file.write_bytes(KeyRing.first().to_bytes())
+    key_file.chmod(0o600)
+    team = assemble_team(settings.model_copy(update={"keys": None, "key_file": key_file}))
+    assert await team.check() == "ready"
+    key_file.unlink()
+    with pytest.raises(KeyRingMissingError):
+        await team.check()
+    team.close()

@@ -77,6 +77,7 @@ class Team:
         """
         if not await asyncio.to_thread(self._root.is_dir):
             raise StoreUnavailableError(f"The root {self._root} was moved or removed. Put it back.")
+        await self._shared.live_keys.ring()  # having none yet is all right in local mode only
         return await self._shared.live_keys.state()
 
     async def check_start(self) -> None:
