@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -11,7 +12,10 @@ import pytest
 
 from support.probe import open_descriptors
 from wellhead import team as team_module
+from wellhead.api import server
+from wellhead.api.live import LiveApp
 from wellhead.catalog.listing import ListQuery
+from wellhead.catalog.rechecks import Rechecks
 from wellhead.errors import KeyRingMissingError, SettingsError, StoreUnavailableError
 from wellhead.plugins.installed import TypeSet
 from wellhead.plugins.registry import DataSourceTypeRegistry
@@ -159,3 +163,44 @@ async def test_a_workspace_that_cannot_be_opened_says_nothing_of_its_place(team:
         async with team.workspace("red"):
             pass
     assert str(tmp_path) not in json.dumps(caught.value.message)
+
+
+async def test_without_the_library_an_issuer_is_refused_with_what_to_install(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == "joserfc" or name == "wellhead.access.oidc"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "joserfc", None)
+    with pytest.raises(SettingsError, match=r"pip install 'wellhead\[oidc\]'"):
+        assemble_team(settings.model_copy(update={"oidc_issuer": "https://issuer.example.com"}))
+
+
+async def test_a_service_is_not_ready_once_its_key_ring_is_gone(settings: Settings, tmp_path: Path) -> None:
+    key_file = tmp_path / "keys.json"
+    key_file.write_bytes(KeyRing.first().to_bytes())
+    key_file.chmod(0o600)
+    team = assemble_team(settings.model_copy(update={"keys": None, "key_file": key_file}))
+    assert await team.check() == "ready"
+    key_file.unlink()
+    with pytest.raises(KeyRingMissingError):
+        await team.check()
+    team.close()
+
+
+async def test_all_workspaces_are_checked_again_not_only_those_that_are_open(team: Team, tmp_path: Path) -> None:
+    for name in ("red", "blue"):
+        async with team.workspace(name) as wellhead:
+            (tmp_path / "root" / name / "sales.csv").write_text("a,b\n1,2\n")
+            await wellhead.catalog.create(csv("sales"))
+    (tmp_path / "root" / "notes.txt").write_text("no workspace")
+    team.close()
+    again = assemble_team(team.settings)
+    looked = [catalog async for catalog in server._catalogs(LiveApp(again))]
+    assert len(looked) == 2
+    async for catalog in server._catalogs(LiveApp(again)):
+        await Rechecks(seconds=1e-6).look(catalog)
+    for name in ("red", "blue"):
+        async with again.workspace(name) as wellhead:
+            [item] = (await wellhead.catalog.list(ListQuery())).items
+            assert item["health"]["status"] == "passed"
+    again.close()

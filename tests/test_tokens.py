@@ -191,8 +191,9 @@ def test_a_store_that_cannot_be_looked_at_lets_nobody_in(store: TokenStore, seco
     store.path.write_text("a file")
     seconds[0] += 1
     for _ in range(2):
-        with pytest.raises(StorageIOError, match="cannot be used"):
+        with pytest.raises(StorageIOError, match="cannot be looked up") as caught:
             asked(tokens, token)
+        assert str(store.path) not in caught.value.message
 
 
 @pytest.mark.parametrize(

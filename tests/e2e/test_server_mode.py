@@ -14,7 +14,9 @@ import pytest
 
 from support.canary import Canary
 from support.certificates import make_certificates
+from support.distributions import Site, good
 from support.documents import document_of
+from support.issuer import AUDIENCE, OTHER_RSA, running_issuer
 from support.service import SOURCES
 from support.team import ADMIN_TOKEN, TeamService, command, issue, running_team
 from wellhead.api.operations import OPERATIONS, Operation
@@ -242,6 +244,27 @@ def test_A_13_a_revoked_token_is_refused_by_all_workers_within_two_seconds(tmp_p
         assert token["token"][-43:] not in log
 
 
+def test_a_plugin_that_is_installed_is_there_for_all_workers_and_workspaces_after_a_reload(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = Site(tmp_path / "site")
+    monkeypatch.setenv("PYTHONPATH", str(site.path))
+    with running_team(tmp_path, workers=2) as team:
+        clients = [team.client(team.token("ada", "editor", workspace)["token"]) for workspace in ("red", "blue")]
+        time.sleep(1.5)
+        for client in clients:
+            made(client)
+        site.install("fine", good("fine"))
+        assert team.service.client.post("/api/v1/plugins/reload", timeout=60).json()["added"] == ["fine"]
+        for client in clients:
+            for number in range(8):
+                headers = {**client.headers, "connection": "close"}
+                body = {"type": "fine", "name": f"fine {number}"}
+                assert client.post(SOURCES, json=body, headers=headers).status_code == 201
+            assert client.get(SOURCES).json()["total"] == 9
+            client.close()
+
+
 def test_docs_may_be_shown_to_anybody_and_destinations_allowed(tmp_path: Path) -> None:
     settings = {"WELLHEAD_PUBLIC_DOCS": "true", "WELLHEAD_EGRESS_ALLOW": "127.0.0.0/8"}
     with running_team(tmp_path, **settings) as team:
@@ -251,6 +274,39 @@ def test_docs_may_be_shown_to_anybody_and_destinations_allowed(tmp_path: Path) -
             document = document_of("postgres", host="127.0.0.1", port=server.getsockname()[1])
             result = team.service.client.post(f"{SOURCES}/validate?timeout=1", json=document).json()
         assert {"name": "connect", "status": "passed"}.items() <= result["checks"][1].items()
+
+
+def test_tokens_of_an_issuer_are_believed_and_nothing_else_is_told(tmp_path: Path) -> None:
+    with running_issuer() as issuer:
+        settings = {"WELLHEAD_OIDC_ISSUER": issuer.url, "WELLHEAD_OIDC_AUDIENCE": AUDIENCE}
+        with running_team(tmp_path, workers=2, WELLHEAD_OIDC_JWKS_URL=issuer.jwks_url, **settings) as team:
+            good = {role: issuer.token(role=role, workspace="red").decode() for role in ROLES}
+            bad = [
+                issuer.token(OTHER_RSA).decode(),
+                issuer.token(aud="other").decode(),
+                issuer.token(exp=1).decode(),
+                issuer.token(header={"kid": "unknown"}).decode(),
+                issuer.token(workspace="..").decode(),
+            ]
+            with team.client(good["editor"]) as client:
+                source = made(client)
+                client.patch(f"{SOURCES}/{source['id']}", json={"description": "x"})
+                client.patch(f"{SOURCES}/{source['id']}", json={"description": "y"})
+                items = client.get(f"{SOURCES}/{source['id']}/history").json()["items"]
+                assert "ada" in {item["by"] for item in items}
+            with team.client(good["viewer"]) as client:
+                assert client.get(SOURCES).json()["total"] == 1
+                assert client.post(SOURCES, json=document_of()).status_code == 403
+            assert _status(team, issuer.token(workspace="blue").decode()) == 200
+            refusals = [
+                httpx2.get(team.service.url + SOURCES, headers={"Authorization": f"Bearer {token}"}) for token in bad
+            ]
+            refusals.append(httpx2.get(team.service.url + SOURCES))
+            assert {answer.status_code for answer in refusals} == {401}
+            assert all(without_id(answer) == without_id(refusals[0]) for answer in refusals[1:])
+            log = team.service.log.read_text()
+        assert len(issuer.paths) <= 2  # once for each worker
+        assert not [token for token in (*good.values(), *bad) if token in log or token.rpartition(".")[2] in log]
 
 
 def test_it_speaks_https_with_a_certificate_of_its_own(tmp_path: Path) -> None:

@@ -18,9 +18,11 @@ from pydantic_settings import (
 
 from wellhead.errors import SettingsError
 from wellhead.setting_rules import (
+    ALGORITHMS,
     DISTRIBUTION,
     ORIGIN,
     RATE,
+    ROLE_RULE,
     RULES,
     TYPE_NAME,
     default_cache_directory,
@@ -76,6 +78,25 @@ class Settings(BaseSettings):
         8000, ge=0, le=65535, description="The port that `wellhead serve` listens on; 0 takes a free one."
     )
     workers: int = Field(1, ge=1, le=64, description="How many processes of `wellhead serve` answer requests.")
+    oidc_issuer: str | None = Field(
+        None,
+        description="The issuer of OpenID Connect that a service for several users believes, as in `iss` of tokens.",
+    )
+    oidc_audience: str | None = Field(None, description="What those tokens must be for, as in their `aud`.")
+    oidc_jwks_url: str | None = Field(
+        None,
+        description="Where the issuer's public keys are: an https address of a JWK Set; http on this machine only.",
+    )
+    oidc_algorithms: Words = Field(
+        ("RS256",), description="The algorithms of signatures that are believed: asymmetric ones, such as `ES256`."
+    )
+    oidc_user_claim: str = Field("sub", description="The claim that names the user.")
+    oidc_workspace_claim: str = Field("workspace", description="The claim that names the workspace.")
+    oidc_role_claim: str = Field("role", description="The claim that names the role: a text, or a list of texts.")
+    oidc_roles: Words = Field(
+        (),
+        description="What values of that claim mean, such as `data-team=editor`; if not set, they are names of roles.",
+    )
     tls_certificate: Path | None = Field(
         None, description="The certificate of `wellhead serve`, with those between it and the root, in PEM; for HTTPS."
     )
@@ -209,6 +230,8 @@ class Settings(BaseSettings):
 
     @field_validator(
         "allowed_hosts",
+        "oidc_algorithms",
+        "oidc_roles",
         "trusted_proxies",
         "cors_origins",
         "file_roots",
@@ -238,6 +261,20 @@ class Settings(BaseSettings):
     def _distributions(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not all(DISTRIBUTION.fullmatch(name) for name in value):
             raise ValueError("must be names of distributions")
+        return value
+
+    @field_validator("oidc_algorithms")
+    @classmethod
+    def _asymmetric(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or not ALGORITHMS.issuperset(value):
+            raise ValueError("must be asymmetric algorithms")
+        return value
+
+    @field_validator("oidc_roles")
+    @classmethod
+    def _meanings(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(ROLE_RULE.fullmatch(rule) for rule in value):
+            raise ValueError("must be rules")
         return value
 
     @field_validator("cors_origins")

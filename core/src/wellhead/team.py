@@ -80,6 +80,7 @@ class Team:
         """
         if not await asyncio.to_thread(self._root.is_dir):
             raise StoreUnavailableError(f"The root {self._root} was moved or removed. Put it back.")
+        await self._shared.live_keys.ring()  # having none yet is all right in local mode only
         return await self._shared.live_keys.state()
 
     async def check_start(self) -> None:
@@ -208,6 +209,19 @@ def _root(settings: Settings) -> Path:
 
 
 def _authenticator(settings: Settings, root: Path, token: LocalToken) -> Authenticator:
-    """Return what knows issued tokens, and the token of the settings, if there is one."""
-    issued = IssuedTokens(TokenStore(root))
-    return AnyOf([issued] if settings.token is None else [issued, LocalAuthenticator(token, ADMINISTRATOR)])
+    """Return what knows issued tokens, and, if the settings have them, their token and an issuer's."""
+    ways: list[Authenticator] = [IssuedTokens(TokenStore(root))]
+    if settings.token is not None:
+        ways.append(LocalAuthenticator(token, ADMINISTRATOR))
+    if settings.oidc_issuer is not None:
+        ways.append(_issuer(settings))
+    return AnyOf(ways)
+
+
+def _issuer(settings: Settings) -> Authenticator:
+    try:
+        from wellhead.access.oidc import OpenIdConnect  # noqa: PLC0415  # an extra, of which few have need
+    except ImportError as error:
+        message = "WELLHEAD_OIDC_ISSUER needs a library that is not installed: pip install 'wellhead[oidc]'"
+        raise SettingsError(message) from error
+    return OpenIdConnect(settings)

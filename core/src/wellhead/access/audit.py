@@ -90,7 +90,12 @@ class Audit:
         Raises:
             AuditUnavailableError: It could not be written, so the use must not happen.
         """
-        self._log.add(self._bare(operation, id=source_id, name=name, revision=revision)).result()
+        entry = self._bare(operation, id=source_id, name=name, revision=revision)
+        try:
+            self._log.file.append(entry.encode())
+        except OSError as error:
+            message = f"The audit log {self._log.file.path} cannot be written: {error.strerror}."
+            raise AuditUnavailableError(message) from error
 
     async def answered(self, entry: Entry, *, wait: bool) -> None:
         """Write how a request went.

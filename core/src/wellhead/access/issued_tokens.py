@@ -7,10 +7,13 @@ import hmac
 import time
 from collections.abc import Mapping
 
+import structlog
+
 from wellhead import clock
 from wellhead.access.issued import IssuedToken, digest_of, id_in
 from wellhead.access.principal import Principal
 from wellhead.access.token_store import TokenStore
+from wellhead.errors import SettingsError, StorageIOError
 
 _EVERY = 1.0
 """Seconds after which it is looked whether a token was issued or revoked: by anybody, in any process."""
@@ -34,6 +37,7 @@ class IssuedTokens:
         self._is_settled = False
         self._looked_at = self._read_at = float("-inf")
         self._lock = asyncio.Lock()
+        self._log = structlog.get_logger("wellhead.access")
 
     async def principal_of(self, presented: bytes) -> Principal | None:
         """Return whose token it is; the same is done for one that nobody knows.
@@ -41,7 +45,11 @@ class IssuedTokens:
         Raises:
             StorageIOError: It cannot be looked up just now.
         """
-        await self._look()
+        try:
+            await self._look()
+        except (SettingsError, StorageIOError) as error:
+            self._log.error("tokens not read", reason=error.message)
+            raise StorageIOError("Tokens cannot be looked up just now.") from None  # the place is not for everybody
         token = self._known.get(id_in(presented) or "")
         fits = hmac.compare_digest(digest_of(presented), _NOBODYS if token is None else token.digest)
         return token.principal if token is not None and fits and clock.now() < token.expires_at else None

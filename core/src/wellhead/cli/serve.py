@@ -52,7 +52,7 @@ def serve(  # noqa: PLR0917  # options of the command line, which come by name
         with _made(settings) as service:
             asyncio.run(service.check_start())
             token = service.token.read_or_make() if isinstance(service, Wellhead) else None
-            for note in notes(service):
+            for note in notes(settings):
                 err.print(f"Note: {note}", markup=False)
             _run(service, token, {"config": None if config is None else str(config), **given}, as_json=as_json)
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from wellhead.codes import CODES
 from wellhead.errors import SettingsError
 from wellhead.guard import landlock
-from wellhead.service import Service
 from wellhead.settings import Settings
 from wellhead.storage.mounts import is_shared
 
@@ -33,9 +32,8 @@ def check_settings(settings: Settings) -> None:
             ) from error
 
 
-def notes(service: Service) -> Iterator[str]:
+def notes(settings: Settings) -> Iterator[str]:
     """Say what of this machine is less than it could be, and what a service for several users does not do."""
-    settings = service.settings
     if sys.platform != "linux":
         yield "on this system, validations are less isolated than on Linux."
     elif not landlock.is_supported():
