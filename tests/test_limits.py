@@ -129,6 +129,12 @@ def tight(workspace: Path, tmp_path: Path) -> Wellhead:
     return assemble(Settings(workspace=workspace, config_dir=tmp_path / "config", **limits))  # type: ignore[arg-type]
 
 
+@pytest.fixture
+def parts_of_a_service(workspace: Path, tmp_path: Path) -> Wellhead:
+    """The parts of a service as it is when nothing is set."""
+    return assemble(Settings(workspace=workspace, config_dir=tmp_path / "config"))
+
+
 def test_R_06_an_answer_says_how_one_stands_and_when_to_come_back(tight: Wellhead) -> None:
     with api_of(tight) as api:
         first, second, third = (api.get(SOURCES) for _ in range(3))
@@ -216,3 +222,23 @@ def test_R_12_a_workspace_has_a_quota(workspace: Path, tmp_path: Path) -> None:
         assert api.patch(one, json={"description": "still changed"}).status_code == 200
         assert api.delete(one).status_code == 204
         assert api.post(SOURCES, json=csv_source("number 4")).status_code == 201
+
+
+@pytest.mark.parametrize("number", [b"9" * 5000, b"-" + b"9" * 5000, b"1e" + b"9" * 5000, b"0." + b"9" * 5000])
+def test_R_13_a_number_of_thousands_of_digits_is_refused(parts_of_a_service: Wellhead, number: bytes) -> None:
+    with api_of(parts_of_a_service) as api:
+        answer = api.post(SOURCES, content=b'{"port": ' + number + b"}", headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "absurd_number")
+
+
+def test_R_12_a_record_of_more_than_64_kib_is_refused(parts_of_a_service: Wellhead) -> None:
+    labels = {f"label-{number}-{'x' * 50}": "\N{PILE OF POO}" * 200 for number in range(32)}
+    many = {
+        "type": "api",
+        "name": "n",
+        "url": "https://example.com",
+        "headers": {f"X-{number}": "y" * 1000 for number in range(50)},
+    }
+    with api_of(parts_of_a_service) as api:
+        answer = api.post(SOURCES, json={**many, "labels": labels})
+    assert answer.status_code == 413, answer.text

@@ -45,6 +45,7 @@ from wellhead.storage.live_keys import KeysState, LiveKeys
 from wellhead.storage.service import ConfigurationStorageService
 from wellhead.validation.pool import WorkerPool
 from wellhead.validation.service import DataSourceValidationService, Defects
+from wellhead.validation.slots import Groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,8 +288,14 @@ def _catalog(types: TypeSet, *, store: FileRecordStore, files: FileGuard, audit:
         references=shared.references,
         timeout=shared.settings.validation_timeout,
         defects=shared.defects,
+        groups=partial(_share_of_user, shared.settings),
     )
     storage = ConfigurationStorageService(
         store, shared.live_keys, registry.find, acting=acting_user, noting=audit.noting
     )
     return Catalog(registry=registry, plugins=types.reports, storage=storage, validation=validation)
+
+
+def _share_of_user(settings: Settings) -> Groups:
+    """Return what the processes of whoever acts now count for: where several do, each leaves some to the others."""
+    return () if settings.root is None else ((acting_user(), max(1, settings.validation_workers * 3 // 4)),)
