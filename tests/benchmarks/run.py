@@ -174,7 +174,7 @@ class Place:
         """Make the parts of a Wellhead in this process."""
         directory = self.path / workspace
         directory.mkdir(exist_ok=True)
-        made = assemble(Settings(workspace=directory, config_dir=self.path / "config"))
+        made = assemble(Settings(workspace=directory, config_dir=self.path / "config", quota=0))
         yield made
         made.close()
 

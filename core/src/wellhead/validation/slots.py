@@ -60,7 +60,7 @@ class Slots:
         return self._in_all < self._total and all(self._taken[group] < most for group, most in groups)
 
     def _line_is_full(self, groups: Groups) -> bool:
-        """Tell whether nobody more may wait: in all, or of a group, whose part of the line is its part of the places."""
+        """Tell whether nobody more may wait: in all, or of a group, which has such a part of the line as of places."""
         if len(self._queue) >= self._most_waiting:
             return True
         for group, most in groups:
