@@ -44,6 +44,7 @@ NEEDS: dict[str, Role] = {
     "readHealth": "viewer",
     "readHistory": "viewer",
     "rollBackDataSource": "editor",
+    "readAudit": "admin",
     "reloadPlugins": "admin",
 }
 """Who may do each operation, at least; an operation that is not here fails the tests."""
