@@ -242,3 +242,11 @@ def test_R_12_a_record_of_more_than_64_kib_is_refused(parts_of_a_service: Wellhe
     with api_of(parts_of_a_service) as api:
         answer = api.post(SOURCES, json={**many, "labels": labels})
     assert answer.status_code == 413, answer.text
+
+
+def test_R_12_files_that_were_removed_by_hand_make_room(workspace: Path, tmp_path: Path) -> None:
+    with api_of(assemble(Settings(workspace=workspace, config_dir=tmp_path / "config", quota=2))) as api:
+        made = [api.post(SOURCES, json=csv_source(f"number {number}")).json() for number in range(2)]
+        (workspace / ".datasources" / f"{made[0]['id']}.json").unlink()
+        assert api.post(SOURCES, json=csv_source("number 2")).status_code == 201
+        assert api.post(SOURCES, json=csv_source("number 3")).status_code == 409

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -21,7 +22,9 @@ from wellhead.problem_details import problem_of
 _FAILED = 500
 
 
-async def audited(request: Request, name: str, answer: Any, *, is_change: bool) -> Response:
+async def audited(
+    request: Request, name: str, answer: Callable[[Request], Awaitable[Response]], *, is_change: bool
+) -> Response:
     """Answer a request, and write who asked for what, and how that went.
 
     Args:
@@ -35,7 +38,7 @@ async def audited(request: Request, name: str, answer: Any, *, is_change: bool) 
     went: dict[str, Any] = {"outcome": "failed", "status": _FAILED, "code": "internal_error"}
     try:
         with request_audited(about):
-            response: Response = await answer(request)
+            response = await answer(request)
         went = {"outcome": "done", "status": response.status_code, "code": None}
         return response
     except HttpProblem as problem:

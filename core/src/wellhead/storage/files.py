@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -58,6 +59,8 @@ _REMEMBERED = 1000
 _WRITERS = 8
 _LISTERS = 4
 KEPT_REVISIONS = 20
+# Seconds for which an index that says that there is no room is believed, once the files have been counted.
+_FULL_SECONDS = 5.0
 
 T = TypeVar("T")
 
@@ -80,6 +83,7 @@ class FileRecordStore:
         self._lock = StoreLock(lock_timeout)
         self._kept_revisions = kept_revisions
         self._quota = quota
+        self._full_until = 0.0
         self._writers = ThreadPoolExecutor(_WRITERS, "wellhead-write")
         self._listers = ThreadPoolExecutor(_LISTERS, "wellhead-list")
         self.indexing = Indexing(self._directory.path, self._lock)
@@ -387,17 +391,20 @@ class FileRecordStore:
             raise NameTakenError("Another data source has this name. Names are unique, whatever their case.")
 
     def _refuse_over_quota(self, directory: int) -> None:
-        """Refuse one record more than there may be. Before that is refused, the files themselves are counted."""
+        """Refuse one record more than there may be. The files themselves are counted before that, but not each time."""
         if not self._quota:
             return
         with suppress(IndexUnusableError):
-            if not self.indexing.has_as_many_as(directory, self._quota):
+            if self.indexing.count(directory) < self._quota:
                 return
-        if sum(is_record for _, is_record, _ in scan(directory)) >= self._quota:
-            raise QuotaExceededError(
-                f"The workspace may have {self._quota} data sources, and has as many. Remove some, or raise "
-                "WELLHEAD_QUOTA."
-            )
+        now = time.monotonic()
+        if now >= self._full_until:
+            if sum(is_record for _, is_record, _ in scan(directory)) < self._quota:
+                return
+            self._full_until = now + _FULL_SECONDS
+        raise QuotaExceededError(
+            f"The workspace may have {self._quota} data sources, and has as many. Remove some, or raise WELLHEAD_QUOTA."
+        )
 
     def _holder_of(self, directory: int, key: str, but: str) -> str | None:
         """Return the id of another record that has a name; None if none has."""

@@ -125,8 +125,8 @@ class Indexing:
             found = connection.execute(query, (key, but)).fetchone()
             return None if found is None else str(found[0])
 
-    def has_as_many_as(self, directory: int, number: int) -> bool:
-        """Tell whether there are so many records, by the index; the store's lock must be held.
+    def count(self, directory: int) -> int:
+        """Return how many records there are, by the index; the store's lock must be held.
 
         Raises:
             IndexUnusableError: There is no index.
@@ -134,8 +134,7 @@ class Indexing:
         if self._rests():
             raise IndexUnusableError(damaged=False)
         with self.file.connection(directory) as connection:
-            found = connection.execute("SELECT count(*) FROM (SELECT 1 FROM sources LIMIT ?)", (number,)).fetchone()
-            return int(found[0]) >= number
+            return int(connection.execute("SELECT count(*) FROM sources").fetchone()[0])
 
     def refresh(self, directory: int, record_ids: Sequence[str]) -> None:
         """Read records anew; the store's lock must be held. What cannot be told any more is removed."""
