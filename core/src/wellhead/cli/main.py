@@ -37,7 +37,7 @@ from wellhead.cli.sources import remove, show, types
 from wellhead.cli.validate import validate
 from wellhead.codes import CODES
 from wellhead.guard import landlock
-from wellhead.storage.mounts import is_shared
+from wellhead.mounts import is_shared
 
 app = typer.Typer(
     name="wellhead",

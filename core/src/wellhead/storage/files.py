@@ -24,6 +24,7 @@ from wellhead.errors import (
     StorageError,
 )
 from wellhead.model.texts import name_key
+from wellhead.mounts import is_shared
 from wellhead.storage import history
 from wellhead.storage.choosing import Chooser
 from wellhead.storage.directory import (
@@ -38,6 +39,7 @@ from wellhead.storage.findings import Finding
 from wellhead.storage.history import Rewritten
 from wellhead.storage.index_file import IndexUnusableError
 from wellhead.storage.index_inspection import inspect_index
+from wellhead.storage.index_rows import item_of
 from wellhead.storage.indexing import Indexing, Watch
 from wellhead.storage.inspection import inspect_store
 from wellhead.storage.leading import Leading
@@ -47,6 +49,7 @@ from wellhead.storage.records import Record
 from wellhead.storage.results import Signature, read_results, results_name, with_result
 from wellhead.storage.revisions import Revision, revisions_of
 from wellhead.storage.selection import Chosen, Selection, Shown
+from wellhead.storage.shown import Judged, ShownItems
 from wellhead.storage.store import Entry, Judge
 from wellhead.storage.sweeper import Sweeper
 from wellhead.storage.workspace_id import make_workspace_id, read_workspace_id
@@ -81,6 +84,8 @@ class FileRecordStore:
         self._chooser = Chooser(self.indexing)
         self._known: OrderedDict[str, Seen] = OrderedDict()
         self._remembered = _REMEMBERED
+        self._shown = ShownItems()
+        self._is_local: bool | None = None
         self._workspace_id: str | None = None
         self._swept = False
         self._leading = Leading()
@@ -111,7 +116,13 @@ class FileRecordStore:
         return await asyncio.get_running_loop().run_in_executor(self._listers, self._choose, selection, judge)
 
     async def show(self, record_id: str, judge: Judge) -> Shown | None:
-        """Return a data source as it was judged before; None where it has to be read and judged."""
+        """Return a data source as it is read; None where there is none, or its record cannot be read.
+
+        What was shown before and is the same still is looked up without a thread: on a disk of this machine, reading
+        one small file takes less time than telling a thread to.
+        """
+        if (known := self._known_as_shown(record_id, judge)) is not None:
+            return known
         return await asyncio.to_thread(self._show, record_id, judge)
 
     async def create(self, record: Record) -> None:
@@ -247,14 +258,38 @@ class FileRecordStore:
             (records if is_record else results)[record_id] = signature
         return {record_id: (signature, results.get(record_id)) for record_id, signature in records.items()}
 
+    def _known_as_shown(self, record_id: str, judge: Judge) -> Shown | None:
+        if self._is_local is not True or not RECORD_ID.fullmatch(record_id):
+            return None
+        directory = self._directory.open()
+        return None if directory is None else self._shown.find(directory, record_id, judge)
+
     def _show(self, record_id: str, judge: Judge) -> Shown | None:
         directory = self._directory.open() if RECORD_ID.fullmatch(record_id) else None
         if directory is None:
             return None
-        try:
-            return self._chooser.show(directory, record_id, judge)
-        except IndexUnusableError:
+        if self._is_local is None:
+            self._is_local = not is_shared(self._directory.path)
+        judged = self._judged_before(directory, record_id, judge) or self._judged_now(directory, record_id, judge)
+        if judged is None:
             return None
+        self._shown.keep(record_id, judged)
+        return judged.shown
+
+    def _judged_before(self, directory: int, record_id: str, judge: Judge) -> Judged | None:
+        with suppress(IndexUnusableError):
+            return self._chooser.show(directory, record_id, judge)
+        return None
+
+    def _judged_now(self, directory: int, record_id: str, judge: Judge) -> Judged | None:
+        seen = read_entry(directory, record_id)
+        record = None if seen is None else seen.entry.record
+        if seen is None or record is None:
+            return None
+        sealed = bool(record.secrets)
+        basis = judge.basis(record.type, sealed=sealed)
+        shown = Shown(item_of(judge.judged(seen.entry)), record.revision)
+        return Judged(seen.digest, seen.signatures[1], record.type, sealed, basis, shown)
 
     def _sweep_if_due(self) -> None:
         with suppress(StorageError, IndexUnusableError, OSError):  # a list tells, or the next sweep does

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wellhead.errors import ConflictError, StorageError
+from wellhead.mounts import is_shared
 from wellhead.storage.directory import (
     IGNORE_NAME,
     TEMPORARY,
@@ -24,7 +25,6 @@ from wellhead.storage.directory import (
 from wellhead.storage.findings import Finding, listed, problem, warning
 from wellhead.storage.history import history_name, read_lines
 from wellhead.storage.locks import LOCK_NAME, StoreLock
-from wellhead.storage.mounts import is_shared
 from wellhead.storage.revisions import read_revision
 from wellhead.storage.workspace_id import WORKSPACE_FILE
 
