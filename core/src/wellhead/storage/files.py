@@ -118,9 +118,11 @@ class FileRecordStore:
         """Store a new record."""
         await self._in_writer(self._create, record)
 
-    async def replace(self, record: Record, *, expected: int, by: str | None = None) -> None:
+    async def replace(
+        self, record: Record, *, expected: int, by: str | None = None, changed: Sequence[str] | None = None
+    ) -> None:
         """Store a new state of a record, and keep the one before in its history."""
-        await self._in_writer(self._replace, record, expected, by)
+        await self._in_writer(self._replace, record, expected, by, changed)
 
     async def rewrite(self, record_id: str, change: Callable[[Record], Record]) -> bool:
         """Write a record anew, without a change of the data source."""
@@ -299,7 +301,7 @@ class FileRecordStore:
                 os.rename(temporary, f"{record.id}.json", src_dir_fd=directory, dst_dir_fd=directory)
         sync_directory(directory)
 
-    def _replace(self, record: Record, expected: int, by: str | None) -> None:
+    def _replace(self, record: Record, expected: int, by: str | None, changed: Sequence[str] | None) -> None:
         directory = self._directory.open_for_writing()
         self._sweep_once(directory)
         content = record.encode()
@@ -308,7 +310,7 @@ class FileRecordStore:
         self.indexing.prepare(directory)
         with (
             temporary_file(directory, content, durable=True) as temporary,
-            history.prepared(directory, former, record, by=by, kept=kept) as put_history,
+            history.prepared(directory, former, record, by=by, changed=changed, kept=kept) as put_history,
             self._lock.hold(directory) as check_held,
         ):
             former = self._expect(directory, record.id, expected)

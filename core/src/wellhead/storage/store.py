@@ -92,13 +92,16 @@ class RecordStore(Protocol):
         """
         ...
 
-    async def replace(self, record: Record, *, expected: int, by: str | None = None) -> None:
+    async def replace(
+        self, record: Record, *, expected: int, by: str | None = None, changed: Sequence[str] | None = None
+    ) -> None:
         """Store a new state of a record, and keep the one before in its history; return when both are on disk.
 
         Args:
             record: The new state.
             expected: The revision that it was made from.
             by: Who changes it; None where nobody knows.
+            changed: The names of the fields that it changes, for the history; found by comparing if left out.
 
         Raises:
             DataSourceNotFoundError: Nothing is stored under its id.
