@@ -60,6 +60,7 @@ class Doctor:
             findings.append(problem("store", "workspace_id_lost", ids=tuple(sealed)))
         findings += self._keys_and_plugins(needed=bool(sealed))
         findings += _states(stored)
+        findings += _waiting(stored)
         findings += _names(stored)
         findings += [found async for found in self._references(stored)]
         return findings
@@ -100,6 +101,15 @@ def _states(stored: Sequence[StoredDataSource]) -> Iterator[Finding]:
         if item.state != "ok":
             error = conflict_of(item)
             yield problem("data source", error.code, _of(item, error.message), ids=(item.id,), **_remedy(item))
+
+
+def _waiting(stored: Sequence[StoredDataSource]) -> Iterator[Finding]:
+    """Tell which records are stored in an older schema; they work, since they are migrated each time they are read."""
+    ids = tuple(sorted(item.id for item in stored if item.record is not None and item.record.origin is not None))
+    if ids:
+        yield warning(
+            "data source", "migration_waiting", f"Stored by an older version of a plugin: {len(ids)}.", ids=ids
+        )
 
 
 def _remedy(item: StoredDataSource) -> dict[str, Any]:

@@ -22,14 +22,15 @@ from wellhead.model.source import DataSourceConfig
 from wellhead.model.texts import name_key
 from wellhead.storage.changes import Change, change_of
 from wellhead.storage.conflicts import conflict_of
-from wellhead.storage.former import before, is_stored, restorable
+from wellhead.storage.former import before, changed_since, is_stored, restorable
 from wellhead.storage.history import Rewritten
 from wellhead.storage.known_type import FindType, KnownType
 from wellhead.storage.live_keys import LiveKeys
 from wellhead.storage.opening import Opener, OpeningJudge
 from wellhead.storage.recording import record_of
 from wellhead.storage.records import Record
-from wellhead.storage.revisions import Revision, changed_fields, without_values
+from wellhead.storage.revisions import Revision, without_values
+from wellhead.storage.rewriting import MigrationOutcome, Rewriter
 from wellhead.storage.sealing import Basis, Sealer
 from wellhead.storage.selection import Chosen, Selection, Shown
 from wellhead.storage.store import Entry, RecordStore
@@ -59,6 +60,7 @@ class ConfigurationStorageService:
         self._store = store
         self._sealer = Sealer(store, keys)
         self._opener = Opener(find_type)
+        self._rewriter = Rewriter(store, self._sealer, find_type)
         self._find_type = find_type
         self._acting = acting
         self._before: WeakKeyDictionary[Entry, tuple[KnownType | None, Basis, StoredDataSource]] = WeakKeyDictionary()
@@ -167,10 +169,10 @@ class ConfigurationStorageService:
             change = change_of(known.shape, stored, config)
             if not change.is_change and stored.config is not None:
                 return stored
-            record, previous = await self._next(stored, known, config, change)
-            changed = changed_fields(previous, record)
+            record = await self._next(stored, known, config, change)
+            changed = changed_since(stored, record)
             try:
-                await self._store.replace(record, expected=previous.revision, by=self._acting(), changed=changed)
+                await self._store.replace(record, expected=stored.revision or 0, by=self._acting(), changed=changed)
             except RevisionMismatchError:
                 continue
             return self._opened(record)
@@ -220,7 +222,7 @@ class ConfigurationStorageService:
             if former.record is not None and is_stored(former.record, stored):
                 return stored
             record = await self._restored(former, stored.record)
-            changed = changed_fields(stored.record, record)
+            changed = changed_since(stored, record)
             try:
                 await self._store.replace(record, expected=stored.record.revision, by=self._acting(), changed=changed)
             except RevisionMismatchError:
@@ -228,10 +230,31 @@ class ConfigurationStorageService:
             return self._opened(record)
         raise RevisionMismatchError(stored=stored.revision or 0)
 
+    async def migrate(self, config_id: str, *, dry_run: bool = False) -> MigrationOutcome:
+        """Rewrite a record in the schema that its type has now; return when that is on disk.
+
+        This is no change of the data source: its revision stays, and its secrets keep their facts. The record's file as
+        it was is kept as a backup.
+
+        Args:
+            config_id: The data source's id.
+            dry_run: Find out what would be done, and store nothing.
+
+        Raises:
+            DataSourceNotFoundError: There is none of this id.
+            StorageError: The store cannot be read.
+        """
+        for _ in range(_ATTEMPTS):
+            stored = await self.read(config_id)
+            outcome = await self._rewriter.migrate(stored, dry_run=dry_run)
+            if outcome is not None:
+                return outcome
+        raise RevisionMismatchError(stored=stored.revision or 0)
+
     async def purge_history(self, config_id: str) -> Rewritten:
         """Take the values of secrets out of all former revisions of a data source; return when that is on disk.
 
-        Lines that cannot be read may hold secrets too, so they are taken out whole.
+        Lines that cannot be read may hold secrets too, so they are taken out whole; the backup of a migration is, too.
 
         Raises:
             DataSourceNotFoundError: There is none of this id.
@@ -242,7 +265,9 @@ class ConfigurationStorageService:
         stored = await self.read(config_id)
         if stored.state == "newer_format":
             raise conflict_of(stored)
-        return await self._store.rewrite_history(config_id, without_values, drop_unreadable=True)
+        done = await self._store.rewrite_history(config_id, without_values, drop_unreadable=True)
+        await self._store.remove_backup(config_id)
+        return done
 
     async def delete_config(self, config_id: str, *, expected: int | None = None, force: bool = False) -> None:
         """Delete a data source with all that belongs to it, and return when that is on disk.
@@ -351,8 +376,7 @@ class ConfigurationStorageService:
 
     async def _next(
         self, stored: StoredDataSource, known: KnownType, config: DataSourceConfig, change: Change
-    ) -> tuple[Record, Record]:
-        """Return the next record, and the one before it."""
+    ) -> Record:
         previous = stored.record
         if previous is None:
             raise conflict_of(stored)
@@ -365,7 +389,7 @@ class ConfigurationStorageService:
             revision=previous.revision + 1,
             extra=previous.extra,
         )
-        return await self._sealer.seal(record, known.shape, change, previous=previous), previous
+        return await self._sealer.seal(record, known.shape, change, previous=previous)
 
     async def _found(self, entries: Sequence[Entry]) -> list[StoredDataSource]:
         """Read entries as their types, and look whether their secrets open: once, for as long as nothing changes."""

@@ -127,8 +127,33 @@ class RecordStore(Protocol):
         """
         ...
 
+    async def migrate(self, found: Record, record: Record) -> bool:
+        """Store a record in the schema that its type has now, and what was stored as its backup.
+
+        This is no change of the data source: the revision is the same.
+
+        Args:
+            found: The record that it was made from, as it is stored.
+            record: The record to store.
+
+        Returns:
+            True when both are on disk; False, and nothing is done, if something else is stored by now.
+
+        Raises:
+            StorageError: It could not be stored; what is stored is as it was.
+        """
+        ...
+
+    async def remove_backup(self, record_id: str) -> None:
+        """Remove the backup of a record, if there is one; return when that is on disk.
+
+        Raises:
+            StorageError: It could not be removed.
+        """
+        ...
+
     async def delete(self, record_id: str, *, expected: int | None) -> None:
-        """Delete what is stored under an id, its results and its history too; return when that is on disk.
+        """Delete what is stored under an id, its results, history and backup too; return when that is on disk.
 
         Args:
             record_id: The id.
