@@ -105,11 +105,11 @@ def _states(stored: Sequence[StoredDataSource]) -> Iterator[Finding]:
 
 def _waiting(stored: Sequence[StoredDataSource]) -> Iterator[Finding]:
     """Tell which records are stored in an older schema; they work, since they are migrated each time they are read."""
-    ids = tuple(sorted(item.id for item in stored if item.record is not None and item.record.origin is not None))
+    sound = [(item.id, item.record) for item in stored if item.state == "ok" and item.record is not None]
+    ids = tuple(sorted(source_id for source_id, record in sound if record.origin is not None))
     if ids:
-        yield warning(
-            "data source", "migration_waiting", f"Stored by an older version of a plugin: {len(ids)}.", ids=ids
-        )
+        message = f"Stored by an older version of a plugin: {len(ids)}."
+        yield warning("data source", "migration_waiting", message, ids=ids)
 
 
 def _remedy(item: StoredDataSource) -> dict[str, Any]:
