@@ -249,6 +249,6 @@ def test_the_api_leaves_what_is_newer_alone(wellhead: CommandLine, site: Site, t
 
 
 def test_a_progress_bar_is_shown_to_people(wellhead: CommandLine) -> None:
-    shown = wellhead.talk("migrate", "one", "two", answers=[])
+    shown = wellhead.talk("migrate", "one", "two", answers=[], TERM="xterm")
     assert "Migrating" in shown.out
     assert "2 migrated." in shown.out
