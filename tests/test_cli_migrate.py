@@ -183,6 +183,7 @@ def test_without_the_new_plugin_its_records_are_shown_and_left(wellhead: Command
         wellhead(*command, code=1)
     assert wellhead("migrate", "--all", "--json").document["totals"] == {"newer": 1, "unchanged": 2}
     assert files_of(wellhead.workspace) == before
+    assert "pip install --upgrade gadget" in wellhead("doctor", code=1).out
     site.uninstall("gadget")
     assert wellhead("migrate", "--all", "--json").document["totals"] == {"type_unavailable": 3}
     wellhead("remove", "one", "--yes")

@@ -237,7 +237,11 @@ def raises(_fields: Fields) -> Fields:
     raise ValueError("the text of an exception")
 
 
-def exits(fields: Fields) -> Fields:
+def leaves(_fields: Fields) -> Fields:
+    raise SystemExit(1)
+
+
+def misses(fields: Fields) -> Fields:
     del fields["nothing"]
     return fields
 
@@ -254,7 +258,8 @@ def without_host(fields: Fields) -> Fields:
 
 RUBBISH: dict[str, tuple[Callable[[Fields], Any], str]] = {
     "raises": (raises, "Its migration from schema version 1 to 2 raised ValueError."),
-    "key error": (exits, "raised KeyError."),
+    "key error": (misses, "raised KeyError."),
+    "exits": (leaves, "raised SystemExit."),
     "endless": (swallows_itself, "raised RecursionError."),
     "nothing": (lambda _: None, "returned something that is no dictionary"),
     "a list": (lambda _: [], "returned something that is no dictionary"),

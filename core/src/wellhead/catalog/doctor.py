@@ -113,12 +113,14 @@ def _waiting(stored: Sequence[StoredDataSource]) -> Iterator[Finding]:
 
 
 def _remedy(item: StoredDataSource) -> dict[str, Any]:
-    """Name the distribution that is missing, as the record does; the code's own remedy must do else."""
-    if item.state != "type_unavailable" or item.record is None:
+    """Name the distribution that is missing or too old, as the record does; the code's own remedy must do else."""
+    if not item.is_left_alone or item.record is None:
         return {}
     distribution = item.record.plugin[0]
     if not isinstance(distribution, str) or not _DISTRIBUTION.fullmatch(distribution):  # it may be edited by hand
         return {}
+    if item.state == "newer_format":
+        return {"remedy": f"Install the newer version of the plugin again: pip install --upgrade {distribution}"}
     return {"remedy": f"Install the plugin that provides it: pip install {distribution}"}
 
 

@@ -89,7 +89,7 @@ def _next(
         return _taken_apart(migration(document), places)
     except _RubbishError as error:
         what = f"returned {error}"
-    except Exception as error:  # noqa: BLE001  # foreign code; one record that it fails on must not hide the others
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # foreign code; one record that it fails on must not hide the others
         what = f"raised {type(error).__name__}"
     raise MigrationFailedError(f"Its migration from schema version {version} to {version + 1} {what}.")
 
