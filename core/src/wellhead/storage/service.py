@@ -336,14 +336,14 @@ class ConfigurationStorageService:
 
     async def _restored(self, former: StoredDataSource, present: Record) -> Record:
         """Make the new revision that has all that a former one had."""
-        known, config, origin = self._known(present.type), former.config, former.record
+        known, config, source = self._known(present.type), former.config, former.record
         if former.state == "newer_format":
             raise conflict_of(former)
-        if config is None or origin is None:
+        if config is None or source is None:
             raise RecordInvalidError(
                 "That revision does not fit its type any more. Change the data source instead: see 'wellhead edit'."
             )
-        secrets = await self._sealer.restored(origin, {at: sealed.facts for at, sealed in present.secrets.items()})
+        secrets = await self._sealer.restored(source, {at: sealed.facts for at, sealed in present.secrets.items()})
         record = record_of(
             config,
             known,
@@ -351,10 +351,10 @@ class ConfigurationStorageService:
             created_at=present.created_at,
             updated_at=clock.to_text(clock.now()),
             revision=present.revision + 1,
-            extra=origin.extra,
+            extra=source.extra,
         )
         change = Change(is_change=True, secrets=secrets, moved=())
-        return await self._sealer.seal(record, known.shape, change, previous=origin)
+        return await self._sealer.seal(record, known.shape, change, previous=source)
 
     async def lead(self, work: str) -> bool:
         """Take on a work that one process at a time does for the workspace; tell whether it is this one's."""

@@ -59,7 +59,7 @@ class StoredDataSource:
 
     @property
     def is_left_alone(self) -> bool:
-        """True where only the plugin that wrote the record could change it."""
+        """True where it can be shown and deleted, and not be changed."""
         return self.record is None or self.state in {"type_unavailable", "newer_format"}
 
     def as_document(self) -> dict[str, Any]:
