@@ -149,3 +149,26 @@ def test_migrations_with_gaps_or_more_than_needed_are_refused(version: int, migr
     error = refused(schema_version=version, migrations=migrations)
     assert error.rule == "migrations"
     assert said in error.message
+
+
+class Bare:
+    """A type with the four methods, and nothing else that counts."""
+
+    schema_version = 7
+
+    def get_type_name(self) -> str:
+        return "mine"
+
+    def get_model_class(self) -> Any:
+        return MODEL
+
+    def get_validator_class(self) -> None:
+        return None
+
+    def get_connection_parameters(self) -> list[dict[str, Any]]:
+        return []
+
+
+def test_a_type_that_is_no_record_has_schema_version_1() -> None:
+    known = describe(Bare())
+    assert (known.schema_version, known.migrations) == (1, {})
