@@ -20,6 +20,7 @@ from wellhead.cli.doctor import doctor
 from wellhead.cli.edit import edit
 from wellhead.cli.history import history, rollback
 from wellhead.cli.listing import list_
+from wellhead.cli.migrate import migrate
 from wellhead.cli.run import run
 from wellhead.cli.session import (
     EXIT_SETTINGS,
@@ -132,7 +133,7 @@ def _announce(url: str, token: str, wellhead: Wellhead) -> None:
             out.print(f"Not used:    {report.distribution}: {report.reason} {report.remedy}", markup=False)
 
 
-for command in (serve, types, list_, show, add, edit, validate, remove, history, rollback, doctor):
+for command in (serve, types, list_, show, add, edit, validate, remove, history, rollback, migrate, doctor):
     app.command(command.__name__.rstrip("_"))(command)
 app.command(context_settings={"ignore_unknown_options": True})(run)
 app.add_typer(keys.app)

@@ -26,6 +26,7 @@ from wellhead.errors import (
 from wellhead.model.texts import name_key
 from wellhead.mounts import is_shared
 from wellhead.storage import history
+from wellhead.storage.backups import backup_name, content_of
 from wellhead.storage.choosing import Chooser
 from wellhead.storage.directory import (
     StoreDirectory,
@@ -129,13 +130,23 @@ class FileRecordStore:
         """Store a new record."""
         await self._in_writer(self._create, record)
 
-    async def replace(self, record: Record, *, expected: int, by: str | None = None) -> None:
+    async def replace(
+        self, record: Record, *, expected: int, by: str | None = None, changed: Sequence[str] | None = None
+    ) -> None:
         """Store a new state of a record, and keep the one before in its history."""
-        await self._in_writer(self._replace, record, expected, by)
+        await self._in_writer(self._replace, record, expected, by, changed)
 
     async def rewrite(self, record_id: str, change: Callable[[Record], Record]) -> bool:
         """Write a record anew, without a change of the data source."""
         return await self._in_writer(self._rewrite, record_id, change)
+
+    async def migrate(self, found: Record, record: Record) -> bool:
+        """Store a record in the schema that its type has now, and what was stored as its backup."""
+        return await self._in_writer(self._migrate, found, record)
+
+    async def remove_backup(self, record_id: str) -> None:
+        """Remove the backup of a record."""
+        await self._in_writer(self._remove_backup, record_id)
 
     async def delete(self, record_id: str, *, expected: int | None) -> None:
         """Delete what is stored under an id."""
@@ -334,7 +345,7 @@ class FileRecordStore:
                 os.rename(temporary, f"{record.id}.json", src_dir_fd=directory, dst_dir_fd=directory)
         sync_directory(directory)
 
-    def _replace(self, record: Record, expected: int, by: str | None) -> None:
+    def _replace(self, record: Record, expected: int, by: str | None, changed: Sequence[str] | None) -> None:
         directory = self._directory.open_for_writing()
         self._sweep_once(directory)
         content = record.encode()
@@ -343,7 +354,7 @@ class FileRecordStore:
         self.indexing.prepare(directory)
         with (
             temporary_file(directory, content, durable=True) as temporary,
-            history.prepared(directory, former, record, by=by, kept=kept) as put_history,
+            history.prepared(directory, former, record, by=by, changed=changed, kept=kept) as put_history,
             self._lock.hold(directory) as check_held,
         ):
             former = self._expect(directory, record.id, expected)
@@ -385,6 +396,44 @@ class FileRecordStore:
                 os.rename(temporary, f"{record.id}.json", src_dir_fd=directory, dst_dir_fd=directory)
             return True
 
+    def _migrate(self, found: Record, record: Record) -> bool:
+        directory = self._directory.open_for_writing()
+        self._sweep_once(directory)
+        content = record.encode()
+        with translated():
+            former = content_of(directory, found)
+        if former is None:
+            return False
+        with (
+            temporary_file(directory, former, durable=True) as backup,
+            temporary_file(directory, content, durable=True) as temporary,
+            translated(),
+            self._lock.hold(directory) as check_held,
+        ):
+            if content_of(directory, found) != former:
+                remove_quietly(directory, backup)
+                remove_quietly(directory, temporary)
+                return False
+            with self.indexing.change(directory, record.id, (record, content)):
+                check_held()
+                os.rename(backup, backup_name(record.id), src_dir_fd=directory, dst_dir_fd=directory)
+                check_held()
+                os.rename(temporary, f"{record.id}.json", src_dir_fd=directory, dst_dir_fd=directory)
+        sync_directory(directory)
+        return True
+
+    def _remove_backup(self, record_id: str) -> None:
+        directory = self._directory.open() if RECORD_ID.fullmatch(record_id) else None
+        if directory is None:
+            return
+        with translated(), self._lock.hold(directory) as check_held:
+            check_held()
+            try:
+                os.unlink(backup_name(record_id), dir_fd=directory)
+            except FileNotFoundError:
+                return
+        sync_directory(directory)
+
     def _delete(self, record_id: str, expected: int | None) -> None:
         directory = self._directory.open() if RECORD_ID.fullmatch(record_id) else None
         if directory is None:
@@ -398,7 +447,7 @@ class FileRecordStore:
                     os.unlink(f"{record_id}.json", dir_fd=directory)
                 except FileNotFoundError:
                     raise _not_found() from None
-                for name in (results_name(record_id), history.history_name(record_id)):
+                for name in (results_name(record_id), history.history_name(record_id), backup_name(record_id)):
                     remove_quietly(directory, name)
         sync_directory(directory)
 

@@ -29,7 +29,7 @@ from wellhead.storage.revisions import read_revision
 from wellhead.storage.workspace_id import WORKSPACE_FILE
 
 _RECORD = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.json")
-_SIDE = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.(?:health|history)\.jsonl")
+_SIDE = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.(?:(?:health|history)\.jsonl|backup\.json)")
 _INDEX = re.compile(r"\.index\..+")
 _FIXED = frozenset((IGNORE_NAME, LOCK_NAME, WORKSPACE_FILE))
 _OTHERS_WRITE, _OTHERS = 0o022, 0o077
