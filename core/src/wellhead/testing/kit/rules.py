@@ -1,0 +1,173 @@
+"""The one table of rules for plugins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from wellhead.testing.kit import fields, loading, naming
+from wellhead.testing.kit.outcomes import Finding
+from wellhead.testing.kit.subject import Subject
+
+WAIVERS, LOADS = "K00", "K01"
+"""The rules that stand before all others, and cannot be waived."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule for plugins.
+
+    Attributes:
+        number: Its number, which it keeps for ever.
+        name: A few words that name it.
+        claim: What is true of a good plugin, in one sentence.
+        remedy: What to do where it is not.
+        check: Finds where it is broken.
+        seconds: How long that may take.
+    """
+
+    number: str
+    name: str
+    claim: str
+    remedy: str
+    check: Callable[[Subject], Iterator[Finding]]
+    seconds: float = 10.0
+
+
+def _loaded(_: Subject) -> Iterator[Finding]:
+    """Find nothing: whoever is asked has loaded it."""
+    return iter(())
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        WAIVERS,
+        "waivers",
+        "Each waiver names a rule that can be waived, and says why it does not fit this plugin.",
+        'In `pyproject.toml`: `[tool.wellhead.waivers]` with lines as `K07 = "The driver has no import cost."`.',
+        loading.check_waivers,
+    ),
+    Rule(
+        LOADS,
+        "loads-alone",
+        "The plugin loads by itself in a clean process, changes nothing that is not its own, and each of its types "
+        "keeps the rules of the registry: names, secrets, defaults that validate, a schema without unresolved references.",
+        "The message says which rule is broken, and where.",
+        _loaded,
+    ),
+    Rule(
+        "K02",
+        "import-cost",
+        "Loading the plugin costs no more than importing pydantic a few times over.",
+        "Import drivers and whatever else is large inside the validator. `python -X importtime -c 'import wellhead_x'` "
+        "lists what takes long.",
+        loading.check_cost,
+    ),
+    Rule(
+        "K03",
+        "no-threads",
+        "Loading the plugin starts no thread and no process.",
+        "Start them inside the validator, which has a process of its own that ends with it.",
+        loading.check_threads,
+    ),
+    Rule(
+        "K04",
+        "no-output",
+        "Loading the plugin prints nothing.",
+        "Take out what prints. A command such as `wellhead list --json` is read by programs.",
+        loading.check_output,
+    ),
+    Rule(
+        "K05",
+        "no-effects",
+        "Loading the plugin changes nothing of the process, such as its environment, and writes no file.",
+        "The process belongs to the service and to every other plugin. Do it inside the validator.",
+        loading.check_effects,
+    ),
+    Rule(
+        "K06",
+        "no-network",
+        "Loading the plugin makes no socket, and looks up no name.",
+        "Reach out inside the validator only, with `context.connect`.",
+        loading.check_network,
+    ),
+    Rule(
+        "K07",
+        "late-driver",
+        "Loading the plugin imports no driver: none of the distributions that it depends on, but what core has anyway.",
+        "Import the driver inside the validator, and name it in `DataSourceType(preload=…)`.",
+        loading.check_drivers,
+    ),
+    Rule(
+        "K10",
+        "distribution-name",
+        "The distribution is named `wellhead-…`, in lower case and with hyphens.",
+        "Change `name` in `pyproject.toml`.",
+        naming.check_distribution,
+    ),
+    Rule(
+        "K11",
+        "module-name",
+        "The module is named as the distribution, with underscores.",
+        "Name the module `wellhead_x` in a distribution `wellhead-x`: nobody else's is called so.",
+        naming.check_modules,
+    ),
+    Rule(
+        "K12",
+        "entry-point-name",
+        "The entry point is named as a type, or as the distribution without `wellhead-`.",
+        "It is what is shown of a plugin that does not load.",
+        naming.check_entry_points,
+    ),
+    Rule(
+        "K13",
+        "type-name",
+        "The name of a type has no word in it that every type's could have, such as `source`.",
+        "Name the type as its product or its format is named: `postgres`.",
+        naming.check_types,
+    ),
+    Rule(
+        "K14",
+        "depends-on-wellhead",
+        "The distribution depends on `wellhead`.",
+        "Add `wellhead>=0.1,<0.2` to `dependencies`, so that it is never installed beside a core that it does not fit.",
+        naming.check_dependency,
+    ),
+    Rule(
+        "K20",
+        "titles",
+        "Each field has a title for people: a few words, with abbreviations in capitals.",
+        "A title is made of the field's name; where that does not do, write `wellhead.field(title=…)`.",
+        fields.check_titles,
+    ),
+    Rule(
+        "K21",
+        "descriptions",
+        "Each type and each field, nested ones too, has a description.",
+        "Write `wellhead.field(description=…)`, and a docstring for the model.",
+        fields.check_descriptions,
+    ),
+    Rule(
+        "K22",
+        "examples",
+        "Each type has an example that the API takes, once secrets are put in.",
+        "Give `examples` to the required fields, or whole ones to `DataSourceType(examples=…)`.",
+        fields.check_examples,
+    ),
+    Rule(
+        "K23",
+        "secrets-are-secret",
+        "A field that is named like a password, a token, a key, a passphrase or a credential is a `wellhead.Secret`.",
+        "Make it one. If it is none, name it so that nobody takes it for one: `public_key`, `key_id`.",
+        fields.check_secret_names,
+    ),
+    Rule(
+        "K24",
+        "harmless-fields",
+        "Each field that is marked as harmless has no say in where secrets go. This rule only lists them.",
+        "Read the list as somebody who wants to have the password sent to themselves.",
+        fields.list_harmless,
+    ),
+)
+
+WAIVABLE = frozenset(rule.number for rule in RULES) - {WAIVERS, LOADS}
