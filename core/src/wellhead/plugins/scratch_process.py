@@ -97,7 +97,9 @@ class ScratchProcess:
             code = self._process.wait(1)
         except subprocess.TimeoutExpired:
             return "cut the process off that it was tried in"
-        return f"crashed the process ({_signal_name(-code)})" if code < 0 else f"ended the process with exit code {code}"
+        return (
+            f"crashed the process ({_signal_name(-code)})" if code < 0 else f"ended the process with exit code {code}"
+        )
 
 
 def _launch(module: str, path: Sequence[str]) -> tuple[subprocess.Popen[bytes], socket.socket]:

@@ -25,7 +25,8 @@ def check(target: Target) -> Report:
         target: The plugin.
 
     Raises:
-        TargetError: Its `pyproject.toml` cannot be read, or it has no type of the name that is asked for.
+        TargetError: Its `pyproject.toml` cannot be read, it has no type of the name that is asked for, or there is no
+            process to check it in.
     """
     project = target.read_project()
     waived = {} if project is None else project.waivers(WAIVABLE)
@@ -56,6 +57,9 @@ def _answers(target: Target) -> Iterator[tuple[Rule, _Answer]]:
     if isinstance(seen, str):
         yield from ((rule, _failed(seen) if rule.number == LOADS else {"skipped": seen}) for rule in RULES)
         return
+    if target.type_name not in {None, *seen["types"]}:
+        named = ", ".join(seen["types"])
+        raise TargetError(f"{target.distribution} provides no type '{target.type_name}'; its types: {named}.")
     with tempfile.TemporaryDirectory(prefix="wellhead-kit-", ignore_cleanup_errors=True) as scratch:
         left = list(RULES)
         while left:
@@ -77,43 +81,48 @@ def _of_waivers(target: Target) -> _Answer:
 
 def _observed(target: Target) -> dict[str, Any] | str:
     """Return what was noted when it was loaded; or what is wrong, in one sentence."""
-    try:
-        with ScratchProcess("wellhead.testing.kit.probe", path=target.places, longest=_LONGEST) as process:
+    with _started("probe", target) as process:
+        try:
             process.say(target.as_document())
-            try:
-                return process.wait(START_SECONDS)
-            except TimeoutError:
-                return "Loading it did not end."
-            except (OSError, ValueError):
-                return f"Loading it a second time {process.how_it_ended()}."
-    except OSError as error:
-        raise TargetError(f"No process can be started: {error.strerror}.") from error
+            return process.wait(START_SECONDS)
+        except TimeoutError:
+            return "Loading it a second time did not end."
+        except (OSError, ValueError):
+            return f"Loading it a second time {process.how_it_ended()}."
 
 
 def _ask(target: Target, rules: Sequence[Rule], more: Mapping[str, Any]) -> list[_Answer]:
     """Check rules in one process, up to the one that ends it or does not end; of one at least."""
     answers: list[_Answer] = []
-    with ScratchProcess("wellhead.testing.kit.inside", path=target.places, longest=_LONGEST) as process:
+    with _started("inside", target) as process:
         process.say({"target": target.as_document(), "rules": [rule.number for rule in rules], **more})
-        at, seconds = "loading it", START_SECONDS
+        process.wait(START_SECONDS)  # it has loaded the plugin
         for rule in rules:
-            try:
-                while True:
-                    message = process.wait(seconds)
-                    if "end" in message:
-                        break
-                    at, seconds = message.get("at", ""), rule.seconds
-                answers.append(message)
-            except TimeoutError:
-                return [*answers, _failed(f"It did not end within {seconds:g} seconds{_place(at)}.")]
-            except (OSError, ValueError):
-                return [*answers, _failed(f"It {process.how_it_ended()}{_place(at)}.")]
-            seconds = START_SECONDS
+            answer, is_last = _hear(process, rule)
+            answers.append(answer)
+            if is_last:
+                break
     return answers
 
 
-def _place(at: str) -> str:
-    return f": {at}" if at else ""
+def _hear(process: ScratchProcess, rule: Rule) -> tuple[_Answer, bool]:
+    """Listen until a rule is checked; return what was found, and whether the process is lost."""
+    at = ""
+    try:
+        while "end" not in (message := process.wait(rule.seconds)):
+            at = message.get("at", "")
+    except TimeoutError:
+        return _failed(f"It did not end within {rule.seconds:g} seconds{at and f': {at}'}."), True
+    except (OSError, ValueError):
+        return _failed(f"It {process.how_it_ended()}{at and f': {at}'}."), True
+    return message, False
+
+
+def _started(module: str, target: Target) -> ScratchProcess:
+    try:
+        return ScratchProcess(f"wellhead.testing.kit.{module}", path=target.places, longest=_LONGEST)
+    except OSError as error:
+        raise TargetError(f"No process can be started: {error.strerror}.") from error
 
 
 def _failed(message: str) -> _Answer:

@@ -37,7 +37,9 @@ def check_titles(subject: Subject) -> Iterator[Finding]:
         for place, name, info in _fields_of(known):
             title = info.title or title_of(name)
             if lower := [word for word in title.split() if word.lower() in _ABBREVIATIONS and not _has_capitals(word)]:
-                yield Finding(f"{place} is shown as '{title}': give it a title in which {lower[0].upper()} is in capitals.")
+                yield Finding(
+                    f"{place} is shown as '{title}': give it a title in which {lower[0].upper()} is in capitals."
+                )
             elif "_" in title or len(title) > _MAX_TITLE or not title[:1].isupper() or title != title.strip():
                 yield Finding(f"{place} is shown as '{title}': a title is a few words, the first with a capital.")
 

@@ -44,6 +44,7 @@ def main(descriptor: int, parent: int) -> None:
         Path(job["scratch"]),
         say=lambda text: _tell(line, {"at": text}),
     )
+    _tell(line, {"loaded": [known.name for known in subject.types]})
     for rule in RULES:
         if rule.number in job["rules"]:
             _tell(line, {"begin": rule.number})

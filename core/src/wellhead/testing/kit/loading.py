@@ -52,9 +52,7 @@ def check_effects(subject: Subject) -> Iterator[Finding]:
 
 def check_network(subject: Subject) -> Iterator[Finding]:
     """Find the network's use when loading."""
-    yield from (
-        Finding(f"Loading it uses the network ({event}).") for event in dict.fromkeys(subject.seen["network"])
-    )
+    yield from (Finding(f"Loading it uses the network ({event}).") for event in dict.fromkeys(subject.seen["network"]))
 
 
 def check_drivers(subject: Subject) -> Iterator[Finding]:
@@ -72,4 +70,6 @@ def _of_core() -> set[str]:
         listed = requires("wellhead") or []
     except PackageNotFoundError:
         return set()
-    return {normalized(text.partition(";")[0].split(">")[0].split("[")[0].strip()) for text in listed if ";" not in text}
+    return {
+        normalized(text.partition(";")[0].split(">")[0].split("[")[0].strip()) for text in listed if ";" not in text
+    }

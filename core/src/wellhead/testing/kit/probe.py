@@ -60,8 +60,8 @@ def _observe(job: dict[str, Any]) -> dict[str, Any]:
             os.dup2(output.fileno(), standard)
         started = time.perf_counter()
         with watch:
-            for name, value in job["entry_points"]:
-                calling.types_of(EntryPoint(name, value, "wellhead"), job["distribution"])
+            points = [EntryPoint(name, value, "wellhead") for name, value in job["entry_points"]]
+            types = [known.name for point in points for known in calling.types_of(point, job["distribution"])]
         import_ms = (time.perf_counter() - started) * 1000
         sys.stdout.flush()
         sys.stderr.flush()
@@ -69,6 +69,7 @@ def _observe(job: dict[str, Any]) -> dict[str, Any]:
         said = output.read(200).decode("utf-8", errors="replace")
     after = _state()
     return {
+        "types": types,
         "pydantic_ms": round(pydantic_ms, 1),
         "import_ms": round(import_ms, 1),
         "output": said,
@@ -126,7 +127,11 @@ def _state() -> dict[str, Any]:
         "sys.excepthook": sys.excepthook,
         "sys.stdout or sys.stderr": (sys.stdout, sys.stderr),
         "the recursion limit": sys.getrecursionlimit(),
-        "the root logger": (list(logging.getLogger().handlers), logging.getLogger().level, logging.root.manager.disable),
+        "the root logger": (
+            list(logging.getLogger().handlers),
+            logging.getLogger().level,
+            logging.root.manager.disable,
+        ),
         "the default timeout of sockets": socket.getdefaulttimeout(),
         "tracing (sys.settrace)": (sys.gettrace(), sys.getprofile()),
     }

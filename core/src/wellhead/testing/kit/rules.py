@@ -23,7 +23,7 @@ class Rule:
         claim: What is true of a good plugin, in one sentence.
         remedy: What to do where it is not.
         check: Finds where it is broken.
-        seconds: How long that may take.
+        seconds: How long that may take, or each part of it that it tells of.
     """
 
     number: str
