@@ -22,9 +22,9 @@ from typing import Any
 from wellhead.guard import confinement
 
 _NETWORK = frozenset(
-    "socket.__new__ socket.bind socket.connect socket.getaddrinfo socket.gethostbyname socket.sendto".split()
+    ["socket.__new__", "socket.bind", "socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"]
 )
-_PROCESSES = frozenset("os.exec os.fork os.forkpty os.posix_spawn os.system subprocess.Popen".split())
+_PROCESSES = frozenset(["os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "subprocess.Popen"])
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 _MOST = 5
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from wellhead.testing.kit import fields, loading, naming
+from wellhead.testing.kit import canaries, fields, loading, naming, refusals, round_trips, speed
 from wellhead.testing.kit.outcomes import Finding
 from wellhead.testing.kit.subject import Subject
 
@@ -167,6 +167,35 @@ RULES: tuple[Rule, ...] = (
         "Each field that is marked as harmless has no say in where secrets go. This rule only lists them.",
         "Read the list as somebody who wants to have the password sent to themselves.",
         fields.list_harmless,
+    ),
+    Rule(
+        "K30",
+        "round-trips",
+        "What is saved comes back from create, read and resolve as it was: quotes, emoji, right-to-left texts, `%`, `:`, "
+        "`@`, backslashes, line breaks where they are allowed, and long texts, in each field that takes them.",
+        "A rule of the model that changes a value must leave it alone the second time: it runs whenever it is read.",
+        round_trips.check_round_trips,
+    ),
+    Rule(
+        "K31",
+        "refusals",
+        "An unknown field, a required one that is missing, and a value of another type are refused, at that field.",
+        'Rules in `mode="before"` must take any document; `ValueError` belongs into a `field_validator` of its field.',
+        refusals.check_refusals,
+    ),
+    Rule(
+        "K32",
+        "fast-models",
+        "The model judges texts of 100,000 characters in less than a second each: the service waits for it.",
+        "Set `max_length`, and take repetitions inside repetitions out of regular expressions.",
+        speed.check_speed,
+    ),
+    Rule(
+        "K33",
+        "models-keep-secrets",
+        "A secret is in nothing that the model shows of itself, and in no error that it raises.",
+        "Do not copy a secret into another field, and do not put one into the text of an exception.",
+        canaries.check_model,
     ),
 )
 

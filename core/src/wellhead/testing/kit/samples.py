@@ -84,10 +84,23 @@ class Secretive:
 
 def with_canaries(known: RegisteredType) -> Iterator[Secretive]:
     """Go through the secret fields of a type, each in a document in which it is set and which the type takes."""
+    done = set()
+    for found in secretive_documents(known):
+        if found.place not in done and not problems_of(known, found.document):
+            done.add(found.place)
+            yield found
+
+
+def secretive_documents(known: RegisteredType) -> Iterator[Secretive]:
+    """Go through the secret fields of a type, each with secrets of several forms; the type may refuse some."""
     for example in examples_of(known)[:1]:
         for name in sorted(known.shape.secret_fields()):
-            if (found := _with_canary(known, _where_it_applies(known, example, name), name)) is not None:
-                yield found
+            document = _where_it_applies(known, example, name)
+            for value, needle in _canaries(name):
+                placed = _placed(known.shape.root.fields[name], document.get(name), value)
+                if placed is not None:
+                    whole = {**document, name: placed}
+                    yield Secretive(completed(known, whole) or whole, name, needle)
 
 
 def _where_it_applies(known: RegisteredType, example: Document, name: str) -> Document:
@@ -95,15 +108,6 @@ def _where_it_applies(known: RegisteredType, example: Document, name: str) -> Do
     condition = known.model.conditions.get(name)
     when = (condition.visible_when or {}) if condition is not None else {}
     return {**example, **{other: allowed[0] for other, allowed in when.items()}}
-
-
-def _with_canary(known: RegisteredType, document: Document, name: str) -> Secretive | None:
-    node = known.shape.root.fields[name]
-    for value, needle in _canaries(name):
-        placed = _placed(node, document.get(name), value)
-        if placed is not None and (filled := completed(known, {**document, name: placed})) is not None:
-            return Secretive(filled, name, needle)
-    return None
 
 
 def _placed(node: object, held: Any, value: str) -> Any:
