@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from wellhead.testing.kit import canaries, fields, loading, naming, refusals, round_trips, speed
+from wellhead.testing.kit import canaries, fields, loading, naming, refusals, round_trips, speed, validations
 from wellhead.testing.kit.outcomes import Finding
 from wellhead.testing.kit.subject import Subject
 
@@ -196,6 +196,32 @@ RULES: tuple[Rule, ...] = (
         "A secret is in nothing that the model shows of itself, and in no error that it raises.",
         "Do not copy a secret into another field, and do not put one into the text of an exception.",
         canaries.check_model,
+    ),
+    Rule(
+        "K40",
+        "validators-end",
+        "A validation ends by its deadline, and does not pass, against a server that says nothing, one that closes each "
+        "connection, and one that talks without end; one of a file, if it is missing, empty, huge, or of random bytes.",
+        "Read with a limit (`read_line`, `read_until`), try a connection once, and give exceptions of the driver a code "
+        "in `DataSourceType(errors=…)`.",
+        validations.check_ends,
+        seconds=30.0,
+    ),
+    Rule(
+        "K41",
+        "validators-codes",
+        "Each code that a check ends with is one of the catalogue, or has a meaning in the type's `codes`.",
+        "Use a code of the catalogue, or add yours: `codes={\"my_code\": wellhead.CheckCode(…)}`.",
+        validations.check_codes,
+        seconds=30.0,
+    ),
+    Rule(
+        "K42",
+        "validators-steps",
+        "Each check that runs is among the validator's `steps`.",
+        "Add it to `steps`, in its place: what was not reached is told as skipped by that.",
+        validations.check_steps,
+        seconds=30.0,
     ),
 )
 

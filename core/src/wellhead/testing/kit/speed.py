@@ -18,7 +18,7 @@ from wellhead.testing.kit.subject import Subject
 
 LENGTH = 100_000
 LIMIT_SECONDS = 1.0
-_PIECES = ("a", "1", " ", "a1", "a.", "a-", "a@", "a,", "a ", "(", "/", "=", "%41", "\\")
+_PIECES = ("a", "1", " ", "a1", "a.", "a@", "a,", "/", "%41")
 
 
 def check_speed(subject: Subject) -> Iterator[Finding]:
@@ -43,7 +43,7 @@ def _slow(known: RegisteredType, example: Document, name: str) -> Iterator[Findi
 def _texts() -> Iterator[str]:
     for piece in _PIECES:
         text = piece * (LENGTH // len(piece))
-        yield from (text, f"{text}!", f"a{text}\x01")
+        yield from (text, f"{text}!")
 
 
 def _placed(known: RegisteredType, name: str, text: str) -> Any:
