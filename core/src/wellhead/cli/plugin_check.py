@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
@@ -25,16 +27,30 @@ def check(
         str,
         typer.Argument(
             metavar="PLUGIN",
-            help="The directory of a plugin's source, or the name of an installed distribution or type.",
+            help="The directory of a plugin's source, or the name of an installed distribution or type; this directory "
+            "if left out.",
         ),
     ] = ".",
+    since: Annotated[
+        Path | None, typer.Option(metavar="WHEEL", help="The last release, which the types are compared with.")
+    ] = None,
+    snapshot: Annotated[
+        bool, typer.Option("--snapshot", help="Write schema-snapshot.json, which later checks compare with.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
-    """Check a plugin against the rules for plugins: offline, and without a credential. Exits with 1 if one is broken."""
-    from wellhead.testing.kit import checking, project, target  # noqa: PLC0415  # the kit is loaded for this command only
+    """Check a plugin against the rules for plugins, offline. Exits with 1 if one is broken."""
+    from wellhead.testing.kit import checking, project, schema_changes, target  # noqa: PLC0415  # for this command only
 
     try:
-        report = checking.check(target.target_of(plugin)).as_document()
+        found = target.target_of(plugin)
+        if snapshot:
+            directory = found.project_directory
+            out.print(f"Wrote {schema_changes.write(directory, checking.snapshot(found))}.", markup=False)
+            return
+        with TemporaryDirectory() as unpacked:
+            before = None if since is None else checking.snapshot(target.wheel_target(since, Path(unpacked)))
+        report = checking.check(found, before=before).as_document()
     except project.TargetError as error:
         err.print(f"Error: {error}", markup=False)
         raise typer.Exit(EXIT_USAGE) from None

@@ -25,7 +25,7 @@ from wellhead.testing.kit.target import Target, installed_target, target_at
 
 
 class DataSourceTypeContract:
-    """The rules for plugins, as tests of one type: `test_K01_loads_alone` and so on, which `wellhead plugin check` runs too.
+    """The rules for plugins, as tests of one type: `test_K01_loads_alone` and so on.
 
     Derive a test class from it. A rule that the plugin's `pyproject.toml` waives, the one that is nearest above the
     test's file, is skipped with the reason. All rules are checked once for each type, when the first of the tests runs.
@@ -77,7 +77,7 @@ def _report(target: Target) -> Report:
 
 @cache
 def _target_of(type_name: str, file: Path) -> Target:
-    """Find the plugin of a type: the one whose source a test's file lies in, installed or not, or else an installed one."""
+    """Find the plugin of a type: the one whose source the test's file lies in, or else one that is installed."""
     for directory in file.absolute().parents:
         if (directory / PROJECT_FILE).is_file():
             try:

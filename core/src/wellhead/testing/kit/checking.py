@@ -18,11 +18,12 @@ _TRIAL_SECONDS = 5.0
 _Answer = Mapping[str, Any]
 
 
-def check(target: Target) -> Report:
+def check(target: Target, *, before: Mapping[str, Any] | None = None) -> Report:
     """Check a plugin against all rules.
 
     Args:
         target: The plugin.
+        before: The snapshot of its types that they are compared with; the one beside its `pyproject.toml` if left out.
 
     Raises:
         TargetError: Its `pyproject.toml` cannot be read, it has no type of the name that is asked for, or there is no
@@ -30,7 +31,7 @@ def check(target: Target) -> Report:
     """
     project = target.read_project()
     waived = {} if project is None else project.waivers(WAIVABLE)
-    outcomes = [_outcome(rule, answer, waived) for rule, answer in _answers(target)]
+    outcomes = [_outcome(rule, answer, waived) for rule, answer in _answers(target, before)]
     return Report(target.distribution, target.version, outcomes)
 
 
@@ -46,7 +47,25 @@ def _outcome(rule: Rule, answer: _Answer, waived: Mapping[str, str]) -> Outcome:
     return Outcome(rule.number, rule.name, "info" if notes else "passed", notes)
 
 
-def _answers(target: Target) -> Iterator[tuple[Rule, _Answer]]:
+def snapshot(target: Target) -> dict[str, Any]:
+    """Describe the fields of a plugin's types, as far as what is stored depends on them.
+
+    Raises:
+        TargetError: It does not load.
+    """
+    if (reason := _why_not_loaded(target)) is not None:
+        raise TargetError(f"{target.distribution} {target.version} does not load: {reason}")
+    with _started("inside", target) as process, tempfile.TemporaryDirectory() as scratch:
+        _give(process, target, (), {"seen": {}, "scratch": scratch, "before": None})
+        found: dict[str, Any] = process.wait(START_SECONDS)["snapshot"]
+        return found
+
+
+def _give(process: ScratchProcess, target: Target, rules: Sequence[Rule], more: Mapping[str, Any]) -> None:
+    process.say({"target": target.as_document(), "rules": [rule.number for rule in rules], **more})
+
+
+def _answers(target: Target, before: Mapping[str, Any] | None) -> Iterator[tuple[Rule, _Answer]]:
     """Ask for each rule in turn what was found."""
     if (reason := _why_not_loaded(target)) is not None:
         for rule in RULES:
@@ -63,7 +82,7 @@ def _answers(target: Target) -> Iterator[tuple[Rule, _Answer]]:
     with tempfile.TemporaryDirectory(prefix="wellhead-kit-", ignore_cleanup_errors=True) as scratch:
         left = list(RULES)
         while left:
-            answers = _ask(target, left, {"seen": seen, "scratch": scratch})
+            answers = _ask(target, left, {"seen": seen, "scratch": scratch, "before": before})
             yield from zip(left, answers, strict=False)
             left = left[len(answers) :]
 
@@ -95,7 +114,7 @@ def _ask(target: Target, rules: Sequence[Rule], more: Mapping[str, Any]) -> list
     """Check rules in one process, up to the one that ends it or does not end; of one at least."""
     answers: list[_Answer] = []
     with _started("inside", target) as process:
-        process.say({"target": target.as_document(), "rules": [rule.number for rule in rules], **more})
+        _give(process, target, rules, more)
         process.wait(START_SECONDS)  # it has loaded the plugin
         for rule in rules:
             answer, is_last = _hear(process, rule)

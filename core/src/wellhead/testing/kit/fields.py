@@ -19,93 +19,21 @@ from wellhead.testing.kit.subject import Subject
 _MAX_TITLE = 60
 _LEAST_DESCRIPTION = 10
 _ABBREVIATIONS = frozenset(
-    [
-        "api",
-        "arn",
-        "aws",
-        "ca",
-        "cn",
-        "csv",
-        "db",
-        "dn",
-        "dns",
-        "gcp",
-        "gcs",
-        "html",
-        "http",
-        "https",
-        "iam",
-        "id",
-        "ip",
-        "json",
-        "jwt",
-        "kms",
-        "ldap",
-        "oauth",
-        "pem",
-        "s3",
-        "sasl",
-        "sql",
-        "ssh",
-        "ssl",
-        "sso",
-        "tcp",
-        "tls",
-        "ttl",
-        "udp",
-        "uri",
-        "url",
-        "uuid",
-        "vpc",
-        "xml",
-    ]
+    """
+    api arn aws ca cn csv db dn dns gcp gcs html http https iam id ip json jwt kms ldap oauth pem s3 sasl sql ssh
+    ssl sso tcp tls ttl udp uri url uuid vpc xml
+    """.split()  # noqa: SIM905  # it is read more easily
 )
 _SECRET_WORDS = frozenset(
-    [
-        "password",
-        "passwd",
-        "passphrase",
-        "pass",
-        "pwd",
-        "secret",
-        "secrets",
-        "token",
-        "credential",
-        "credentials",
-        "key",
-        "apikey",
-        "pin",
-    ]
+    """
+    password passwd passphrase pwd secret secrets token credential credentials key apikey pin
+    """.split()  # noqa: SIM905  # it is read more easily
 )
 _PUBLIC_WORDS = frozenset(
-    [
-        "public",
-        "primary",
-        "foreign",
-        "partition",
-        "sort",
-        "header",
-        "headers",
-        "name",
-        "names",
-        "prefix",
-        "id",
-        "file",
-        "path",
-        "column",
-        "field",
-        "type",
-        "url",
-        "uri",
-        "algorithm",
-        "length",
-        "size",
-        "count",
-        "fingerprint",
-        "store",
-        "alias",
-        "endpoint",
-    ]
+    """
+    public primary foreign partition sort header headers name names prefix id file path column field type url uri
+    algorithm length size count fingerprint store alias endpoint
+    """.split()  # noqa: SIM905  # it is read more easily
 )
 
 

@@ -15,6 +15,7 @@ from wellhead import logs
 from wellhead.guard import confinement
 from wellhead.testing.kit.outcomes import Finding
 from wellhead.testing.kit.rules import RULES, WAIVABLE, Rule
+from wellhead.testing.kit.schema_changes import snapshot_of
 from wellhead.testing.kit.subject import SkippedError, Subject, types_in
 from wellhead.testing.kit.target import Target
 
@@ -42,9 +43,10 @@ def main(descriptor: int, parent: int) -> None:
         job["seen"],
         WAIVABLE,
         Path(job["scratch"]),
+        before=job["before"],
         say=lambda text: _tell(line, {"at": text}),
     )
-    _tell(line, {"loaded": [known.name for known in subject.types]})
+    _tell(line, {"snapshot": snapshot_of(subject.types)})
     for rule in RULES:
         if rule.number in job["rules"]:
             _tell(line, {"begin": rule.number})

@@ -39,8 +39,8 @@ def check_entry_points(subject: Subject) -> Iterator[Finding]:
 def check_types(subject: Subject) -> Iterator[Finding]:
     """Find types whose name has a word that every type's could have."""
     for known in subject.types:
-        if idle := _SAYS_NOTHING & set(known.name.split("-")):
-            yield Finding(f"The type is named '{known.name}'; '{idle.pop()}' in it says nothing.")
+        for word in _SAYS_NOTHING.intersection(known.name.split("-")):
+            yield Finding(f"The type is named '{known.name}'; '{word}' in it says nothing.")
 
 
 def check_dependency(subject: Subject) -> Iterator[Finding]:

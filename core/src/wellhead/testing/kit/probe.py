@@ -106,8 +106,7 @@ class _Watch:
         elif event in _PROCESSES:
             self.processes.append(event)
         elif event == "open" and len(arguments) == 3 and arguments[2] & _WRITING:  # noqa: PLR2004  # path, mode, flags
-            if arguments[0] != os.devnull:
-                self.written.append(str(arguments[0]))
+            self.written += [str(arguments[0])] if arguments[0] != os.devnull else []
 
 
 def _state() -> dict[str, Any]:

@@ -68,7 +68,9 @@ SERVERS = (
 )
 SERVERS_WITH_TLS = (
     RogueServer("a TLS server that says nothing", _NOT_WELL, SHORT, partial(servers.tls, script=scripts.silent)),
-    RogueServer("a TLS server that closes each connection", _FAILED, LONG, partial(servers.tls, script=scripts.closing)),
+    RogueServer(
+        "a TLS server that closes each connection", _FAILED, LONG, partial(servers.tls, script=scripts.closing)
+    ),
     RogueServer("a TLS server that talks without end", _NOT_WELL, LONG, partial(servers.tls, script=_ENDLESS)),
 )
 FILES = (
@@ -88,9 +90,10 @@ def _write_huge(path: Path) -> None:
 def rogues_for(known: RegisteredType) -> Iterator[Rogue]:
     """Go through what the validator of a type can be led to."""
     names = known.model.model_fields.keys()
-    if _leads_to_servers(known):
+    if leads_to_servers(known):
         yield from SERVERS
-        yield from SERVERS_WITH_TLS if "ca_certificate" in names else ()
+        # A type with `tls_mode` begins TLS in a way of its protocol: to it, such a server is one that says nothing.
+        yield from SERVERS_WITH_TLS if "ca_certificate" in names and "tls_mode" not in names else ()
     elif "path" in names:
         yield from FILES
 
@@ -99,7 +102,7 @@ def document_for_server(known: RegisteredType, server: RunningServer) -> Documen
     """Lead the first example of a type to a server; None where it cannot be."""
     names = known.model.model_fields.keys()
     scheme = "http" if server.ca_certificate is None else "https"
-    there = {name: f"{scheme}://{server.host}:{server.port}/" for name in _urls(known)}
+    there = dict.fromkeys(urls_of(known), f"{scheme}://{server.host}:{server.port}/")
     if {"host", "port"} <= names:
         there |= {"host": server.host, "port": server.port}  # type: ignore[dict-item]  # values of several types
     for example in examples_of(known)[:1]:
@@ -120,11 +123,12 @@ def document_for_file(known: RegisteredType, stem: str) -> Document | None:
     return None
 
 
-def _leads_to_servers(known: RegisteredType) -> bool:
-    return {"host", "port"} <= known.model.model_fields.keys() or bool(_urls(known))
+def leads_to_servers(known: RegisteredType) -> bool:
+    """Tell whether a type has the address of a server."""
+    return {"host", "port"} <= known.model.model_fields.keys() or bool(urls_of(known))
 
 
-def _urls(known: RegisteredType) -> list[str]:
+def urls_of(known: RegisteredType) -> list[str]:
     """Return the fields that are addresses, and are required: where the validator goes first."""
     return [item["name"] for item in known.parameters if item.get("format") == "uri" and item["required"]]
 

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from wellhead.testing.kit import canaries, fields, loading, naming, refusals, round_trips, speed, validations
+from wellhead.testing.kit import (
+    canaries,
+    fields,
+    loading,
+    naming,
+    overheard,
+    refusals,
+    round_trips,
+    schema_changes,
+    speed,
+    validations,
+)
 from wellhead.testing.kit.outcomes import Finding
 from wellhead.testing.kit.subject import Subject
 
@@ -50,8 +61,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         LOADS,
         "loads-alone",
-        "The plugin loads by itself in a clean process, changes nothing that is not its own, and each of its types "
-        "keeps the rules of the registry: names, secrets, defaults that validate, a schema without unresolved references.",
+        "The plugin loads by itself in a clean process, changes no function that is not its own, and each of its types "
+        "keeps the rules of the registry: for names, secrets, defaults that validate, and the schema.",
         "The message says which rule is broken, and where.",
         _loaded,
     ),
@@ -171,8 +182,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "K30",
         "round-trips",
-        "What is saved comes back from create, read and resolve as it was: quotes, emoji, right-to-left texts, `%`, `:`, "
-        "`@`, backslashes, line breaks where they are allowed, and long texts, in each field that takes them.",
+        "What is saved comes back from create, read and resolve as it was: quotes, emoji, right-to-left texts, `%`, "
+        "`:`, `@`, backslashes, line breaks where they are allowed, and long texts, in each field that takes them.",
         "A rule of the model that changes a value must leave it alone the second time: it runs whenever it is read.",
         round_trips.check_round_trips,
     ),
@@ -211,7 +222,7 @@ RULES: tuple[Rule, ...] = (
         "K41",
         "validators-codes",
         "Each code that a check ends with is one of the catalogue, or has a meaning in the type's `codes`.",
-        "Use a code of the catalogue, or add yours: `codes={\"my_code\": wellhead.CheckCode(…)}`.",
+        'Use a code of the catalogue, or add yours: `codes={"my_code": wellhead.CheckCode(…)}`.',
         validations.check_codes,
         seconds=30.0,
     ),
@@ -222,6 +233,24 @@ RULES: tuple[Rule, ...] = (
         "Add it to `steps`, in its place: what was not reached is told as skipped by that.",
         validations.check_steps,
         seconds=30.0,
+    ),
+    Rule(
+        "K43",
+        "validators-keep-secrets",
+        "A secret is in nothing that a validator says: its checks, their messages and details, its output and its logs.",
+        "Pass on codes and parsed facts only, and no text of a driver or of a server: it may repeat what it was sent.",
+        overheard.check_validators,
+        seconds=20.0,
+    ),
+    Rule(
+        "K50",
+        "schema-changes",
+        "No change of a model breaks what is stored: since the snapshot, no field is gone, newly required, of another "
+        "type, no longer secret or newly so, and none that secrets are bound to is harmless, unless `schema_version` is "
+        "raised.",
+        "Raise `schema_version` and write a migration. `wellhead plugin check --snapshot` writes `schema-snapshot.json`; do "
+        "that at each release, and commit the file.",
+        schema_changes.check_changes,
     ),
 )
 

@@ -27,6 +27,7 @@ class Subject:
         seen: What the process noted that loaded it by itself (`probe`).
         waivable: The numbers of the rules that can be waived.
         scratch: A directory for what rules write; it is removed afterwards.
+        before: The snapshot of its types that it is compared with; None for the one beside its `pyproject.toml`.
         say: Is told what a rule is at, which counts where it does not end.
         kept: What one rule has found that another one needs too.
     """
@@ -36,6 +37,7 @@ class Subject:
     seen: Mapping[str, Any]
     waivable: frozenset[str]
     scratch: Path
+    before: Mapping[str, Any] | None = None
     say: Callable[[str], None] = _nobody
     kept: dict[str, Any] = field(default_factory=dict)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import Distribution, EntryPoint, PackageNotFoundError, distribution
@@ -64,6 +65,17 @@ class Target:
         points = [EntryPoint(name, value, ENTRY_POINT_GROUP) for name, value in self.entry_points]
         return [FoundPlugin(point, self.distribution, self.version) for point in points]
 
+    @property
+    def project_directory(self) -> Path:
+        """The directory of its source.
+
+        Raises:
+            TargetError: It is not known.
+        """
+        if self.project is None:
+            raise TargetError(f"The source of {self.distribution} is not at hand: name its directory.")
+        return Path(self.project)
+
     def read_project(self) -> Project | None:
         """Read its `pyproject.toml`; None if it is not known where that is.
 
@@ -80,6 +92,8 @@ def target_of(name_or_path: str) -> Target:
         TargetError: There is none.
     """
     path = Path(name_or_path)
+    if path.suffix == ".whl":
+        raise TargetError("A wheel is checked when it is installed. To compare with one, use --since.")
     if "/" in name_or_path or (path / PROJECT_FILE).is_file():
         return target_at(path)
     return installed_target(name_or_path)
@@ -123,6 +137,26 @@ def installed_target(name: str) -> Target:
             return replace(_of_distribution(loaded.report.distribution, found), type_name=name)
     names = ", ".join(sorted({plugin.distribution for plugin in found})) or "none"
     raise TargetError(f"No plugin and no type '{name}' is installed. Installed plugins: {names}.")
+
+
+def wheel_target(wheel: Path, directory: Path) -> Target:
+    """Return the plugin in a wheel, which need not be installed.
+
+    Args:
+        wheel: The wheel.
+        directory: An empty directory to unpack it into, which stays there as long as it is looked at.
+
+    Raises:
+        TargetError: It is none, or has no plugin in it.
+    """
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(directory)
+        held = Distribution.at(next(directory.glob("*.dist-info")))
+        points = tuple((point.name, point.value) for point in held.entry_points if point.group == ENTRY_POINT_GROUP)
+        return Target(held.name, held.version, points, tuple(_names(held.requires or ())), path=str(directory))
+    except (OSError, zipfile.BadZipFile, StopIteration, KeyError) as error:
+        raise TargetError(f"{wheel} is no wheel of a plugin.") from error
 
 
 def _of_distribution(name: str, found: list[FoundPlugin]) -> Target:

@@ -100,9 +100,7 @@ def _run_all(subject: Subject) -> list[Run]:
         return [run for run in pool.map(lambda job: job(), jobs) if run is not None]
 
 
-def _run(
-    workspace: Workspace, directory: Path, known: RegisteredType, rogue: Rogue, raised: _Defects
-) -> Run | None:
+def _run(workspace: Workspace, directory: Path, known: RegisteredType, rogue: Rogue, raised: _Defects) -> Run | None:
     name = f"{known.name} {rogue.what}".replace(" ", "-")
     if isinstance(rogue, RogueServer):
         with rogue.start() as server:
