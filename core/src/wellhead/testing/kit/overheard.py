@@ -1,6 +1,6 @@
 """The rule that a validator keeps secrets: it is run in this process, and heard as it is.
 
-The service takes secrets out of what a validator says, and lets what it prints go nowhere. Here nothing is made fit to be shown.
+The service takes secrets out of what a validator says, and lets what it prints go nowhere; here neither is done.
 """
 
 from __future__ import annotations
@@ -85,12 +85,10 @@ def _reflect(request: Request) -> Answer:
 
 def _led(known: RegisteredType, found: Secretive, there: Document | None) -> Document:
     """Take what leads somewhere from one document, and the rest, with the secret, from the other."""
-    target = {
-        name: value
-        for name, value in (there or {}).items()
-        if name in {"host", "port", "path", "ca_certificate", *urls_of(known)}
-    }
-    plain = {**found.document, **target, **({"tls_mode": "disable"} if "tls_mode" in known.model.model_fields else {})}
+    leading = {"host", "port", "path", "ca_certificate", *urls_of(known)}
+    target = {name: value for name, value in (there or {}).items() if name in leading}
+    in_clear = {"tls_mode": "disable"} if "tls_mode" in known.model.model_fields else {}
+    plain = {**found.document, **target, **in_clear}
     return plain if not problems_of(known, plain) else {**found.document, **target}
 
 

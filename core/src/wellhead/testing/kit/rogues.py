@@ -56,6 +56,12 @@ class RogueFile(Rogue):
     make: Callable[[Path], object]
 
 
+def _write_huge(path: Path) -> None:
+    """Make a file that is long and takes no room."""
+    with path.open("wb") as file:
+        file.truncate(_HUGE)
+
+
 _FAILED: frozenset[ValidationStatus] = frozenset(("failed",))
 _NOT_WELL: frozenset[ValidationStatus] = frozenset(("failed", "timeout"))
 _ENDED: frozenset[ValidationStatus] = frozenset(("passed", "warning", "failed"))
@@ -63,28 +69,20 @@ _ENDLESS = scripts.endless(b"", b"x" * 1024, wait_first=False)
 
 SERVERS = (
     RogueServer("a server that says nothing", _NOT_WELL, SHORT, servers.silent),
-    RogueServer("a server that closes each connection", _FAILED, LONG, servers.closing),
+    RogueServer("a server that closes connections", _FAILED, LONG, servers.closing),
     RogueServer("a server that talks without end", _NOT_WELL, LONG, partial(servers.serve, _ENDLESS)),
 )
 SERVERS_WITH_TLS = (
     RogueServer("a TLS server that says nothing", _NOT_WELL, SHORT, partial(servers.tls, script=scripts.silent)),
-    RogueServer(
-        "a TLS server that closes each connection", _FAILED, LONG, partial(servers.tls, script=scripts.closing)
-    ),
+    RogueServer("a TLS server that closes connections", _FAILED, LONG, partial(servers.tls, script=scripts.closing)),
     RogueServer("a TLS server that talks without end", _NOT_WELL, LONG, partial(servers.tls, script=_ENDLESS)),
 )
 FILES = (
-    RogueFile("a file that is not there", _FAILED, LONG, lambda path: None),
+    RogueFile("a file that is not there", _FAILED, LONG, lambda _: None),
     RogueFile("an empty file", _ENDED, LONG, lambda path: path.write_bytes(b"")),
     RogueFile("a file of random bytes", _ENDED, LONG, lambda path: path.write_bytes(bytes(range(256)) * 64)),
-    RogueFile("a file of 8 GiB", _ENDED | _NOT_WELL, LONG, lambda path: _write_huge(path)),
+    RogueFile("a file of 8 GiB", _ENDED | _NOT_WELL, LONG, _write_huge),
 )
-
-
-def _write_huge(path: Path) -> None:
-    """Make a file that is long and takes no room."""
-    with path.open("wb") as file:
-        file.truncate(_HUGE)
 
 
 def rogues_for(known: RegisteredType) -> Iterator[Rogue]:

@@ -211,10 +211,10 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "K40",
         "validators-end",
-        "A validation ends by its deadline, and does not pass, against a server that says nothing, one that closes each "
-        "connection, and one that talks without end; one of a file, if it is missing, empty, huge, or of random bytes.",
-        "Read with a limit (`read_line`, `read_until`), try a connection once, and give exceptions of the driver a code "
-        "in `DataSourceType(errors=…)`.",
+        "A validation ends by its deadline, and does not pass, against a server that says nothing, one that closes "
+        "connections, and one that talks without end; it ends with a file that is missing, empty, huge, or random bytes.",
+        "Read with a limit (`read_line`, `read_until`), try a connection once, and give exceptions of the driver a "
+        "code in `DataSourceType(errors=…)`.",
         validations.check_ends,
         seconds=30.0,
     ),
@@ -237,7 +237,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "K43",
         "validators-keep-secrets",
-        "A secret is in nothing that a validator says: its checks, their messages and details, its output and its logs.",
+        "A secret is in nothing that a validator says: checks with their messages, details, output and logs.",
         "Pass on codes and parsed facts only, and no text of a driver or of a server: it may repeat what it was sent.",
         overheard.check_validators,
         seconds=20.0,
@@ -246,10 +246,10 @@ RULES: tuple[Rule, ...] = (
         "K50",
         "schema-changes",
         "No change of a model breaks what is stored: since the snapshot, no field is gone, newly required, of another "
-        "type, no longer secret or newly so, and none that secrets are bound to is harmless, unless `schema_version` is "
-        "raised.",
-        "Raise `schema_version` and write a migration. `wellhead plugin check --snapshot` writes `schema-snapshot.json`; do "
-        "that at each release, and commit the file.",
+        "type, no longer secret or newly so, and none that secrets are bound to is harmless, unless `schema_version` "
+        "is raised.",
+        "Raise `schema_version` and write a migration. `wellhead plugin check --snapshot` writes `schema-snapshot.json`; "
+        "do that at each release, and commit the file.",
         schema_changes.check_changes,
     ),
 )
