@@ -20,7 +20,8 @@ from unittest import SkipTest
 from wellhead.testing.kit.checking import check
 from wellhead.testing.kit.outcomes import Outcome, Report
 from wellhead.testing.kit.project import PROJECT_FILE, TargetError
-from wellhead.testing.kit.rules import RULES, Rule
+from wellhead.testing.kit.rule import Rule
+from wellhead.testing.kit.rules import RULES
 from wellhead.testing.kit.target import Target, installed_target, target_at
 
 

@@ -10,7 +10,8 @@ from wellhead.plugins.scratch_process import START_SECONDS, ScratchProcess
 from wellhead.plugins.trial import Trials
 from wellhead.testing.kit.outcomes import Outcome, Report
 from wellhead.testing.kit.project import TargetError
-from wellhead.testing.kit.rules import LOADS, RULES, WAIVABLE, WAIVERS, Rule
+from wellhead.testing.kit.rule import Rule
+from wellhead.testing.kit.rules import LOADS, RULES, WAIVABLE, WAIVERS
 from wellhead.testing.kit.target import Target
 
 _LONGEST = 1 << 20

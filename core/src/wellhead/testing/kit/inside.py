@@ -14,7 +14,8 @@ from typing import Any
 from wellhead import logs
 from wellhead.guard import confinement
 from wellhead.testing.kit.outcomes import Finding
-from wellhead.testing.kit.rules import RULES, WAIVABLE, Rule
+from wellhead.testing.kit.rule import Rule
+from wellhead.testing.kit.rules import RULES, WAIVABLE
 from wellhead.testing.kit.schema_changes import snapshot_of
 from wellhead.testing.kit.subject import SkippedError, Subject, types_in
 from wellhead.testing.kit.target import Target

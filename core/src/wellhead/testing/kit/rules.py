@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from wellhead.testing.kit import (
     canaries,
@@ -18,31 +17,11 @@ from wellhead.testing.kit import (
     validations,
 )
 from wellhead.testing.kit.outcomes import Finding
+from wellhead.testing.kit.rule import Rule
 from wellhead.testing.kit.subject import Subject
 
 WAIVERS, LOADS = "K00", "K01"
 """The rules that stand before all others, and cannot be waived."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One rule for plugins.
-
-    Attributes:
-        number: Its number, which it keeps for ever.
-        name: A few words that name it.
-        claim: What is true of a good plugin, in one sentence.
-        remedy: What to do where it is not.
-        check: Finds where it is broken.
-        seconds: How long that may take, or each part of it that it tells of.
-    """
-
-    number: str
-    name: str
-    claim: str
-    remedy: str
-    check: Callable[[Subject], Iterator[Finding]]
-    seconds: float = 10.0
 
 
 def _loaded(_: Subject) -> Iterator[Finding]:
@@ -248,8 +227,8 @@ RULES: tuple[Rule, ...] = (
         "No change of a model breaks what is stored: since the snapshot, no field is gone, newly required, of another "
         "type, no longer secret or newly so, and none that secrets are bound to is harmless, unless `schema_version` "
         "is raised.",
-        "Raise `schema_version` and write a migration. `wellhead plugin check --snapshot` writes `schema-snapshot.json`; "
-        "do that at each release, and commit the file.",
+        "Raise `schema_version` and write a migration. `wellhead plugin check --snapshot` writes "
+        "`schema-snapshot.json`; do that at each release, and commit the file.",
         schema_changes.check_changes,
     ),
 )

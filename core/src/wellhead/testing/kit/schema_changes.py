@@ -23,9 +23,7 @@ def snapshot_of(types: Sequence[RegisteredType]) -> dict[str, Any]:
     return {
         known.name: {
             "schema_version": schema_version_of(known),
-            "fields": {
-                item["name"]: _field(known, item) for item in known.parameters if item["name"] in _stored(known)
-            },
+            "fields": {item["name"]: _field(known, item) for item in _stored(known)},
         }
         for known in sorted(types, key=lambda known: known.name)
     }
@@ -37,8 +35,9 @@ def schema_version_of(known: RegisteredType) -> int:
     return version
 
 
-def _stored(known: RegisteredType) -> frozenset[str]:
-    return frozenset(known.model.model_fields)
+def _stored(known: RegisteredType) -> list[dict[str, Any]]:
+    """Return the parameters that are fields: `connection_string` is never stored."""
+    return [item for item in known.parameters if item["name"] in known.model.model_fields]
 
 
 def _field(known: RegisteredType, item: Mapping[str, Any]) -> dict[str, Any]:

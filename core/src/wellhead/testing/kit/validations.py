@@ -91,8 +91,9 @@ def _run_all(subject: Subject) -> list[Run]:
     rogues.prepare()
     raised = _Defects()
     with workspace_for(subject, defects=raised) as (workspace, directory), ThreadPoolExecutor(_AT_ONCE) as pool:
+        runner = _Runner(workspace, directory, raised)
         jobs = [
-            partial(_run, workspace, directory, known, rogue, raised)
+            partial(runner.run, known, rogue)
             for known in subject.types
             if known.validator is not None
             for rogue in rogues.rogues_for(known)
@@ -100,28 +101,34 @@ def _run_all(subject: Subject) -> list[Run]:
         return [run for run in pool.map(lambda job: job(), jobs) if run is not None]
 
 
-def _run(workspace: Workspace, directory: Path, known: RegisteredType, rogue: Rogue, raised: _Defects) -> Run | None:
-    name = f"{known.name} {rogue.what}".replace(" ", "-")
-    if isinstance(rogue, RogueServer):
-        with rogue.start() as server:
-            return _validated(workspace, known, rogue, name, rogues.document_for_server(known, server), raised)
-    document = rogues.document_for_file(known, name)
-    if isinstance(rogue, RogueFile) and document is not None:
-        rogue.make(directory / str(document["path"]))
-    return _validated(workspace, known, rogue, name, document, raised)
+class _Runner:
+    """Leads validators of one workspace to servers and files."""
 
+    def __init__(self, workspace: Workspace, directory: Path, raised: _Defects) -> None:
+        self._workspace = workspace
+        self._directory = directory
+        self._raised = raised
 
-def _validated(
-    workspace: Workspace, known: RegisteredType, rogue: Rogue, name: str, document: Document | None, raised: _Defects
-) -> Run | None:
-    if document is None:
-        return None
-    try:
-        workspace.add({**document, "name": name})
-        result = workspace.validate(name, timeout=rogue.seconds)
-    except WellheadError:  # what cannot be saved is told by another rule
-        return None
-    return Run(known, rogue, result, raised.taken(known.name))
+    def run(self, known: RegisteredType, rogue: Rogue) -> Run | None:
+        """Run one validation; None where the type cannot be led there."""
+        name = f"{known.name} {rogue.what}".replace(" ", "-")
+        if isinstance(rogue, RogueServer):
+            with rogue.start() as server:
+                return self._validate(known, rogue, name, rogues.document_for_server(known, server))
+        document = rogues.document_for_file(known, name)
+        if isinstance(rogue, RogueFile) and document is not None:
+            rogue.make(self._directory / str(document["path"]))
+        return self._validate(known, rogue, name, document)
+
+    def _validate(self, known: RegisteredType, rogue: Rogue, name: str, document: Document | None) -> Run | None:
+        if document is None:
+            return None
+        try:
+            self._workspace.add({**document, "name": name})
+            result = self._workspace.validate(name, timeout=rogue.seconds)
+        except WellheadError:  # what cannot be saved is told by another rule
+            return None
+        return Run(known, rogue, result, self._raised.of(known.name))
 
 
 class _Defects:
@@ -135,7 +142,7 @@ class _Defects:
         with self._turn:
             self._found.setdefault(type_name, []).extend(where)
 
-    def taken(self, type_name: str) -> tuple[str, ...]:
+    def of(self, type_name: str) -> tuple[str, ...]:
         with self._turn:
             return tuple(self._found.get(type_name, ()))
 
