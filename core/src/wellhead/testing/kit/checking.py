@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from wellhead.plugins.scratch_process import START_SECONDS, ScratchProcess
@@ -15,7 +16,7 @@ from wellhead.testing.kit.rules import LOADS, RULES, WAIVABLE, WAIVERS
 from wellhead.testing.kit.target import Target
 
 _LONGEST = 1 << 20
-_TRIAL_SECONDS = 5.0
+_TRIAL_SECONDS, _PROBE_SECONDS = 5.0, 10.0
 _Answer = Mapping[str, Any]
 
 
@@ -68,14 +69,11 @@ def _give(process: ScratchProcess, target: Target, rules: Sequence[Rule], more: 
 
 def _answers(target: Target, before: Mapping[str, Any] | None) -> Iterator[tuple[Rule, _Answer]]:
     """Ask for each rule in turn what was found."""
-    if (reason := _why_not_loaded(target)) is not None:
-        for rule in RULES:
-            told = {"skipped": "The plugin does not load."} if rule.number != LOADS else _failed(reason)
-            yield rule, told if rule.number != WAIVERS else _of_waivers(target)
-        return
-    seen = _observed(target)
-    if isinstance(seen, str):
-        yield from ((rule, _failed(seen) if rule.number == LOADS else {"skipped": seen}) for rule in RULES)
+    with ThreadPoolExecutor(2) as pool:
+        trial, observation = pool.submit(_why_not_loaded, target), pool.submit(_observed, target)
+    seen = observation.result()
+    if reason := trial.result() or seen.get("reason"):
+        yield from _unloaded(target, reason)
         return
     if target.type_name not in {None, *seen["types"]}:
         named = ", ".join(seen["types"])
@@ -86,6 +84,12 @@ def _answers(target: Target, before: Mapping[str, Any] | None) -> Iterator[tuple
             answers = _ask(target, left, {"seen": seen, "scratch": scratch, "before": before})
             yield from zip(left, answers, strict=False)
             left = left[len(answers) :]
+
+
+def _unloaded(target: Target, reason: str) -> Iterator[tuple[Rule, _Answer]]:
+    """Say of each rule what there is to say of a plugin that does not load."""
+    told = {WAIVERS: _of_waivers(target), LOADS: _failed(reason)}
+    yield from ((rule, told.get(rule.number, {"skipped": "The plugin does not load."})) for rule in RULES)
 
 
 def _why_not_loaded(target: Target) -> str | None:
@@ -99,16 +103,16 @@ def _of_waivers(target: Target) -> _Answer:
     return {"findings": [[text, True] for text in found]}
 
 
-def _observed(target: Target) -> dict[str, Any] | str:
-    """Return what was noted when it was loaded; or what is wrong, in one sentence."""
+def _observed(target: Target) -> dict[str, Any]:
+    """Return what was noted when it was loaded, or the reason why nothing was."""
     with _started("probe", target) as process:
         try:
             process.say(target.as_document())
-            return process.wait(START_SECONDS)
+            return process.wait(_PROBE_SECONDS)
         except TimeoutError:
-            return "Loading it a second time did not end."
+            return {"reason": "Loading it a second time did not end."}
         except (OSError, ValueError):
-            return f"Loading it a second time {process.how_it_ended()}."
+            return {"reason": f"Loading it a second time {process.how_it_ended()}."}
 
 
 def _ask(target: Target, rules: Sequence[Rule], more: Mapping[str, Any]) -> list[_Answer]:

@@ -10,7 +10,7 @@ from wellhead.testing.kit.outcomes import Finding
 from wellhead.testing.kit.subject import Subject
 
 _LEAST_LIMIT_MS = 1000.0
-_TIMES_PYDANTIC = 5
+_TIMES_PYDANTIC = 3
 _OF_EVERY_PLUGIN = frozenset(
     ("wellhead", "pydantic", "pydantic-core", "pluggy", "typing-extensions", "annotated-types", "typing-inspection")
 )

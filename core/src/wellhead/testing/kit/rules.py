@@ -179,6 +179,7 @@ RULES: tuple[Rule, ...] = (
         "The model judges texts of 100,000 characters in less than a second each: the service waits for it.",
         "Set `max_length`, and take repetitions inside repetitions out of regular expressions.",
         speed.check_speed,
+        seconds=4.0,
     ),
     Rule(
         "K33",
@@ -191,7 +192,7 @@ RULES: tuple[Rule, ...] = (
         "K40",
         "validators-end",
         "A validation ends by its deadline, and does not pass, against a server that says nothing, one that closes "
-        "connections, and one that talks without end; it ends with a file that is missing, empty, huge, or random bytes.",
+        "connections, and one that talks without end; it ends with a file that is missing, empty, huge or random.",
         "Read with a limit (`read_line`, `read_until`), try a connection once, and give exceptions of the driver a "
         "code in `DataSourceType(errors=…)`.",
         validations.check_ends,

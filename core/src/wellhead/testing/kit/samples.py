@@ -29,6 +29,13 @@ def problems_of(known: RegisteredType, document: Mapping[str, Any]) -> list[Inpu
     return []
 
 
+def lacking_in_example(known: RegisteredType) -> set[str]:
+    """Return the fields that are missing in an example of a type, or wrong; secrets are in none."""
+    example = (*known.examples, example_of(known))[0]
+    wrong = {(*from_pointer(problem.pointer), "the whole")[0] for problem in problems_of(known, example)}
+    return wrong - known.shape.secret_fields()
+
+
 def examples_of(known: RegisteredType) -> list[Document]:
     """Return the documents to start from that fit: the type's own examples, or one made of those of its fields."""
     given = [dict(example) for example in known.examples] or [example_of(known)]
