@@ -86,7 +86,7 @@ class Plugin:
 
 
 def changed(old: str, new: str, *, validates: bool = False, **more: Any) -> Plugin:
-    """Return the good plugin with a change of its code; unless it validates, without its validator, which takes time."""
+    """Return the good plugin with a change of its code; its validator, which takes time, is left out if need be."""
     assert old in GOOD
     source = GOOD.replace(old, new)
     return Plugin(source if validates else without_validator(source), **more)

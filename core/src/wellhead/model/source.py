@@ -40,6 +40,8 @@ LabelKey = Annotated[
     WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9._/-]{1,63}$", "maxLength": 63}),
 ]
 LabelValue = Annotated[str, Field(max_length=200)]
+# Not strict: a type with a validator of `mode="before"` gets its JSON as Python's values, among which a text is no instant.
+Instant = Annotated[datetime, Field(strict=False)]
 Description = Annotated[str, MultiLine(), Field(max_length=2000)]
 
 
@@ -66,8 +68,8 @@ class DataSourceConfig(BaseModel):
         examples=[{"team": "sales"}],
         json_schema_extra={"additionalProperties": False},
     )
-    created_at: datetime | None = Field(None, description="Made by the server.")
-    updated_at: datetime | None = Field(None, description="Made by the server.")
+    created_at: Instant | None = Field(None, description="Made by the server.")
+    updated_at: Instant | None = Field(None, description="Made by the server.")
     revision: Annotated[int, Field(ge=1)] | None = Field(None, description="The number of this saved state.")
 
     @classmethod

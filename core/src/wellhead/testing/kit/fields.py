@@ -65,9 +65,8 @@ def check_examples(subject: Subject) -> Iterator[Finding]:
     """Find types of which there is no whole example: with secrets put in, the API would not take it."""
     for known in subject.types:
         if lacking := sorted(lacking_in_example(known)):
-            yield Finding(
-                f"Type '{known.name}' has no whole example: give examples to {', '.join(lacking)}, or to DataSourceType."
-            )
+            named = ", ".join(lacking)
+            yield Finding(f"Type '{known.name}' has no whole example: give examples to {named}, or to DataSourceType.")
 
 
 def check_secret_names(subject: Subject) -> Iterator[Finding]:
