@@ -92,7 +92,8 @@ BAD: dict[str, tuple[str, Plugin, str]] = {
     "entry-point": ("K12", Plugin(CHEAP, entry_point="main"), "'greeter'"),
     "type": ("K13", changed('["greeter"] = "greeter"', '["greeter-source"] = "greeter-source"'), "'source'"),
     "independent": ("K14", Plugin(CHEAP, requires=()), "wellhead>=0.1,<0.2"),
-    "title": ("K20", with_field('    ca_name: str = wellhead.field("x", description="Who signs it.")'), "CA"),
+    "title": ("K20", with_field('    ca: str = wellhead.field("x", title="Ca name", description="Who signs it.")'), "CA"),
+    "no-title": ("K20", with_field('    a: str = wellhead.field("x", title="ca_name", description="Who signs it.")'), "ca_name"),
     "undescribed": ("K21", with_field('    colour: str = "red"'), "greeter.colour"),
     "described-by-name": (
         "K21",

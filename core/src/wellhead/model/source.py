@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal, Self
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationInfo,
@@ -19,7 +21,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
-from wellhead.clock import to_text
+from wellhead.clock import from_text, to_text
 from wellhead.model.conditions import Conditions, check_conditions, conditions_of
 from wellhead.model.markers import MultiLine, is_multi_line
 from wellhead.model.texts import (
@@ -40,9 +42,18 @@ LabelKey = Annotated[
     WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9._/-]{1,63}$", "maxLength": 63}),
 ]
 LabelValue = Annotated[str, Field(max_length=200)]
-# Not strict: a type with a validator of `mode="before"` gets its JSON as Python's values, among which a text is no instant.
-Instant = Annotated[datetime, Field(strict=False)]
 Description = Annotated[str, MultiLine(), Field(max_length=2000)]
+
+
+def _read_instant(value: Any) -> Any:
+    """Read an instant: a type with a validator of `mode="before"` gets JSON as Python's values, and texts are none."""
+    if isinstance(value, str):
+        with suppress(ValueError):
+            return from_text(value)
+    return value
+
+
+Instant = Annotated[datetime, BeforeValidator(_read_instant)]
 
 
 class DataSourceConfig(BaseModel):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from wellhead.model.parameters import title_of
+from wellhead.model.parameters import ABBREVIATIONS, title_of
 from wellhead.model.shape import SECRET, Fields, Map, Node, flat
 from wellhead.model.source import BASE_FIELDS
 from wellhead.plugins.registry import RegisteredType
@@ -18,12 +18,6 @@ from wellhead.testing.kit.subject import Subject
 
 _MAX_TITLE = 60
 _LEAST_DESCRIPTION = 10
-_ABBREVIATIONS = frozenset(
-    """
-    api arn aws ca cn csv db dn dns gcp gcs html http https iam id ip json jwt kms ldap oauth pem s3 sasl sql ssh
-    ssl sso tcp tls ttl udp uri url uuid vpc xml
-    """.split()  # noqa: SIM905  # it is read more easily
-)
 _SECRET_WORDS = frozenset(
     """
     password passwd passphrase pwd secret secrets token credential credentials key apikey pin
@@ -42,7 +36,7 @@ def check_titles(subject: Subject) -> Iterator[Finding]:
     for known in subject.types:
         for place, name, info in _fields_of(known):
             title = info.title or title_of(name)
-            if lower := [word for word in title.split() if word.lower() in _ABBREVIATIONS and not _has_capitals(word)]:
+            if lower := [word for word in title.split() if word.lower() in ABBREVIATIONS and not _has_capitals(word)]:
                 yield Finding(
                     f"{place} is shown as '{title}': give it a title in which {lower[0].upper()} is in capitals."
                 )

@@ -127,7 +127,7 @@ RULES: tuple[Rule, ...] = (
         "K20",
         "titles",
         "Each field has a title for people: a few words, with abbreviations in capitals.",
-        "A title is made of the field's name; where that does not do, write `wellhead.field(title=…)`.",
+        "A title is made of the field's name, with the usual abbreviations in capitals. Leave it out, or write a good one.",
         fields.check_titles,
     ),
     Rule(
