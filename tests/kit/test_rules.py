@@ -58,6 +58,7 @@ COPYING = """
         return self
 """
 HARMLESS = '    colour: str = wellhead.field("red", description="The colour of the text.", harmless=True)'
+TITLED = '    ca: str = wellhead.field("x", title="{}", description="Who signs it.")'
 NEEDS_DRIVER = ("wellhead>=0.1,<0.2", "psutil>=7")
 GONE = {"type": "string", "values": None, "required": False, "secret": False, "bound": True}
 SNAPSHOT = {"greeter": {"schema_version": 1, "fields": {"realm": GONE}}}
@@ -92,8 +93,8 @@ BAD: dict[str, tuple[str, Plugin, str]] = {
     "entry-point": ("K12", Plugin(CHEAP, entry_point="main"), "'greeter'"),
     "type": ("K13", changed('["greeter"] = "greeter"', '["greeter-source"] = "greeter-source"'), "'source'"),
     "independent": ("K14", Plugin(CHEAP, requires=()), "wellhead>=0.1,<0.2"),
-    "title": ("K20", with_field('    ca: str = wellhead.field("x", title="Ca name", description="Who signs it.")'), "CA"),
-    "no-title": ("K20", with_field('    a: str = wellhead.field("x", title="ca_name", description="Who signs it.")'), "ca_name"),
+    "title": ("K20", with_field(TITLED.format("Ca name")), "CA"),
+    "no-title": ("K20", with_field(TITLED.format("ca_name")), "ca_name"),
     "undescribed": ("K21", with_field('    colour: str = "red"'), "greeter.colour"),
     "described-by-name": (
         "K21",

@@ -127,7 +127,7 @@ RULES: tuple[Rule, ...] = (
         "K20",
         "titles",
         "Each field has a title for people: a few words, with abbreviations in capitals.",
-        "A title is made of the field's name, with the usual abbreviations in capitals. Leave it out, or write a good one.",
+        "A title that is left out is made of the field's name. One that is written has its abbreviations in capitals.",
         fields.check_titles,
     ),
     Rule(
