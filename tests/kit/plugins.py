@@ -10,7 +10,7 @@ from typing import Any
 GOOD = '''
 """Servers that greet: type `greeter`."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import pydantic
 

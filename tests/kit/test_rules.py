@@ -24,6 +24,10 @@ SLOW_PATTERN = """
             raise ValueError("no code")
         return value
 """
+QUADRATIC = SLOW_PATTERN.replace('re.fullmatch("(a+)+b?", value)', 're.search("a+b", value)')
+UNRESOLVED = """
+    extra: Annotated[str, pydantic.WithJsonSchema({"$ref": "#/$defs/No"})] = wellhead.field("x", description="More.")
+"""
 QUOTING = """
     query: str = wellhead.field("x", description="What is asked for.")
 
@@ -71,6 +75,7 @@ BAD: dict[str, tuple[str, Plugin, str]] = {
     "hangs": ("K01", when_loaded("while True: pass"), "longer than 5 seconds"),
     "ends": ("K01", when_loaded("import os\nos._exit(3)"), "exit code 3"),
     "bad-default": ("K01", changed("field(7000,", "field(70000,"), "default of GreeterDataSource.port"),
+    "bad-reference": ("K01", with_field(UNRESOLVED), "a $ref that leads nowhere"),
     "slow": ("K02", when_loaded("import time\ntime.sleep(3.5)"), "ms would do"),
     "thread": (
         "K03",
@@ -109,7 +114,7 @@ BAD: dict[str, tuple[str, Plugin, str]] = {
     ),
     "quotes-twice": ("K30", with_field(QUOTING), "query is another one when it is read"),
     "refuses-whole": ("K31", with_field(BEFORE), "without host"),
-    "backtracks": ("K32", with_field(SLOW_PATTERN), "greeter.code"),
+    "quadratic": ("K32", with_field(QUADRATIC), "greeter.code"),
     "tells": ("K33", with_field(TELLING), "the text of a validation error"),
     "copies": ("K33", with_field(COPYING), "repr() of the model"),
     "passes-always": (
@@ -127,6 +132,11 @@ BAD: dict[str, tuple[str, Plugin, str]] = {
     "unknown-step": ("K42", changed(', "authenticate")', ', "greet")', validates=True), "'authenticate'"),
     "says": ("K43", when_validated('context.detail("login", config.password.reveal())'), "the details"),
     "logs": ("K43", when_validated("import logging; logging.debug(config.password.reveal())"), "logs"),
+    "structlogs": (
+        "K43",
+        when_validated("import structlog; structlog.get_logger().debug(config.password.reveal())"),
+        "prints",
+    ),
     "prints-it": ("K43", when_validated("print(config.password.reveal())"), "prints"),
     "in-a-message": (
         "K43",
@@ -163,6 +173,15 @@ def test_a_bad_plugin_breaks_its_rule_and_no_other(name: str, tmp_path: Path) ->
     assert message in "\n".join(broken[number])
     if number == LOADS:
         assert {outcome.status for key, outcome in found.items() if key not in {"K00", LOADS}} == {"skipped"}
+
+
+@pytest.mark.slow
+def test_G_15_a_model_that_takes_for_ever_over_a_text_is_found_and_all_other_rules_are_checked(tmp_path: Path) -> None:
+    found = outcomes(with_field(SLOW_PATTERN), tmp_path)
+    assert [number for number, outcome in found.items() if outcome.status == "failed"] == ["K32"]
+    message = "It did not end within 4 seconds: greeter.code, with a text of 100,000 characters."
+    assert found["K32"].messages == (message,)
+    assert found["K33"].status == "passed"
 
 
 def test_each_rule_but_that_for_harmless_fields_has_a_bad_plugin() -> None:

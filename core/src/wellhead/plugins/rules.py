@@ -196,6 +196,10 @@ def _check_hidden_secrets(model: type[DataSourceConfig], shape: Shape, schema: M
             )
 
 
+_VALUES = frozenset(("const", "default", "enum", "examples"))
+"""Keywords of a schema below which there are values, and no schema."""
+
+
 def _hidden(schema: Any, node: Node, definitions: Mapping[str, Any], seen: frozenset[str]) -> Iterator[bool]:
     """Look in a schema for values that are written only, where the shape knows of no secret."""
     if isinstance(schema, list):
@@ -203,12 +207,13 @@ def _hidden(schema: Any, node: Node, definitions: Mapping[str, Any], seen: froze
             yield from _hidden(inner, node, definitions, seen)
     if not isinstance(schema, Mapping) or node is SECRET:
         return
-    reference = schema.get("$ref", "").rpartition("/")[2]
-    if reference and reference not in seen:
+    if (written := schema.get("$ref")) and (reference := _name_of(written, definitions)) not in seen:
         yield from _hidden(definitions[reference], node, definitions, seen | {reference})
     if schema.get("writeOnly") is True:
         yield True
     for key, inner in schema.items():
+        if key in _VALUES:
+            continue
         if key in {"anyOf", "oneOf", "allOf"}:
             yield from _hidden(inner, node, definitions, seen)
         elif key in {"properties", "patternProperties"}:
@@ -216,6 +221,21 @@ def _hidden(schema: Any, node: Node, definitions: Mapping[str, Any], seen: froze
                 yield from _hidden(value, _below(node, key, name), definitions, seen)
         else:
             yield from _hidden(inner, _below(node, key, ""), definitions, seen)
+
+
+def _name_of(reference: object, definitions: Mapping[str, Any]) -> str:
+    """Return the name of the definition that a reference leads to.
+
+    Raises:
+        TypeRefusedError: `unresolved-reference`.
+    """
+    name = str(reference).removeprefix("#/$defs/")
+    if reference != f"#/$defs/{name}" or name not in definitions:
+        raise TypeRefusedError(
+            "unresolved-reference",
+            "The JSON Schema of the model has a $ref that leads nowhere. It may lead to a nested model only.",
+        )
+    return name
 
 
 def _below(node: Node, key: str, name: str) -> Node:

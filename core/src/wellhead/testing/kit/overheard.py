@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from wellhead import logs
 from wellhead.catalog.documents import read_new
 from wellhead.guard.egress import EgressPolicy
 from wellhead.guard.enforcement import Refusals, refusals
@@ -126,10 +127,10 @@ async def _run(known: RegisteredType, config: DataSourceConfig, files: FileGuard
 @contextmanager
 def _listening(scratch: Path) -> Iterator[tuple[Path, io.StringIO]]:
     """Let what is printed go to a file, and what is logged, at any level, to a text."""
+    logs.configure("debug")
     log = io.StringIO()
     handler, root = logging.StreamHandler(log), logging.getLogger()
     kept = [os.dup(standard) for standard in (1, 2)]
-    level = root.level
     with tempfile.NamedTemporaryFile(dir=scratch, delete=False) as file:
         for standard in (1, 2):
             os.dup2(file.fileno(), standard)
@@ -138,10 +139,9 @@ def _listening(scratch: Path) -> Iterator[tuple[Path, io.StringIO]]:
         try:
             yield Path(file.name), log
         finally:
-            root.removeHandler(handler)
-            root.setLevel(level)
             sys.stdout.flush()
             sys.stderr.flush()
             for standard, descriptor in zip((1, 2), kept, strict=True):
                 os.dup2(descriptor, standard)
                 os.close(descriptor)
+            logs.configure("error")
