@@ -80,6 +80,8 @@ def check_model(name: str, model: type[DataSourceConfig]) -> Shape:
         schema = json_schema_of(model)
     except PydanticUserError as error:
         raise TypeRefusedError("no-schema", f"{model.__name__} has a field without a JSON Schema.") from error
+    except KeyError:  # pydantic looks references up
+        raise _unresolved() from None
     _check_hidden_secrets(model, shape, schema)
     _check_defaults(name, shape)
     return shape
@@ -231,11 +233,15 @@ def _name_of(reference: object, definitions: Mapping[str, Any]) -> str:
     """
     name = str(reference).removeprefix("#/$defs/")
     if reference != f"#/$defs/{name}" or name not in definitions:
-        raise TypeRefusedError(
-            "unresolved-reference",
-            "The JSON Schema of the model has a $ref that leads nowhere. It may lead to a nested model only.",
-        )
+        raise _unresolved()
     return name
+
+
+def _unresolved() -> TypeRefusedError:
+    return TypeRefusedError(
+        "unresolved-reference",
+        "The JSON Schema of the model has a $ref that leads nowhere. It may lead to a nested model only.",
+    )
 
 
 def _below(node: Node, key: str, name: str) -> Node:
