@@ -1,4 +1,4 @@
-"""The rule that a model has no secret where core does not see it: its JSON Schema is searched for what is written only."""
+"""The rule that a model has no secret where core does not see it, for which its JSON Schema is searched."""
 
 from __future__ import annotations
 
