@@ -34,6 +34,7 @@ from wellhead.plugins import hookspecs
 from wellhead.plugins.loader import load_plugins
 from wellhead.plugins.registry import DataSourceTypeRegistry
 from wellhead.settings import PREFIX, Settings
+from wellhead.testing.kit.rules import RULES, WAIVABLE
 
 DOCS = Path(__file__).parent
 _PART = re.compile(r"(<!-- generated: ([a-z:-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -270,6 +271,24 @@ def testing_names() -> str:
     return "\n\n".join(parts)
 
 
+def contract() -> str:
+    """Describe the class that tests of types derive from."""
+    return f"## `DataSourceTypeContract`\n\n{_prose(testing.DataSourceTypeContract)}"
+
+
+def rules() -> str:
+    """Describe each rule for plugins."""
+    parts = (
+        f"### {rule.number} `{rule.name}`\n\n{rule.claim}\n\n- What to do: {rule.remedy}\n- {_waiving(rule.number)}"
+        for rule in RULES
+    )
+    return "\n\n".join(parts)
+
+
+def _waiving(number: str) -> str:
+    return f'To waive it: `{number} = "why"`.' if number in WAIVABLE else "It cannot be waived."
+
+
 def servers() -> str:
     """List the servers for tests, which are context managers."""
     return _first_lines(testing.servers, "servers", lambda item: hasattr(item, "__wrapped__"))
@@ -465,6 +484,8 @@ PARTS: dict[str, Callable[..., str]] = {
     "families": families,
     "types": types,
     "testing": testing_names,
+    "contract": contract,
+    "rules": rules,
     "servers": servers,
     "scripts": scripts,
     "testing-servers": testing_servers,

@@ -99,10 +99,10 @@ def _not_ready(report: PluginReport) -> Iterator[dict[str, Any]]:
 def _more(found: RegisteredType) -> dict[str, Any]:
     """Return what is told of one type only, and not of each in the list."""
     codes = {name: {"title": of.title, "cause": of.cause, "remedy": of.remedy} for name, of in found.codes.items()}
-    return {"codes": codes, "examples": [dict(example) for example in found.examples] or [_example(found)]}
+    return {"codes": codes, "examples": [dict(example) for example in found.examples] or [example_of(found)]}
 
 
-def _example(found: RegisteredType) -> dict[str, Any]:
+def example_of(found: RegisteredType) -> dict[str, Any]:
     """Make an example from those of the fields: what is required, filled in."""
     example: dict[str, Any] = {"name": f"my-{found.name}", "type": found.name}
     for parameter in found.parameters:
