@@ -14,7 +14,7 @@ from wellhead.api.listener import listen, url_of
 from wellhead.api.supervisor import Supervisor
 from wellhead.assembly import Wellhead
 from wellhead.catalog.types import INSTALL_HINT
-from wellhead.cli import keys
+from wellhead.cli import keys, plugin
 from wellhead.cli.add import add
 from wellhead.cli.doctor import doctor
 from wellhead.cli.edit import edit
@@ -136,3 +136,4 @@ for command in (serve, types, list_, show, add, edit, validate, remove, history,
     app.command(command.__name__.rstrip("_"))(command)
 app.command(context_settings={"ignore_unknown_options": True})(run)
 app.add_typer(keys.app)
+app.add_typer(plugin.app)
