@@ -9,4 +9,4 @@ from support.fixtures import (  # noqa: F401  # pytest finds fixtures by their n
     wellhead_parts,
     workspace,
 )
-from support.mariadb import mariadb, mariadb_of_this_machine  # noqa: F401  # as above
+from support.redis import redis_of_this_machine, redis_server  # noqa: F401  # as above

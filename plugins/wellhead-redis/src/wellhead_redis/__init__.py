@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 import wellhead
 
-FACTS = re.compile(r"^(?:redis_version:(?P<server_version>[0-9.]{1,12})|role:(?P<role>master|slave))\r?$", re.MULTILINE)
+FACTS = re.compile(r"\b(?:version (?P<server_version>[0-9.]{1,12})|role (?P<role>master|replica))\b")
 DRIVER = ("wellhead_redis.conversation",)
 ERRORS = {  # by the server's words, which redis-py keeps as they are, or by the class of what redis-py raises
     "Authentication required.": "password_missing",
@@ -17,7 +17,7 @@ ERRORS = {  # by the server's words, which redis-py keeps as they are, or by the
     "BusyLoadingError": "server_starting",
     "MasterDownError": "database_unavailable",
     "ResponseError": "query_failed",
-    **dict.fromkeys(("RedisError", "ValueError", "TypeError", "RecursionError"), "protocol_error"),
+    **dict.fromkeys(("RedisError", "TypeError", "RecursionError"), "protocol_error"),
 }
 
 
@@ -59,7 +59,7 @@ class RedisValidator(wellhead.Validator[RedisDataSource]):
             await server.ask("PING", if_allowed=True)
         async with context.check("query", fields=["/database"]):
             await server.ask("SELECT", config.database, if_allowed=config.database == "0")
-            for found in FACTS.finditer(str(await server.ask("INFO", if_allowed=True))):
+            for found in FACTS.finditer(" ".join(map(str, await server.ask("HELLO", "2")))):
                 context.detail(str(found.lastgroup), found[str(found.lastgroup)])
         async with context.check("permissions", fields=["/username"]):
             if (keys := await server.ask("DBSIZE", if_allowed=True)) is None:
