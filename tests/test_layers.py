@@ -18,6 +18,7 @@ IMPORTS_INSIDE_FUNCTIONS = {
     ("wellhead/cli/main.py", "serve"): "FastAPI is loaded for the one command that needs it",
     ("wellhead_postgres/__init__.py", "validate"): "the driver is loaded when it is needed",
     ("wellhead_mysql/__init__.py", "validate"): "the driver is loaded when it is needed",
+    ("wellhead_redis/__init__.py", "validate"): "the driver is loaded when it is needed",
     ("wellhead_api/__init__.py", "validate"): "the driver is loaded when it is needed",
     ("wellhead_api/__init__.py", "_get_token"): "the driver is loaded when it is needed",
 }

@@ -25,7 +25,9 @@ pytestmark = pytest.mark.anyio
 OWN_TEXTS = inspect.getsource(wellhead_redis) + inspect.getsource(conversation)
 
 
-async def run(port: int, password: str | None = "to-be-kept", *, seconds: float = 5, **changes: Any) -> ValidationResult:
+async def run(
+    port: int, password: str | None = "to-be-kept", *, seconds: float = 5, **changes: Any
+) -> ValidationResult:
     fields = {"host": "localhost", "port": port, "password": password, "tls_mode": "disable"}
     return await validate(REDIS, RedisDataSource(name="a", **(fields | changes)), timeout=seconds)
 

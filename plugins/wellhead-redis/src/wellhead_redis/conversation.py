@@ -9,15 +9,15 @@ from redis.exceptions import NoPermissionError, ResponseError
 import wellhead
 
 MAX_LINE, MAX_BYTES = 4096, 1 << 20
+PROTECTED = "The server is in protected mode, and only lets in its own machine: set a password there."
 
 
 class Conversation:
     """Commands and answers. It is also what the parser reads from, so that no server says more than it may."""
 
     def __init__(self, stream: wellhead.Stream) -> None:
-        self._stream, self._reader, self.encoder = stream, self, Encoder("utf-8", "replace", decode_responses=True)
-        self._left = MAX_BYTES
-        self._parser = _AsyncRESP2Parser(MAX_LINE)
+        self._stream, self._left, self._parser = stream, MAX_BYTES, _AsyncRESP2Parser(MAX_LINE)
+        self._reader, self.encoder = self, Encoder("utf-8", "replace", decode_responses=True)  # what the parser wants
         self._parser.on_connect(self)
 
     async def ask(self, *words: str, if_allowed: bool = False) -> Any:
@@ -25,7 +25,11 @@ class Conversation:
         await self._stream.write(b"".join(PythonRespSerializer(MAX_LINE, self.encoder.encode).pack(*words)))
         answer = await self._parser.read_response()
         if isinstance(answer, ResponseError) and not (if_allowed and isinstance(answer, NoPermissionError)):
-            raise wellhead.CheckFailedError("client_not_allowed") if str(answer).startswith("DENIED") else answer
+            raise (
+                wellhead.CheckFailedError("client_not_allowed", hint=PROTECTED)
+                if str(answer)[:6] == "DENIED"
+                else answer
+            )
         return None if isinstance(answer, NoPermissionError) else answer
 
     async def readexactly(self, size: int) -> bytes:
