@@ -25,11 +25,7 @@ class Conversation:
         await self._stream.write(b"".join(PythonRespSerializer(MAX_LINE, self.encoder.encode).pack(*words)))
         answer = await self._parser.read_response()
         if isinstance(answer, ResponseError) and not (if_allowed and isinstance(answer, NoPermissionError)):
-            raise (
-                wellhead.CheckFailedError("client_not_allowed", hint=PROTECTED)
-                if str(answer)[:6] == "DENIED"
-                else answer
-            )
+            raise wellhead.CheckFailedError("client_not_allowed", hint=PROTECTED) if "DENIED" in str(answer) else answer
         return None if isinstance(answer, NoPermissionError) else answer
 
     async def readexactly(self, size: int) -> bytes:
