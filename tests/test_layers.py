@@ -20,6 +20,7 @@ IMPORTS_INSIDE_FUNCTIONS = {
     ("wellhead/plugins/compatibility.py", "_contains"): "packaging takes 15 ms, for what few plugins use",
     ("wellhead_postgres/__init__.py", "validate"): "the driver is loaded when it is needed",
     ("wellhead_mysql/__init__.py", "validate"): "the driver is loaded when it is needed",
+    ("wellhead_redis/__init__.py", "validate"): "the driver is loaded when it is needed",
     ("wellhead_api/__init__.py", "validate"): "the driver is loaded when it is needed",
     ("wellhead_api/__init__.py", "_get_token"): "the driver is loaded when it is needed",
 }

@@ -41,7 +41,8 @@ def check_name(name: object) -> None:
     """
     if not isinstance(name, str) or not _MIN_NAME <= len(name) <= _MAX_NAME or not re.fullmatch(TYPE_NAME, name):
         raise TypeRefusedError(
-            "type-name", "A type's name has 2 to 32 characters: lower-case letters, digits, and single inner hyphens."
+            "type-name",
+            "A type's name has 2 to 32 characters: lower-case letters, digits, and single hyphens before letters.",
         )
 
 
