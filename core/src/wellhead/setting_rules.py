@@ -10,6 +10,8 @@ RULES = {
     "token": "must be 16 to 512 visible ASCII characters, without spaces",
     "port": "must be an integer from 0 to 65535",
     "workers": "must be an integer from 1 to 64",
+    "metrics_public": "must be true or false",
+    "log_format": "must be text or json",
     "log_level": "must be debug, info, warning or error",
     "file_roots": "must be absolute paths, in a variable with commas between them",
     "reference_dirs": "must be absolute paths, in a variable with commas between them",

@@ -132,8 +132,14 @@ class Settings(BaseSettings):
     plugins_strict: bool = Field(
         False, description="Whether a plugin that is broken, in conflict or incompatible stops the start of a service."
     )
+    metrics_public: bool = Field(False, description="Whether `/metrics` needs no token.")
     log_level: str = Field(
         "info", pattern="^(debug|info|warning|error)$", description="What is logged: debug, info, warning or error."
+    )
+    log_format: str | None = Field(
+        None,
+        pattern="^(text|json)$",
+        description="How the log is written: `text` or `json`; text to a terminal, JSON elsewhere, if not set.",
     )
 
     @field_validator(

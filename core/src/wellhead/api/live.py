@@ -5,24 +5,32 @@ from __future__ import annotations
 import asyncio
 
 from wellhead.api.app import Reload, create_app
-from wellhead.api.gate import Receive, Scope, Send
+from wellhead.api.exposition import Exposition
+from wellhead.api.gate import App, Receive, Scope, Send
+from wellhead.api.metrics import Metrics
+from wellhead.api.peers import Peers
 from wellhead.assembly import Wellhead
 
 
 class LiveApp:
     """Passes each request to the app that there is when it comes (ASGI); it is answered by that one to its end."""
 
-    def __init__(self, wellhead: Wellhead) -> None:
+    def __init__(self, wellhead: Wellhead, peers: Peers | None = None) -> None:
         """Serve the parts of a Wellhead, and later those that are put in their place.
 
         Args:
             wellhead: The parts.
+            peers: The other processes of the service, where there are several.
         """
         self.wellhead = wellhead
+        self.peers = peers
+        self.metrics = Metrics(wellhead.pool)
+        self.exposition = Exposition(self.metrics, peers)
+        wellhead.watchers.add(self.metrics.saw_validation)
         self.reload: Reload = self.renew
         """Looks for plugins in each process of the service; where there are several, something else than `renew`."""
         self._lock = asyncio.Lock()
-        self._app = create_app(wellhead, self._reload)
+        self._app = self._make(wellhead)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -35,9 +43,12 @@ class LiveApp:
         """
         async with self._lock:
             wellhead = await asyncio.to_thread(self.wellhead.renewed)
-            self._app = create_app(wellhead, self._reload)
+            self._app = self._make(wellhead)
             self.wellhead = wellhead
             return wellhead
+
+    def _make(self, wellhead: Wellhead) -> App:
+        return create_app(wellhead, self._reload, self.metrics, self.exposition)
 
     async def _reload(self) -> Wellhead:
         return await self.reload()

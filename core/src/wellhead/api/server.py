@@ -6,7 +6,8 @@ import asyncio
 import signal
 import socket
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, NoReturn
+from functools import partial
+from typing import Any
 
 import uvicorn
 
@@ -14,7 +15,7 @@ from wellhead.api.listener import GRACE
 from wellhead.api.live import LiveApp
 from wellhead.catalog.rechecks import Rechecks
 
-Work = Coroutine[Any, Any, NoReturn]
+Work = Coroutine[Any, Any, None]
 
 
 def run(app: LiveApp, listener: socket.socket, *, announce: Callable[[], None]) -> None:
@@ -35,8 +36,11 @@ def run(app: LiveApp, listener: socket.socket, *, announce: Callable[[], None]) 
 
 def make(app: LiveApp, *, announce: Callable[[], None]) -> uvicorn.Server:
     """Make the server, ready to run; `announce` is called when it answers."""
-    seconds = app.wellhead.settings.recheck_seconds
-    background = [Rechecks(lambda: app.wellhead.catalog, seconds=seconds).run] if seconds > 0 else []
+    background: list[Callable[[], Work]] = []
+    if (seconds := app.wellhead.settings.recheck_seconds) > 0:
+        background.append(Rechecks(lambda: app.wellhead.catalog, seconds=seconds).run)
+    if app.peers is not None:
+        background.append(partial(app.peers.serve, app.exposition.of_this_process))
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -58,7 +62,7 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._announce = announce
         self._background = background
-        self._tasks: list[asyncio.Task[NoReturn]] = []
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and say so."""
