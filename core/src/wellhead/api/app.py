@@ -19,13 +19,21 @@ from wellhead.api.observing import Observer
 from wellhead.api.openapi import openapi_document
 from wellhead.api.operations import OPERATIONS
 from wellhead.api.problems import HttpProblem, answer_of
+from wellhead.api.tracing import Tracing
 from wellhead.assembly import Wellhead
 from wellhead.errors import StorageError, WellheadError
 
 Reload = Callable[[], Awaitable[Wellhead]]
 
 
-def create_app(wellhead: Wellhead, reload: Reload, metrics: Metrics, exposition: Exposition) -> App:
+def create_app(
+    wellhead: Wellhead,
+    reload: Reload,
+    *,
+    metrics: Metrics,
+    exposition: Exposition,
+    tracing: Tracing | None = None,
+) -> App:
     """Make the service for one set of types.
 
     Args:
@@ -33,6 +41,7 @@ def create_app(wellhead: Wellhead, reload: Reload, metrics: Metrics, exposition:
         reload: Puts an app in place of this one that knows what is installed now, and returns its parts.
         metrics: Counts what this process does.
         exposition: Tells what the service has counted.
+        tracing: Traces requests, where that is wanted.
 
     Returns:
         An ASGI app.
@@ -50,7 +59,7 @@ def create_app(wellhead: Wellhead, reload: Reload, metrics: Metrics, exposition:
     public += ["readMetrics"] if wellhead.settings.metrics_public else []
     routes = [route for route in app.router.routes if getattr(route, "name", None) in public]
     hosts = (*wellhead.settings.allowed_hosts, wellhead.settings.host)
-    observer = Observer(app.router.routes, metrics=metrics)
+    observer = Observer(app.router.routes, metrics=metrics, tracing=tracing)
     return Gate(app, token=wellhead.token, public=routes, allowed_hosts=hosts, observer=observer)
 
 

@@ -9,24 +9,29 @@ from wellhead.api.exposition import Exposition
 from wellhead.api.gate import App, Receive, Scope, Send
 from wellhead.api.metrics import Metrics
 from wellhead.api.peers import Peers
+from wellhead.api.tracing import Tracing
 from wellhead.assembly import Wellhead
 
 
 class LiveApp:
     """Passes each request to the app that there is when it comes (ASGI); it is answered by that one to its end."""
 
-    def __init__(self, wellhead: Wellhead, peers: Peers | None = None) -> None:
+    def __init__(self, wellhead: Wellhead, peers: Peers | None = None, tracing: Tracing | None = None) -> None:
         """Serve the parts of a Wellhead, and later those that are put in their place.
 
         Args:
             wellhead: The parts.
             peers: The other processes of the service, where there are several.
+            tracing: Traces requests and validations, where that is wanted.
         """
         self.wellhead = wellhead
         self.peers = peers
         self.metrics = Metrics(wellhead.pool)
         self.exposition = Exposition(self.metrics, peers)
+        self.tracing = tracing
         wellhead.watchers.add(self.metrics.saw_validation)
+        if tracing is not None:
+            wellhead.watchers.add(tracing.saw_validation)
         self.reload: Reload = self.renew
         """Looks for plugins in each process of the service; where there are several, something else than `renew`."""
         self._lock = asyncio.Lock()
@@ -48,7 +53,9 @@ class LiveApp:
             return wellhead
 
     def _make(self, wellhead: Wellhead) -> App:
-        return create_app(wellhead, self._reload, self.metrics, self.exposition)
+        return create_app(
+            wellhead, self._reload, metrics=self.metrics, exposition=self.exposition, tracing=self.tracing
+        )
 
     async def _reload(self) -> Wellhead:
         return await self.reload()

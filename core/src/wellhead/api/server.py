@@ -32,6 +32,8 @@ def run(app: LiveApp, listener: socket.socket, *, announce: Callable[[], None]) 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, server.handle_exit)
     server.run(sockets=[listener])
+    if app.tracing is not None:
+        app.tracing.close()
 
 
 def make(app: LiveApp, *, announce: Callable[[], None]) -> uvicorn.Server:

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from wellhead import logs
-from wellhead.api import server
+from wellhead.api import server, tracing
 from wellhead.api.line import Line
 from wellhead.api.live import LiveApp
 from wellhead.api.peers import Peers
@@ -51,7 +51,7 @@ def main(
     wellhead = assemble(settings)
     try:
         wellhead.check_plugins()
-        app = LiveApp(wellhead, Peers(Path(directory), number, count))
+        app = LiveApp(wellhead, Peers(Path(directory), number, count), tracing.from_environment())
         to_supervisor.serve(app)
         server.run(app, listener, announce=to_supervisor.announce)
     finally:
