@@ -10,6 +10,7 @@ RULES = {
     "token": "must be 16 to 512 visible ASCII characters, without spaces",
     "port": "must be an integer from 0 to 65535",
     "workers": "must be an integer from 1 to 64",
+    "shutdown_delay": "must be a number of seconds, from 0 to 300",
     "metrics_public": "must be true or false",
     "log_format": "must be text or json",
     "log_level": "must be debug, info, warning or error",

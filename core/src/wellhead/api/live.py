@@ -6,7 +6,7 @@ import asyncio
 
 from wellhead.api.app import Reload, create_app
 from wellhead.api.exposition import Exposition
-from wellhead.api.gate import App, Receive, Scope, Send
+from wellhead.api.gate import App, Message, Receive, Scope, Send
 from wellhead.api.metrics import Metrics
 from wellhead.api.peers import Peers
 from wellhead.api.tracing import Tracing
@@ -25,6 +25,8 @@ class LiveApp:
             tracing: Traces requests and validations, where that is wanted.
         """
         self.wellhead = wellhead
+        self.is_stopping = False
+        """Whether the service is about to end: `/readyz` says so, and no connection is kept."""
         self.peers = peers
         self.metrics = Metrics(wellhead.pool)
         self.exposition = Exposition(self.metrics, peers)
@@ -39,6 +41,9 @@ class LiveApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        if self.is_stopping:
+            scope.setdefault("state", {})["is_stopping"] = True
+            send = _last(send)
         await self._app(scope, receive, send)
 
     async def renew(self) -> Wellhead:
@@ -59,3 +64,14 @@ class LiveApp:
 
     async def _reload(self) -> Wellhead:
         return await self.reload()
+
+
+def _last(send: Send) -> Send:
+    """Close the connection after an answer, so that its client comes back elsewhere."""
+
+    async def close(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], (b"connection", b"close")]
+        await send(message)
+
+    return close

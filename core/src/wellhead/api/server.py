@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -15,11 +17,16 @@ from wellhead.api.listener import GRACE
 from wellhead.api.live import LiveApp
 from wellhead.catalog.rechecks import Rechecks
 
+_LOOK_SECONDS = 0.05
+
 Work = Coroutine[Any, Any, None]
 
 
 def run(app: LiveApp, listener: socket.socket, *, announce: Callable[[], None]) -> None:
     """Serve until SIGTERM or SIGINT; requests in flight get ten seconds to finish.
+
+    Before, for the seconds of the setting `shutdown_delay`, `/readyz` answers 503 and all else goes on, so that a load
+    balancer can turn away. A second signal ends that.
 
     Args:
         app: What answers.
@@ -52,16 +59,22 @@ def make(app: LiveApp, *, announce: Callable[[], None]) -> uvicorn.Server:
         lifespan="off",
         timeout_graceful_shutdown=GRACE,
     )
-    return _Server(config, announce, background)
+    return _Server(config, app, announce, background)
 
 
 class _Server(uvicorn.Server):
     """A server that says when it answers, and does other work meanwhile."""
 
     def __init__(
-        self, config: uvicorn.Config, announce: Callable[[], None], background: Sequence[Callable[[], Work]]
+        self,
+        config: uvicorn.Config,
+        app: LiveApp,
+        announce: Callable[[], None],
+        background: Sequence[Callable[[], Work]],
     ) -> None:
         super().__init__(config)
+        self._app = app
+        self._is_hurried = False
         self._announce = announce
         self._background = background
         self._tasks: list[asyncio.Task[None]] = []
@@ -74,8 +87,17 @@ class _Server(uvicorn.Server):
             self._tasks = [asyncio.create_task(work()) for work in self._background]
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End the other work, then the requests."""
+        """Wait until load balancers have turned away; then end the other work, and the requests."""
+        self._app.is_stopping = True
+        until = time.monotonic() + self._app.wellhead.settings.shutdown_delay
+        while not self._is_hurried and time.monotonic() < until:  # noqa: ASYNC110  # a signal's handler ends it
+            await asyncio.sleep(_LOOK_SECONDS)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await super().shutdown(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take in a signal: the first one ends the service, a second one makes it hurry."""
+        self._is_hurried = self.should_exit
+        super().handle_exit(sig, frame)

@@ -45,7 +45,13 @@ class Supervisor:
     """Keeps a number of workers running."""
 
     def __init__(
-        self, listener: socket.socket, count: int, given: Mapping[str, str | None], *, announce: Callable[[], None]
+        self,
+        listener: socket.socket,
+        count: int,
+        given: Mapping[str, str | None],
+        *,
+        announce: Callable[[], None],
+        delay: float = 0.0,
     ) -> None:
         """Keep workers running.
 
@@ -54,12 +60,14 @@ class Supervisor:
             count: How many there are to be.
             given: What the command line gave: `config` and `workspace`.
             announce: Called once, when all answer.
+            delay: Seconds that they go on after the signal to end.
         """
         self._listener = listener
         self._count = count
         self._given = dict(given)
         self._directory = ""
         self._announce = announce
+        self._delay = delay
         self._workers: dict[int, _Worker] = {}
         self._due: dict[int, float] = {}
         self._waits: dict[int, float] = {}
@@ -72,8 +80,8 @@ class Supervisor:
     def run(self) -> int:
         """Run until SIGTERM or SIGINT, and return the exit code.
 
-        The workers get ten seconds to finish what they have begun. One that ends before all have answered once ends
-        the service: then something is wrong that another start would not mend.
+        After the delay the workers get ten seconds to finish what they have begun. One that ends before all have answered
+        once ends the service: then something is wrong that another start would not mend.
 
         Raises:
             SettingsError: There is no directory for temporary files.
@@ -149,7 +157,7 @@ class Supervisor:
 
     def _end(self) -> None:
         """End all workers; those that are late are killed. A second signal makes them hurry."""
-        deadline, passed_on = time.monotonic() + _LATE, 0
+        deadline, passed_on = time.monotonic() + self._delay + _LATE, 0
         while self._workers:
             late = time.monotonic() > deadline
             if late or passed_on < self._signals:
