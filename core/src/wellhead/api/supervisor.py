@@ -80,8 +80,8 @@ class Supervisor:
     def run(self) -> int:
         """Run until SIGTERM or SIGINT, and return the exit code.
 
-        After the delay the workers get ten seconds to finish what they have begun. One that ends before all have answered
-        once ends the service: then something is wrong that another start would not mend.
+        After the delay the workers get ten seconds to finish what they have begun. One that ends before all have
+        answered once ends the service: then something is wrong that another start would not mend.
 
         Raises:
             SettingsError: There is no directory for temporary files.
