@@ -93,7 +93,7 @@ def _joined(told: Mapping[str, list[dict[str, Any]]]) -> Iterator[Metric]:
 
 
 async def _store(catalog: Catalog) -> list[Metric]:
-    """Count the data sources in each state, by the index: no secret is opened."""
+    """Count the data sources in each state, by the index."""
     up = GaugeMetricFamily("wellhead_store_up", "Whether the store can be read.")
     states = GaugeMetricFamily("wellhead_datasources", "Data sources, by state.", labels=["state"])
     try:
