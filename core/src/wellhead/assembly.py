@@ -36,6 +36,7 @@ from wellhead.storage.service import ConfigurationStorageService
 from wellhead.storage.workspace_id import WORKSPACE_FILE
 from wellhead.validation.pool import WorkerPool
 from wellhead.validation.service import DataSourceValidationService, Defects
+from wellhead.validation.watching import Watchers
 
 _HISTORY = ".history.jsonl"
 _MAX_HISTORY_BYTES = 64 << 20
@@ -57,6 +58,7 @@ class Wellhead:
         files: Opens files for data sources.
         pool: Starts the processes that validate.
         plugins: Loads the plugins.
+        watchers: Those who are told of each validation that has ended.
         make_catalog: Makes a catalog for a set of types, of the other parts.
     """
 
@@ -71,6 +73,7 @@ class Wellhead:
     files: FileGuard
     pool: WorkerPool
     plugins: InstalledPlugins
+    watchers: Watchers
     make_catalog: Callable[[TypeSet], Catalog]
 
     @property
@@ -187,6 +190,7 @@ def assemble(
         workers=settings.validation_workers,
         waiting=settings.validation_queue,
     )
+    watchers = Watchers()
     make_catalog = partial(
         _catalog,
         store=store,
@@ -196,6 +200,7 @@ def assemble(
         references=references,
         timeout=settings.validation_timeout,
         defects=defects,
+        watchers=watchers,
     )
     return Wellhead(
         settings=settings,
@@ -209,6 +214,7 @@ def assemble(
         files=files,
         pool=pool,
         plugins=installed,
+        watchers=watchers,
         make_catalog=make_catalog,
     )
 
@@ -223,6 +229,7 @@ def _catalog(
     references: References,
     timeout: float,
     defects: Defects | None,
+    watchers: Watchers,
 ) -> Catalog:
     """Tie together what knows the types; nothing in it holds anything open."""
     registry = types.registry
@@ -234,6 +241,7 @@ def _catalog(
         references=references,
         timeout=timeout,
         defects=defects,
+        watchers=watchers,
     )
     storage = ConfigurationStorageService(store, keys, registry.find, acting=local_user)
     return Catalog(registry=registry, plugins=types.reports, storage=storage, validation=validation)

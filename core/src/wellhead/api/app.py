@@ -12,28 +12,43 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from wellhead.api.exposition import Exposition
 from wellhead.api.gate import App, Gate
+from wellhead.api.metrics import Metrics
+from wellhead.api.observing import Observer
 from wellhead.api.openapi import openapi_document
 from wellhead.api.operations import OPERATIONS
 from wellhead.api.problems import HttpProblem, answer_of
+from wellhead.api.tracing import Tracing
 from wellhead.assembly import Wellhead
-from wellhead.errors import WellheadError
+from wellhead.errors import StorageError, WellheadError
 
 Reload = Callable[[], Awaitable[Wellhead]]
 
 
-def create_app(wellhead: Wellhead, reload: Reload) -> App:
+def create_app(
+    wellhead: Wellhead,
+    reload: Reload,
+    *,
+    metrics: Metrics,
+    exposition: Exposition,
+    tracing: Tracing | None = None,
+) -> App:
     """Make the service for one set of types.
 
     Args:
         wellhead: The parts that it is a face of.
         reload: Puts an app in place of this one that knows what is installed now, and returns its parts.
+        metrics: Counts what this process does.
+        exposition: Tells what the service has counted.
+        tracing: Traces requests, where that is wanted.
 
     Returns:
         An ASGI app.
     """
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.wellhead, app.state.reload = wellhead, reload
+    app.state.metrics, app.state.exposition = metrics, exposition
     app.state.document, app.state.openapi = _documents(wellhead)
     handlers = {WellheadError: _problem, HttpProblem: _problem, HTTPException: _unrouted, Exception: _defect}
     for kind, handler in handlers.items():
@@ -41,15 +56,19 @@ def create_app(wellhead: Wellhead, reload: Reload) -> App:
     for operation in OPERATIONS:
         app.add_route(operation.path, operation.handler, [operation.method], operation.name)
     public = [operation.name for operation in OPERATIONS if operation.is_public]
+    public += ["readMetrics"] if wellhead.settings.metrics_public else []
     routes = [route for route in app.router.routes if getattr(route, "name", None) in public]
     hosts = (*wellhead.settings.allowed_hosts, wellhead.settings.host)
-    return Gate(app, token=wellhead.token, public=routes, allowed_hosts=hosts)
+    observer = Observer(app.router.routes, metrics=metrics, tracing=tracing)
+    return Gate(app, token=wellhead.token, public=routes, allowed_hosts=hosts, observer=observer)
 
 
 async def _problem(request: Request, error: Exception) -> Response:
     """Answer with what an operation raised on purpose."""
     if not isinstance(error, WellheadError | HttpProblem):
         raise error
+    if isinstance(error, StorageError):
+        request.app.state.metrics.saw_store_error(error.code)
     return answer_of(error, request.state.request_id)
 
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-import secrets
-import time
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
-import structlog
 from fastapi import Response
 from starlette.routing import BaseRoute, Match
 
-from wellhead import logs
 from wellhead.access.token import LocalToken
+from wellhead.access.uses import local_user
+from wellhead.api.observing import Observer
 from wellhead.api.problems import HttpProblem, answer_of
 from wellhead.api.query import MAX_QUERY_BYTES
 from wellhead.errors import WellheadError
@@ -32,7 +30,6 @@ SECURITY_HEADERS = (
 _CONTENT_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 _MAX_HEADERS = 100
 _MAX_HEADER_BYTES = 16 * 1024
-_MAX_LOGGED_PATH = 200
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]]+)(:[0-9]{1,5})?")
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
@@ -41,7 +38,13 @@ class Gate:
     """The outermost layer of the service (ASGI)."""
 
     def __init__(
-        self, app: App, *, token: LocalToken, public: Sequence[BaseRoute], allowed_hosts: Sequence[str] = ()
+        self,
+        app: App,
+        *,
+        token: LocalToken,
+        public: Sequence[BaseRoute],
+        allowed_hosts: Sequence[str] = (),
+        observer: Observer | None = None,
     ) -> None:
         """Guard an app.
 
@@ -50,40 +53,39 @@ class Gate:
             token: The token that all but the public routes need.
             public: The routes that need none.
             allowed_hosts: Host names under which the service answers, besides those of this machine.
+            observer: Sees the requests.
         """
         self._app = app
         self._token = token
         self._public = tuple(public)
         self._hosts = _LOCAL_HOSTS | {host.lower() for host in allowed_hosts}
-        self._log = structlog.get_logger("wellhead.api")
+        self._observer = observer or Observer()
+        self._user = local_user()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = secrets.token_hex(8)
-        scope.setdefault("state", {})["request_id"] = request_id
-        started = time.perf_counter()
-        answer = _Answer(send, request_id)
+        seen = self._observer.begin(scope)
+        answer = _Answer(send, seen.request_id)
         try:
             await self._pass(scope, receive, answer.send)
         except (WellheadError, HttpProblem) as error:
-            await answer.give(scope, receive, answer_of(error, request_id))
+            await answer.give(scope, receive, answer_of(error, seen.request_id))
         except Exception as error:  # noqa: BLE001  # the last line: an answer without details, a log without values
-            self._log.error("request failed", request_id=request_id, error=logs.where(error))
-            await answer.give(scope, receive, answer_of(HttpProblem(500, "internal_error"), request_id))
-        took = round((time.perf_counter() - started) * 1000, 1)
-        path = scope["raw_path"].decode("ascii", errors="replace")[:_MAX_LOGGED_PATH]
-        self._log.info(
-            "request", method=scope["method"], path=path, status=answer.status, ms=took, request_id=request_id
-        )
+            seen.failed(error)
+            await answer.give(scope, receive, answer_of(HttpProblem(500, "internal_error"), seen.request_id))
+        finally:
+            seen.ended(answer.status)
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = _single_headers(scope)
         _check_framing(scope)
         self._check_host(headers)
-        if not self._has_token(headers) and not self._is_public(scope):
+        if self._has_token(headers):
+            scope["state"]["user"] = self._user
+        elif not self._is_public(scope):
             raise HttpProblem(401, "unauthorized", {"WWW-Authenticate": "Bearer"})
         if len(scope["query_string"]) > MAX_QUERY_BYTES:
             raise HttpProblem(414, "query_too_long")

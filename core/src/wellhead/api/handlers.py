@@ -210,6 +210,8 @@ async def healthz(_request: Request) -> Response:
 
 async def readyz(request: Request) -> Response:
     """Say whether the store and the key ring can be used, and count the plugins; the reasons are in the log only."""
+    if getattr(request.state, "is_stopping", False):
+        return as_json({"status": "stopping"}, 503)
     try:
         status = await _parts(request).check()
         return as_json({"status": status, "plugins": count_states(_catalog(request).plugins)})

@@ -5,27 +5,45 @@ from __future__ import annotations
 import asyncio
 
 from wellhead.api.app import Reload, create_app
-from wellhead.api.gate import Receive, Scope, Send
+from wellhead.api.exposition import Exposition
+from wellhead.api.gate import App, Message, Receive, Scope, Send
+from wellhead.api.metrics import Metrics
+from wellhead.api.peers import Peers
+from wellhead.api.tracing import Tracing
 from wellhead.assembly import Wellhead
 
 
 class LiveApp:
     """Passes each request to the app that there is when it comes (ASGI); it is answered by that one to its end."""
 
-    def __init__(self, wellhead: Wellhead) -> None:
+    def __init__(self, wellhead: Wellhead, peers: Peers | None = None, tracing: Tracing | None = None) -> None:
         """Serve the parts of a Wellhead, and later those that are put in their place.
 
         Args:
             wellhead: The parts.
+            peers: The other processes of the service, where there are several.
+            tracing: Traces requests and validations, where that is wanted.
         """
         self.wellhead = wellhead
+        self.is_stopping = False
+        """Whether the service is about to end: `/readyz` says so, and no connection is kept."""
+        self.peers = peers
+        self.metrics = Metrics(wellhead.pool)
+        self.exposition = Exposition(self.metrics, peers)
+        self.tracing = tracing
+        wellhead.watchers.add(self.metrics.saw_validation)
+        if tracing is not None:
+            wellhead.watchers.add(tracing.saw_validation)
         self.reload: Reload = self.renew
         """Looks for plugins in each process of the service; where there are several, something else than `renew`."""
         self._lock = asyncio.Lock()
-        self._app = create_app(wellhead, self._reload)
+        self._app = self._make(wellhead)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        if self.is_stopping:
+            scope.setdefault("state", {})["is_stopping"] = True
+            send = _last(send)
         await self._app(scope, receive, send)
 
     async def renew(self) -> Wellhead:
@@ -35,9 +53,25 @@ class LiveApp:
         """
         async with self._lock:
             wellhead = await asyncio.to_thread(self.wellhead.renewed)
-            self._app = create_app(wellhead, self._reload)
+            self._app = self._make(wellhead)
             self.wellhead = wellhead
             return wellhead
 
+    def _make(self, wellhead: Wellhead) -> App:
+        return create_app(
+            wellhead, self._reload, metrics=self.metrics, exposition=self.exposition, tracing=self.tracing
+        )
+
     async def _reload(self) -> Wellhead:
         return await self.reload()
+
+
+def _last(send: Send) -> Send:
+    """Close the connection after an answer, so that its client comes back elsewhere."""
+
+    async def close(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], (b"connection", b"close")]
+        await send(message)
+
+    return close

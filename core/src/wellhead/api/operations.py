@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fastapi import Request, Response
 
-from wellhead.api import handlers, pages
+from wellhead.api import handlers, monitoring, pages
 from wellhead.api.answers import NDJSON
 from wellhead.api.query import FILTER_PARAMETERS, FORCE, LIST_PARAMETERS, VERIFY, Parameter
 from wellhead.api.requests import JSON_TYPES, PATCH_TYPES
@@ -242,6 +242,14 @@ OPERATIONS = (
         handlers.readyz,
         is_public=True,
         answers=((200, "Readiness"), (503, "Status")),
+    ),
+    Operation(
+        "GET",
+        "/metrics",
+        "readMetrics",
+        "Read the numbers of the service, as Prometheus does.",
+        monitoring.metrics,
+        in_document=False,
     ),
     Operation(
         "GET",

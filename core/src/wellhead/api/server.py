@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+import time
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, NoReturn
+from functools import partial
+from types import FrameType
+from typing import Any
 
 import uvicorn
 
@@ -14,11 +17,16 @@ from wellhead.api.listener import GRACE
 from wellhead.api.live import LiveApp
 from wellhead.catalog.rechecks import Rechecks
 
-Work = Coroutine[Any, Any, NoReturn]
+_LOOK_SECONDS = 0.05
+
+Work = Coroutine[Any, Any, None]
 
 
 def run(app: LiveApp, listener: socket.socket, *, announce: Callable[[], None]) -> None:
     """Serve until SIGTERM or SIGINT; requests in flight get ten seconds to finish.
+
+    Before, for the seconds of the setting `shutdown_delay`, `/readyz` answers 503 and all else goes on, so that a load
+    balancer can turn away. A second signal ends that.
 
     Args:
         app: What answers.
@@ -31,12 +39,17 @@ def run(app: LiveApp, listener: socket.socket, *, announce: Callable[[], None]) 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, server.handle_exit)
     server.run(sockets=[listener])
+    if app.tracing is not None:
+        app.tracing.close()
 
 
 def make(app: LiveApp, *, announce: Callable[[], None]) -> uvicorn.Server:
     """Make the server, ready to run; `announce` is called when it answers."""
-    seconds = app.wellhead.settings.recheck_seconds
-    background = [Rechecks(lambda: app.wellhead.catalog, seconds=seconds).run] if seconds > 0 else []
+    background: list[Callable[[], Work]] = []
+    if (seconds := app.wellhead.settings.recheck_seconds) > 0:
+        background.append(Rechecks(lambda: app.wellhead.catalog, seconds=seconds).run)
+    if app.peers is not None:
+        background.append(partial(app.peers.serve, app.exposition.of_this_process))
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -46,19 +59,25 @@ def make(app: LiveApp, *, announce: Callable[[], None]) -> uvicorn.Server:
         lifespan="off",
         timeout_graceful_shutdown=GRACE,
     )
-    return _Server(config, announce, background)
+    return _Server(config, app, announce, background)
 
 
 class _Server(uvicorn.Server):
     """A server that says when it answers, and does other work meanwhile."""
 
     def __init__(
-        self, config: uvicorn.Config, announce: Callable[[], None], background: Sequence[Callable[[], Work]]
+        self,
+        config: uvicorn.Config,
+        app: LiveApp,
+        announce: Callable[[], None],
+        background: Sequence[Callable[[], Work]],
     ) -> None:
         super().__init__(config)
+        self._app = app
+        self._is_hurried = False
         self._announce = announce
         self._background = background
-        self._tasks: list[asyncio.Task[NoReturn]] = []
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and say so."""
@@ -68,8 +87,17 @@ class _Server(uvicorn.Server):
             self._tasks = [asyncio.create_task(work()) for work in self._background]
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End the other work, then the requests."""
+        """Wait until load balancers have turned away; then end the other work, and the requests."""
+        self._app.is_stopping = True
+        until = time.monotonic() + self._app.wellhead.settings.shutdown_delay
+        while not self._is_hurried and time.monotonic() < until:  # noqa: ASYNC110  # a signal's handler ends it
+            await asyncio.sleep(_LOOK_SECONDS)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await super().shutdown(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take in a signal: the first one ends the service, a second one makes it hurry."""
+        self._is_hurried = self.should_exit
+        super().handle_exit(sig, frame)

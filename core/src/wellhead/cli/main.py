@@ -101,10 +101,12 @@ def serve(  # noqa: PLR0917  # options of the command line, which come by name
         if wellhead.settings.workers > 1:
             paths = {"workspace": workspace, "config": config}
             given = {name: None if path is None else str(path) for name, path in paths.items()}
-            raise typer.Exit(Supervisor(listener, wellhead.settings.workers, given, announce=announce).run())
-        from wellhead.api import live, server  # noqa: PLC0415  # FastAPI is loaded for this command only
+            settings = wellhead.settings
+            supervisor = Supervisor(listener, settings.workers, given, announce=announce, delay=settings.shutdown_delay)
+            raise typer.Exit(supervisor.run())
+        from wellhead.api import live, server, tracing  # noqa: PLC0415  # FastAPI is loaded for this command only
 
-        server.run(live.LiveApp(wellhead), listener, announce=announce)
+        server.run(live.LiveApp(wellhead, tracing=tracing.from_environment()), listener, announce=announce)
 
 
 def _notes(wellhead: Wellhead) -> Iterator[str]:
