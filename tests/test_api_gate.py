@@ -9,8 +9,8 @@ from starlette.testclient import TestClient
 
 from support.api import SOURCES, api  # noqa: F401  # the fixture is found by its name
 from wellhead.access.token import LocalToken
-from wellhead.api.app import create_app
 from wellhead.api.gate import Gate
+from wellhead.api.live import LiveApp
 from wellhead.api.operations import OPERATIONS
 from wellhead.assembly import Wellhead
 
@@ -21,7 +21,7 @@ OPEN = {"/healthz", "/readyz", "/problems/{code}", "/openapi.json", "/docs"}
 @pytest.fixture
 def stranger(wellhead_parts: Wellhead) -> Iterator[TestClient]:
     """A client without a token."""
-    app = create_app(wellhead_parts)
+    app = LiveApp(wellhead_parts)
     with TestClient(app, "http://localhost", raise_server_exceptions=False) as client:
         yield client
 

@@ -65,12 +65,16 @@ def test_a_data_source_is_added_shown_listed_validated_and_removed(wellhead: Com
     wellhead("show", csv["id"], code=1)
 
 
+def without_times(types: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{**item, "load_ms": None} for item in types["items"]]
+
+
 def test_json_is_what_the_api_would_answer(wellhead: CommandLine, csv: dict[str, Any], tmp_path: Path) -> None:
     wellhead("add", "postgres", "--name", "db", *PLAIN)
     with running_service(wellhead.workspace, tmp_path / "config") as service:
         answers = {path: service.client.get(path).json() for path in (SOURCES, f"{SOURCES}/types")}
         assert wellhead("list", "--json").document == answers[SOURCES]
-        assert wellhead("types", "--json").document == answers[f"{SOURCES}/types"]
+        assert without_times(wellhead("types", "--json").document) == without_times(answers[f"{SOURCES}/types"])
         assert wellhead("show", "sales", "--json").document == service.client.get(f"{SOURCES}/{csv['id']}").json()
         result = service.client.post(f"{SOURCES}/{csv['id']}/validate").json()
     own = wellhead("validate", "sales", "--json").document

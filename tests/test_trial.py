@@ -57,7 +57,7 @@ HARM = {
     "segfaults": ("import ctypes\nctypes.string_at(0)", "SIGSEGV"),
     "aborts": ("import os\nos.abort()", "SIGABRT"),
     "kills": ("import os, signal\nos.killpg(0, signal.SIGKILL)", "SIGKILL"),
-    "closes": ("import os\nos.closerange(0, 100)\nimport time\ntime.sleep(3600)", "cut the process off"),
+    "closes": ("import os\nos.closerange(0, 10_000)\nimport time\ntime.sleep(3600)", "cut the process off"),
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from wellhead.api.app import create_app
+from wellhead.api.live import LiveApp
 from wellhead.assembly import Wellhead
 
 SOURCES = "/api/v1/datasources"
@@ -19,7 +19,7 @@ SOURCES = "/api/v1/datasources"
 def api_of(wellhead: Wellhead) -> Iterator[TestClient]:
     """Return a client that calls the API directly, with the token."""
     headers = {"Authorization": f"Bearer {wellhead.token.read_or_make()}"}
-    with TestClient(create_app(wellhead), "http://localhost", raise_server_exceptions=False, headers=headers) as client:
+    with TestClient(LiveApp(wellhead), "http://localhost", raise_server_exceptions=False, headers=headers) as client:
         yield client
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from wellhead.errors import KeyRingDamagedError, KeyRingError, SettingsError
 from wellhead.guard.egress import EgressPolicy, EgressRuleError
 from wellhead.guard.files import FileGuard
 from wellhead.plugins.choice import DENY, PluginChoice
-from wellhead.plugins.loader import load_plugins
+from wellhead.plugins.installed import InstalledPlugins, TypeSet
 from wellhead.plugins.origin import origin_of
 from wellhead.plugins.registry import DataSourceTypeRegistry
 from wellhead.plugins.trial import Trials
@@ -53,8 +54,10 @@ class Wellhead:
         token: The token of the REST API.
         uses: The log of uses of secrets.
         store: Where the data sources are kept.
-        doctor: Looks over the workspace.
         files: Opens files for data sources.
+        pool: Starts the processes that validate.
+        plugins: Loads the plugins.
+        make_catalog: Makes a catalog for a set of types, of the other parts.
     """
 
     settings: Settings
@@ -65,9 +68,21 @@ class Wellhead:
     token: LocalToken
     uses: UseLog
     store: FileRecordStore
-    doctor: Doctor
     files: FileGuard
     pool: WorkerPool
+    plugins: InstalledPlugins
+    make_catalog: Callable[[TypeSet], Catalog]
+
+    @property
+    def doctor(self) -> Doctor:
+        """What looks over the workspace."""
+        return Doctor(
+            workspace=self.settings.workspace.expanduser().absolute(),
+            catalog=self.catalog,
+            store=self.store,
+            keys=self.keys,
+            key_file=self.settings.key_path if self.settings.keys is None else None,
+        )
 
     async def check(self) -> KeysState:
         """Look whether the store and the key ring can be used.
@@ -109,6 +124,13 @@ class Wellhead:
             message = "Plugins that are not ready stop the start, since WELLHEAD_PLUGINS_STRICT is true:"
             raise SettingsError("\n".join([message, *lines, f"To start without one, name it in {DENY}."]))
 
+    def renewed(self) -> Wellhead:
+        """Look for plugins again, and return parts that know what is installed now.
+
+        All but the catalog is shared with these parts, which can still be used; close either.
+        """
+        return replace(self, catalog=self.make_catalog(self.plugins.load()))
+
     def close(self) -> None:
         """Give back what is held open, and end what runs in other processes."""
         self.pool.close()
@@ -127,7 +149,7 @@ def assemble(
 
     Args:
         settings: The settings.
-        registry: A registry that may have types already; a new one if left out.
+        registry: The types that are there besides those of plugins; none if left out.
         plugins: The entry points to load; those installed if left out.
         defects: Is told what a plugin raised that nobody understood, texts included: for its author's tests.
 
@@ -140,9 +162,9 @@ def assemble(
         raise SettingsError("The workspace is not there: its directory or the user that it names is gone.") from error
     if not workspace.is_dir():
         raise SettingsError(f"The workspace {workspace} is not a directory. Make it, or name another with --workspace.")
-    registry = registry if registry is not None else DataSourceTypeRegistry()
+    own = [registry.describe(name) for name in registry.list_types()] if registry is not None else ()
     choice = PluginChoice.of(settings.plugins_allow, settings.plugins_deny, settings.plugins_prefer)
-    reports = load_plugins(registry, plugins, choice=choice, trials=Trials(settings.trials_path))
+    installed = InstalledPlugins(own, plugins, choice=choice, trials=Trials(settings.trials_path))
     store_path = workspace / STORE_NAME
     store = FileRecordStore(workspace, kept_revisions=settings.history)
     keys = _keys(settings, store_path)
@@ -155,7 +177,6 @@ def assemble(
         rules=_reference_rules(settings),
         forbidden=forbidden,
     )
-    storage = ConfigurationStorageService(store, live_keys, registry.find, acting=local_user)
     pool = WorkerPool(
         rules={
             "egress": _egress(settings).as_document(),
@@ -166,35 +187,56 @@ def assemble(
         workers=settings.validation_workers,
         waiting=settings.validation_queue,
     )
-    validation = DataSourceValidationService(
-        registry.describe,
-        locate=lambda type_name: origin_of(registry.describe(type_name)),
+    make_catalog = partial(
+        _catalog,
+        store=store,
+        keys=live_keys,
         pool=pool,
         files=files,
         references=references,
         timeout=settings.validation_timeout,
         defects=defects,
     )
-    catalog = Catalog(registry=registry, plugins=reports, storage=storage, validation=validation)
     return Wellhead(
         settings=settings,
-        catalog=catalog,
+        catalog=make_catalog(installed.load()),
         keys=keys,
         live_keys=live_keys,
         key_service=KeyService(store, live_keys),
         token=LocalToken(settings.token_path, settings.token),
         uses=UseLog(settings.config_dir / "uses.jsonl", workspace),
         store=store,
-        doctor=Doctor(
-            workspace=workspace,
-            catalog=catalog,
-            store=store,
-            keys=keys,
-            key_file=settings.key_path if settings.keys is None else None,
-        ),
         files=files,
         pool=pool,
+        plugins=installed,
+        make_catalog=make_catalog,
     )
+
+
+def _catalog(
+    types: TypeSet,
+    *,
+    store: FileRecordStore,
+    keys: LiveKeys,
+    pool: WorkerPool,
+    files: FileGuard,
+    references: References,
+    timeout: float,
+    defects: Defects | None,
+) -> Catalog:
+    """Tie together what knows the types; nothing in it holds anything open."""
+    registry = types.registry
+    validation = DataSourceValidationService(
+        registry.describe,
+        locate=lambda type_name: origin_of(registry.describe(type_name)),
+        pool=pool,
+        files=files,
+        references=references,
+        timeout=timeout,
+        defects=defects,
+    )
+    storage = ConfigurationStorageService(store, keys, registry.find, acting=local_user)
+    return Catalog(registry=registry, plugins=types.reports, storage=storage, validation=validation)
 
 
 def _keys(settings: Settings, store: Path) -> KeyProvider:
@@ -243,6 +285,6 @@ def _may_hold_secrets(path: Path) -> bool:
             content, _ = durable.read_file(path, _MAX_HISTORY_BYTES)
             return b'"box"' in content or len(content) > _MAX_HISTORY_BYTES
         content, _ = durable.read_file(path, MAX_RECORD_BYTES)
-        return bool(decode(content, path.stem).secrets)
+        return bool(decode(content, path.name.partition(".")[0]).secrets)  # of a backup, too
     except (OSError, DamagedRecordError, NewerRecordError):
         return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from typing import Any
 
@@ -18,18 +19,21 @@ from wellhead.api.problems import HttpProblem, answer_of
 from wellhead.assembly import Wellhead
 from wellhead.errors import WellheadError
 
+Reload = Callable[[], Awaitable[Wellhead]]
 
-def create_app(wellhead: Wellhead) -> App:
-    """Make the service.
+
+def create_app(wellhead: Wellhead, reload: Reload) -> App:
+    """Make the service for one set of types.
 
     Args:
         wellhead: The parts that it is a face of.
+        reload: Puts an app in place of this one that knows what is installed now, and returns its parts.
 
     Returns:
         An ASGI app.
     """
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    app.state.wellhead = wellhead
+    app.state.wellhead, app.state.reload = wellhead, reload
     app.state.document, app.state.openapi = _documents(wellhead)
     handlers = {WellheadError: _problem, HttpProblem: _problem, HTTPException: _unrouted, Exception: _defect}
     for kind, handler in handlers.items():

@@ -31,7 +31,7 @@ from wellhead.api.requests import (
 )
 from wellhead.assembly import Wellhead
 from wellhead.catalog.catalog import Catalog
-from wellhead.catalog.types import type_list
+from wellhead.catalog.types import restarts, type_changes, type_list
 from wellhead.errors import WellheadError
 from wellhead.plugins.reports import count_states
 from wellhead.storage.conflicts import conflict_of
@@ -192,6 +192,15 @@ async def read_type(request: Request) -> Response:
     found = _catalog(request).type(request.path_params["type_name"])
     read_query(request, ())
     return as_json(found)
+
+
+async def reload_plugins(request: Request) -> Response:
+    """Look for plugins that were installed or removed, in all processes of the service."""
+    refuse_members(await read_optional_document(request), ())
+    read_query(request, ())
+    now: Wellhead = await request.app.state.reload()
+    changes = type_changes(_catalog(request).registry, now.catalog.registry)
+    return as_json({**changes, "needs_restart": restarts(now.catalog.plugins), "items": now.catalog.types()})
 
 
 async def healthz(_request: Request) -> Response:

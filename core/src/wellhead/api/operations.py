@@ -216,6 +216,16 @@ OPERATIONS = (
         conditional=True,
     ),
     Operation(
+        "POST",
+        "/api/v1/plugins/reload",
+        "reloadPlugins",
+        "Look for plugins that were installed or removed, in all processes of the service. One that was changed is "
+        "named, and used as it was until the service is restarted.",
+        handlers.reload_plugins,
+        answers=((200, "PluginReload"),),
+        problems=(400, 413, 415, 422),
+    ),
+    Operation(
         "GET",
         "/healthz",
         "healthz",

@@ -88,6 +88,14 @@ def fixed_schemas() -> dict[str, Any]:
         "Health": {"anyOf": [_object(health), {"type": "null"}], "description": "Null after a change."},
         "HealthHistory": _object({"items": _list({"allOf": [_reference("ValidationResult"), past]})}),
         "History": _object({"items": _list(_reference("Revision"))}),
+        "PluginReload": _object(
+            {
+                "added": _list(TEXT),
+                "removed": _list(TEXT),
+                "needs_restart": _list(_object({"distribution": TEXT, "reason": TEXT, "remedy": TEXT})),
+                "items": _list(_reference("TypeItem")),
+            }
+        ),
         "Readiness": _object({"status": TEXT, "plugins": _object(dict.fromkeys(PLUGIN_STATES, _COUNT))}),
         "Revision": _object(revision),
         "RollbackRequest": _object({"revision": {"type": "integer", "minimum": 1}}, additionalProperties=False),

@@ -10,36 +10,35 @@ from typing import Any, NoReturn
 
 import uvicorn
 
-from wellhead.api.app import create_app
 from wellhead.api.listener import GRACE
-from wellhead.assembly import Wellhead
+from wellhead.api.live import LiveApp
 from wellhead.catalog.rechecks import Rechecks
 
 Work = Coroutine[Any, Any, NoReturn]
 
 
-def run(wellhead: Wellhead, listener: socket.socket, *, announce: Callable[[], None]) -> None:
+def run(app: LiveApp, listener: socket.socket, *, announce: Callable[[], None]) -> None:
     """Serve until SIGTERM or SIGINT; requests in flight get ten seconds to finish.
 
     Args:
-        wellhead: The parts to serve.
+        app: What answers.
         listener: The socket to listen on.
         announce: Called when the service answers.
     """
-    server = make(wellhead, announce=announce)
-    wellhead.store.start_sweeping()
+    server = make(app, announce=announce)
+    app.wellhead.store.start_sweeping()
     # uvicorn ends gracefully and then raises the signal once more, which is not to kill; one before its start counts.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, server.handle_exit)
     server.run(sockets=[listener])
 
 
-def make(wellhead: Wellhead, *, announce: Callable[[], None]) -> uvicorn.Server:
+def make(app: LiveApp, *, announce: Callable[[], None]) -> uvicorn.Server:
     """Make the server, ready to run; `announce` is called when it answers."""
-    seconds = wellhead.settings.recheck_seconds
-    background = [Rechecks(wellhead.catalog, seconds=seconds).run] if seconds > 0 else []
+    seconds = app.wellhead.settings.recheck_seconds
+    background = [Rechecks(lambda: app.wellhead.catalog, seconds=seconds).run] if seconds > 0 else []
     config = uvicorn.Config(
-        create_app(wellhead),
+        app,
         log_config=None,
         access_log=False,
         proxy_headers=False,

@@ -21,6 +21,7 @@ from typing import Any
 import structlog
 
 from wellhead.api.listener import GRACE
+from wellhead.api.rounds import READY, Rounds
 
 _LATE = GRACE + 5.0
 _LIVED = 10.0
@@ -63,6 +64,7 @@ class Supervisor:
         self._signals = 0
         self._exit_code = 0
         self._selector = selectors.DefaultSelector()
+        self._rounds = Rounds(lambda: [(worker.line, worker.answers) for worker in self._workers.values()])
 
     def run(self) -> int:
         """Run until SIGTERM or SIGINT, and return the exit code.
@@ -108,16 +110,17 @@ class Supervisor:
 
     def _heard(self, worker: _Worker) -> None:
         try:
-            is_there = bool(worker.line.recv(1))
+            message = worker.line.recv(1)
         except OSError:
-            is_there = False
-        if not is_there:
+            message = b""
+        if not message:
             self._ended(worker)
             return
-        worker.answers = True
+        worker.answers |= message == READY
         if not self._has_answered and all(other.answers for other in self._workers.values()):
             self._has_answered = True
             self._announce()
+        self._rounds.heard(worker.line, message)
 
     def _ended(self, worker: _Worker) -> None:
         """Take leave of a worker; one that did not live long is started again after a while only."""
@@ -125,6 +128,7 @@ class Supervisor:
         worker.line.close()
         code = worker.process.wait()
         del self._workers[worker.number]
+        self._rounds.ended(worker.line)
         if self._signals:
             return
         if not self._has_answered:

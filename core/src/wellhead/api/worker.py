@@ -1,28 +1,24 @@
 """One of several processes of a service: `python -m wellhead.api.worker LISTENER LINE SETTINGS`, run by the supervisor.
 
-LISTENER and LINE are descriptors that were handed down: of the socket to listen on, and of a line to the supervisor. On
-the line the worker says that it answers; when the line breaks, the supervisor is gone, and the worker ends. SETTINGS is
-a JSON object of what the command line gave: nothing in it is secret.
+LISTENER and LINE are descriptors that were handed down: of the socket to listen on, and of a line to the supervisor. By
+the line the worker says that it answers, and is told when to look for plugins. SETTINGS is a JSON object of what the
+command line gave: nothing in it is secret.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import signal
 import socket
 import sys
-import threading
-from contextlib import suppress
 from pathlib import Path
 
 from wellhead import logs
 from wellhead.api import server
+from wellhead.api.line import Line
+from wellhead.api.live import LiveApp
 from wellhead.assembly import assemble
 from wellhead.errors import WellheadError
 from wellhead.settings import load_settings
-
-READY = b"."
 
 
 def main(listener: socket.socket, line: socket.socket, config: str | None, workspace: str | None) -> None:
@@ -34,7 +30,7 @@ def main(listener: socket.socket, line: socket.socket, config: str | None, works
         config: The path of the settings file, if there is one.
         workspace: The workspace, if the command line names it.
     """
-    threading.Thread(target=_end_with, args=(line,), name="wellhead-line", daemon=True).start()
+    to_supervisor = Line(line)
     settings = load_settings(
         None if config is None else Path(config), workspace=None if workspace is None else Path(workspace)
     )
@@ -42,15 +38,11 @@ def main(listener: socket.socket, line: socket.socket, config: str | None, works
     wellhead = assemble(settings)
     try:
         wellhead.check_plugins()
-        server.run(wellhead, listener, announce=lambda: line.sendall(READY))
+        app = LiveApp(wellhead)
+        to_supervisor.serve(app)
+        server.run(app, listener, announce=to_supervisor.announce)
     finally:
         wellhead.close()
-
-
-def _end_with(line: socket.socket) -> None:
-    with suppress(OSError):
-        line.recv(1)
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import aclosing, suppress
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
@@ -26,11 +26,11 @@ _LEAST_LOOK, _LONGEST_LOOK = 0.5, 60.0
 class Rechecks:
     """Validates what is due; of several processes on one workspace, one does it."""
 
-    def __init__(self, catalog: Catalog, *, seconds: float) -> None:
+    def __init__(self, catalog: Callable[[], Catalog], *, seconds: float) -> None:
         """Validate the data sources of a catalog again and again.
 
         Args:
-            catalog: The catalog.
+            catalog: Returns the catalog of the moment.
             seconds: How old a result may get, give or take a tenth.
         """
         self._catalog = catalog
@@ -53,16 +53,17 @@ class Rechecks:
             StorageError: The store cannot be read.
             ValidationBusyError: Too many validations wait already.
         """
-        if not await self._catalog.storage.lead(WORK):
+        catalog = self._catalog()
+        if not await catalog.storage.lead(WORK):
             return
         chosen = []
-        async for document in self._catalog.documents(ListQuery()):
+        async for document in catalog.documents(ListQuery()):
             if self.is_due(document, clock.now()):
                 with suppress(DataSourceNotFoundError):  # it was deleted meanwhile
-                    chosen.append(await self._catalog.read(document["id"]))
+                    chosen.append(await catalog.read(document["id"]))
         if not chosen:
             return
-        async with aclosing(self._catalog.validate_many(chosen)) as outcomes:
+        async with aclosing(catalog.validate_many(chosen)) as outcomes:
             statuses = [outcome.status async for outcome in outcomes]
         self._log.info("re-check", **totals_of(statuses))
 

@@ -15,7 +15,8 @@ INSTALL_HINT = "No type is installed. Install one, for example: pip install well
 
 def type_items(registry: DataSourceTypeRegistry, reports: Sequence[PluginReport]) -> list[dict[str, Any]]:
     """Return an item for each type, and for each plugin that provides none because of what is wrong with it."""
-    items = [_ready(registry.describe(name)) for name in registry.list_types()]
+    notes = {name: report for report in reports if report.state == "ready" for name in report.types}
+    items = [_ready(registry.describe(name), notes.get(name)) for name in registry.list_types()]
     items += [item for report in reports if report.state != "ready" for item in _not_ready(report)]
     return sorted(items, key=lambda item: (item["name"], item["distribution"] or ""))
 
@@ -23,6 +24,21 @@ def type_items(registry: DataSourceTypeRegistry, reports: Sequence[PluginReport]
 def type_list(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Return the list of types as the API shows it; where there is none, with a hint."""
     return {"items": list(items)} if items else {"items": [], "hint": INSTALL_HINT}
+
+
+def type_changes(before: DataSourceTypeRegistry, now: DataSourceTypeRegistry) -> dict[str, list[str]]:
+    """Return the names of the types that came, and of those that went."""
+    old, new = set(before.list_types()), set(now.list_types())
+    return {"added": sorted(new - old), "removed": sorted(old - new)}
+
+
+def restarts(reports: Sequence[PluginReport]) -> list[dict[str, Any]]:
+    """Return the plugins of which this process has something else than what is installed."""
+    return [
+        {"distribution": report.distribution, "reason": report.reason, "remedy": report.remedy}
+        for report in reports
+        if report.needs_restart
+    ]
 
 
 def type_detail(registry: DataSourceTypeRegistry, type_name: str) -> dict[str, Any]:
@@ -41,7 +57,7 @@ def type_detail(registry: DataSourceTypeRegistry, type_name: str) -> dict[str, A
     return _ready(found) | {"schema": _local({**schema, "$defs": definitions}), **_more(found)}
 
 
-def _ready(found: RegisteredType) -> dict[str, Any]:
+def _ready(found: RegisteredType, note: PluginReport | None = None) -> dict[str, Any]:
     capabilities = ["validate"] if found.validator is not None else []
     capabilities += ["connection_string"] if takes_connection_string(found.model) else []
     return {
@@ -49,8 +65,8 @@ def _ready(found: RegisteredType) -> dict[str, Any]:
         "title": found.title,
         "description": found.description,
         "state": "ready",
-        "reason": None,
-        "remedy": None,
+        "reason": note.reason if note is not None else None,
+        "remedy": note.remedy if note is not None else None,
         "distribution": found.distribution,
         "version": found.version,
         "load_ms": found.load_ms,

@@ -20,6 +20,7 @@ from wellhead.cli.doctor import doctor
 from wellhead.cli.edit import edit
 from wellhead.cli.history import history, rollback
 from wellhead.cli.listing import list_
+from wellhead.cli.migrate import migrate
 from wellhead.cli.run import run
 from wellhead.cli.session import (
     EXIT_SETTINGS,
@@ -37,7 +38,7 @@ from wellhead.cli.sources import remove, show, types
 from wellhead.cli.validate import validate
 from wellhead.codes import CODES
 from wellhead.guard import landlock
-from wellhead.storage.mounts import is_shared
+from wellhead.mounts import is_shared
 
 app = typer.Typer(
     name="wellhead",
@@ -101,9 +102,9 @@ def serve(  # noqa: PLR0917  # options of the command line, which come by name
             paths = {"workspace": workspace, "config": config}
             given = {name: None if path is None else str(path) for name, path in paths.items()}
             raise typer.Exit(Supervisor(listener, wellhead.settings.workers, given, announce=announce).run())
-        from wellhead.api import server  # noqa: PLC0415  # FastAPI is loaded for this command only
+        from wellhead.api import live, server  # noqa: PLC0415  # FastAPI is loaded for this command only
 
-        server.run(wellhead, listener, announce=announce)
+        server.run(live.LiveApp(wellhead), listener, announce=announce)
 
 
 def _notes(wellhead: Wellhead) -> Iterator[str]:
@@ -132,7 +133,7 @@ def _announce(url: str, token: str, wellhead: Wellhead) -> None:
             out.print(f"Not used:    {report.distribution}: {report.reason} {report.remedy}", markup=False)
 
 
-for command in (serve, types, list_, show, add, edit, validate, remove, history, rollback, doctor):
+for command in (serve, types, list_, show, add, edit, validate, remove, history, rollback, migrate, doctor):
     app.command(command.__name__.rstrip("_"))(command)
 app.command(context_settings={"ignore_unknown_options": True})(run)
 app.add_typer(keys.app)

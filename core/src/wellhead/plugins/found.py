@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import os
 import re
@@ -17,6 +18,8 @@ from pathlib import Path
 from wellhead.plugins.hookspecs import ENTRY_POINT_GROUP
 
 _MAX_FILES = 2000
+_COLUMNS = 3
+"""Of a RECORD: path, digest and size (PyPA, Recording installed projects)."""
 _NAME = re.compile("[A-Za-z0-9]([A-Za-z0-9._-]{0,126}[A-Za-z0-9])?")
 _VERSION = re.compile("[A-Za-z0-9.!+_-]{1,64}")
 _UNREADABLE = (KeyError, OSError, UnicodeError)
@@ -31,32 +34,42 @@ class FoundPlugin:
         point: Its entry point.
         distribution: The name of its distribution.
         version: The distribution's version.
+        fingerprint: A short text that is another one for another version, for other code, and for another Python.
     """
 
     point: EntryPoint
     distribution: str
     version: str
+    fingerprint: str
 
     @property
     def identity(self) -> tuple[str, str, str]:
         """What stays the same when another version is installed."""
         return self.distribution, self.point.name, self.point.value
 
-    def fingerprint(self) -> str:
-        """Return a short text that is another one for another version, for other code, and for another Python."""
-        digest = hashlib.sha256()
-        for part in (*_python_and_core(), *self.identity, self.version, _record(self.point)):
-            digest.update(part.encode("utf-8", errors="surrogatepass") + b"\0")
-        for path in _files_of(self.point.value):
-            digest.update(_stamp(path))
-        return digest.hexdigest()
+    @property
+    def module(self) -> str:
+        """The name of the module that its entry point names."""
+        return self.point.value.partition(":")[0].strip()
 
 
 def find_plugins(points: Iterable[EntryPoint] | None = None) -> list[FoundPlugin]:
     """Return the plugins that are installed, or those of some entry points, in the order of their names."""
     found = entry_points(group=ENTRY_POINT_GROUP) if points is None else points
-    plugins = [FoundPlugin(point, *_origin(point)) for point in found]
+    plugins = [_found(point) for point in found]
     return sorted(plugins, key=lambda plugin: (plugin.point.name, plugin.distribution, plugin.version))
+
+
+def _found(point: EntryPoint) -> FoundPlugin:
+    distribution, number = _origin(point)
+    digest = hashlib.sha256()
+    record = _record(point)
+    for part in (*_python_and_core(), distribution, point.name, point.value, number, record):
+        digest.update(part.encode("utf-8", errors="surrogatepass") + b"\0")
+    recorded = _recorded(point, record)
+    for path in _files_of(point.value):
+        digest.update(_stamp(path) if recorded.get(path) != _size(path) else b"recorded\0")
+    return FoundPlugin(point, distribution, number, digest.hexdigest())
 
 
 def surroundings() -> str:
@@ -88,6 +101,21 @@ def _record(point: EntryPoint) -> str:
     with suppress(*_UNREADABLE):
         return (point.dist.read_text("RECORD") if point.dist is not None else None) or ""
     return ""
+
+
+def _recorded(point: EntryPoint, record: str) -> dict[str, int]:
+    """Return the sizes of the files that were installed, by path, of those whose content the record has a digest of."""
+    if point.dist is None or not record:
+        return {}
+    rows = [row for row in csv.reader(record.splitlines()) if len(row) == _COLUMNS and row[1] and row[2].isdecimal()]
+    return {os.path.normpath(str(point.dist.locate_file(row[0]))): int(row[2]) for row in rows}
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size  # noqa: PTH116  # many times at each start
+    except OSError:
+        return -1
 
 
 def _files_of(value: str) -> Iterator[str]:

@@ -24,6 +24,7 @@ class PluginReport:
         reason: What is wrong with it.
         remedy: What to type.
         load_ms: How long loading took, in milliseconds.
+        needs_restart: Whether another version or other code of it is installed than this process has.
     """
 
     entry_point: str
@@ -34,6 +35,7 @@ class PluginReport:
     reason: str | None = None
     remedy: str | None = None
     load_ms: float = 0.0
+    needs_restart: bool = False
 
     @property
     def is_bad(self) -> bool:

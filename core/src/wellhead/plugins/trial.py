@@ -45,7 +45,7 @@ class Trials:
             return []
         now = surroundings()
         known = self._memory.read("" if anew else now)
-        fingerprints = [plugin.fingerprint() for plugin in plugins]
+        fingerprints = [plugin.fingerprint for plugin in plugins]
         untried = {
             fingerprint: plugin
             for fingerprint, plugin in zip(fingerprints, plugins, strict=True)

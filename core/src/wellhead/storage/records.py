@@ -82,6 +82,7 @@ class Record:
         plugin: The distribution that the type came from, and its version.
         schema_version: The version of the type's schema.
         extra: Members that a newer minor format added; they are kept.
+        origin: What it was migrated from; None for a record as it is stored.
     """
 
     id: str
@@ -99,6 +100,7 @@ class Record:
     plugin: tuple[str | None, str | None] = (None, None)
     schema_version: int = 1
     extra: Mapping[str, Any] = field(default_factory=dict)
+    origin: Origin | None = None
 
     def as_document(self) -> dict[str, Any]:
         """Return the members of the record as they are stored."""
@@ -138,6 +140,10 @@ class Record:
             raise RecordTooLargeError(f"The data source has {len(text)} bytes; a record may have {MAX_RECORD_BYTES}.")
         return text
 
+    def sealed_at(self, pointer: str) -> tuple[Record, str]:
+        """Return the record that a secret is bound to, and its pointer there: of a migrated one, its origin's."""
+        return (self, pointer) if self.origin is None else (self.origin.record, self.origin.pointers.get(pointer, ""))
+
     def binding(self, workspace_id: str, pointer: str, facts: SecretFacts) -> bytes:
         """Return the associated data of one secret: where it belongs, in canonical JSON."""
         document = {
@@ -151,6 +157,19 @@ class Record:
             "free": sorted(self.fields.keys() - set(self.bound)),
         }
         return json.dumps(document, sort_keys=True, separators=(",", ":")).encode("ascii")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a record was migrated from, to which its secrets are still bound.
+
+    Attributes:
+        record: The record as it is stored.
+        pointers: Where each secret is there, by its pointer in the migrated record.
+    """
+
+    record: Record
+    pointers: Mapping[str, str]
 
 
 def as_stored(fields: Mapping[str, Any]) -> dict[str, Any]:

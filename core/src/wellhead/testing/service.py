@@ -11,6 +11,7 @@ from pathlib import Path
 
 from wellhead.api import listener as listening
 from wellhead.api import server
+from wellhead.api.live import LiveApp
 from wellhead.model.extension import DataSourceTypeExtension
 from wellhead.testing.workspaces import parts
 
@@ -47,7 +48,7 @@ def running_service(
     wellhead = parts(path, types=types, token=token)
     listener = listening.listen("127.0.0.1", 0)
     ready = threading.Event()
-    service = server.make(wellhead, announce=ready.set)
+    service = server.make(LiveApp(wellhead), announce=ready.set)
     thread = threading.Thread(target=service.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:

@@ -63,7 +63,8 @@ class Target:
     def plugins(self) -> list[FoundPlugin]:
         """Its plugins, one for each entry point."""
         points = [EntryPoint(name, value, ENTRY_POINT_GROUP) for name, value in self.entry_points]
-        return [FoundPlugin(point, self.distribution, self.version) for point in points]
+        # Nothing is remembered of these: their fingerprints only tell them from one another.
+        return [FoundPlugin(point, self.distribution, self.version, f"{point.name}={point.value}") for point in points]
 
     @property
     def project_directory(self) -> Path:
