@@ -94,3 +94,11 @@ def test_a_wheel_is_what_changes_are_held_against(run: CommandLine, tmp_path: Pa
     assert "greeter.words is gone, and schema_version is the same" in said
     (tmp_path / "no.whl").write_text("x")
     assert "is no wheel of a plugin" in run("plugin", "check", directory, "--since", tmp_path / "no.whl", code=2).err
+
+
+def test_a_plugin_that_loads_only_sometimes_is_told(run: CommandLine, tmp_path: Path) -> None:
+    count = tmp_path / "count"
+    fickle = f"import os\nn = os.open({str(count)!r}, os.O_CREAT | os.O_APPEND | os.O_WRONLY)\nos.write(n, b'x')\n"
+    fickle += "if os.fstat(n).st_size > 2:\n    os._exit(7)\nos.close(n)"
+    said = run("plugin", "check", when_loaded(fickle).write(tmp_path / "plugin"), code=2).err
+    assert "at another time ended the process with exit code 7." in said

@@ -63,6 +63,7 @@ COPYING = """
 """
 HARMLESS = '    colour: str = wellhead.field("red", description="The colour of the text.", harmless=True)'
 TITLED = '    ca: str = wellhead.field("x", title="{}", description="Who signs it.")'
+WRITING = "import os\nopen('/tmp/wellhead-kit-test', 'w').close()\nos.unlink('/tmp/wellhead-kit-test')"
 NEEDS_DRIVER = ("wellhead>=0.1,<0.2", "psutil>=7")
 GONE = {"type": "string", "values": None, "required": False, "secret": False, "bound": True}
 SNAPSHOT = {"greeter": {"schema_version": 1, "fields": {"realm": GONE}}}
@@ -89,7 +90,7 @@ BAD: dict[str, tuple[str, Plugin, str]] = {
     "directory": ("K05", when_loaded("import os\nos.chdir('/tmp')"), "the current directory"),
     "signals": ("K05", when_loaded("import signal\nsignal.signal(15, print)"), "signal handlers"),
     "logging": ("K05", when_loaded("import logging\nlogging.basicConfig(level=10)"), "the root logger"),
-    "writes": ("K05", when_loaded("open('/tmp/wellhead-kit-test', 'w').close()"), "/tmp/wellhead-kit-test"),
+    "writes": ("K05", when_loaded(WRITING), "/tmp/wellhead-kit-test"),
     "socket": ("K06", when_loaded("import socket\nsocket.socket().close()"), "socket.__new__"),
     "driver": ("K07", when_loaded("import psutil", requires=NEEDS_DRIVER), "psutil"),
     "distribution": ("K10", Plugin(CHEAP, name="greeter-plugin"), "'wellhead-greeter-plugin'"),

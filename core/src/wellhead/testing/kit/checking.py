@@ -58,13 +58,24 @@ def snapshot(target: Target) -> dict[str, Any]:
     if (reason := _why_not_loaded(target)) is not None:
         raise TargetError(f"{target.distribution} {target.version} does not load: {reason}")
     with _started("inside", target) as process, tempfile.TemporaryDirectory() as scratch:
-        _give(process, target, (), {"seen": {}, "scratch": scratch, "before": None})
+        return _give(process, target, (), {"seen": {}, "scratch": scratch, "before": None})
+
+
+def _give(process: ScratchProcess, target: Target, rules: Sequence[Rule], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Let a process load a plugin, and go on to check rules; return the snapshot of the plugin's types.
+
+    Raises:
+        TargetError: It does not load there, though it has before.
+    """
+    try:
+        process.say({"target": target.as_document(), "rules": [rule.number for rule in rules], **more})
         found: dict[str, Any] = process.wait(START_SECONDS)["snapshot"]
-        return found
-
-
-def _give(process: ScratchProcess, target: Target, rules: Sequence[Rule], more: Mapping[str, Any]) -> None:
-    process.say({"target": target.as_document(), "rules": [rule.number for rule in rules], **more})
+    except TimeoutError:
+        raise TargetError(f"{target.distribution} loads at one time, and at another time does not end.") from None
+    except (OSError, ValueError):
+        how = process.how_it_ended()
+        raise TargetError(f"{target.distribution} loads at one time, and at another time {how}.") from None
+    return found
 
 
 def _answers(target: Target, before: Mapping[str, Any] | None) -> Iterator[tuple[Rule, _Answer]]:
@@ -120,7 +131,6 @@ def _ask(target: Target, rules: Sequence[Rule], more: Mapping[str, Any]) -> list
     answers: list[_Answer] = []
     with _started("inside", target) as process:
         _give(process, target, rules, more)
-        process.wait(START_SECONDS)  # it has loaded the plugin
         for rule in rules:
             answer, is_last = _hear(process, rule)
             answers.append(answer)

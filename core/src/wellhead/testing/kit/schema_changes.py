@@ -22,17 +22,11 @@ def snapshot_of(types: Sequence[RegisteredType]) -> dict[str, Any]:
     """Describe the fields of types, as far as what is stored depends on them."""
     return {
         known.name: {
-            "schema_version": schema_version_of(known),
+            "schema_version": known.schema_version,
             "fields": {item["name"]: _field(known, item) for item in _stored(known)},
         }
         for known in sorted(types, key=lambda known: known.name)
     }
-
-
-def schema_version_of(known: RegisteredType) -> int:
-    """Return the version of a type's schema; 1 where it says none."""
-    version: int = getattr(known, "schema_version", 1)
-    return version
 
 
 def _stored(known: RegisteredType) -> list[dict[str, Any]]:
