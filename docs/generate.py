@@ -21,6 +21,7 @@ import typer
 
 import wellhead
 from wellhead import testing
+from wellhead.access.policy import least_role
 from wellhead.api.operations import OPERATIONS, Operation
 from wellhead.api.query import LIST_PARAMETERS
 from wellhead.catalog.type_page import parameter_table, table
@@ -154,8 +155,17 @@ def _spellings(option: Any) -> list[str]:
 
 def operations() -> str:
     """List the operations of the API."""
-    rows = ((f"`{item.method} {item.path}`", item.summary, _needs(item), _answers(item)) for item in OPERATIONS)
-    return table(("Operation", "What it does", "Takes", "Answers"), rows)
+    rows = (
+        (f"`{item.method} {item.path}`", item.summary, _needs(item), _answers(item), _role(item)) for item in OPERATIONS
+    )
+    return table(("Operation", "What it does", "Takes", "Answers", "Role"), rows)
+
+
+def _role(operation: Operation) -> str:
+    if operation.permission is None:
+        return "anybody"
+    role = f"`{least_role(operation.permission)}`"
+    return f"anybody, or {role}" if operation.is_public else role
 
 
 def _needs(operation: Operation) -> str:

@@ -8,6 +8,8 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from support.api import SOURCES, api  # noqa: F401  # the fixture is found by its name
+from wellhead.access.authentication import LocalAuthenticator
+from wellhead.access.principal import Principal
 from wellhead.access.token import LocalToken
 from wellhead.api.gate import Gate
 from wellhead.api.live import LiveApp
@@ -52,7 +54,12 @@ def test_the_open_routes_answer_without_a_token(stranger: TestClient, path: str)
     "host", ["localhost", "LOCALHOST:8000", "127.0.0.1", "127.0.0.1:1", "[::1]", "[::1]:8000", "testing.example"]
 )
 def test_the_service_answers_under_its_own_names(wellhead_parts: Wellhead, host: str) -> None:
-    gate = Gate(_answer, token=wellhead_parts.token, public=[Route("/", _answer)], allowed_hosts=["Testing.Example"])
+    gate = Gate(
+        _answer,
+        authenticator=wellhead_parts.authenticator,
+        public=[Route("/", _answer)],
+        allowed_hosts=["Testing.Example"],
+    )
     assert TestClient(gate, "http://localhost").get("/", headers={"host": host}).status_code == 200
 
 
@@ -158,7 +165,8 @@ def test_L_19_an_unforeseen_error_tells_only_a_request_id(tmp_path: Path, capfd:
     async def explode(scope: object, receive: object, send: object) -> None:
         raise RuntimeError("hunter2-in-the-text")
 
-    gate = Gate(explode, token=LocalToken(tmp_path / "token"), public=[Route("/", _answer)])
+    authenticator = LocalAuthenticator(LocalToken(tmp_path / "token"), Principal("ada", "w", "admin"))
+    gate = Gate(explode, authenticator=authenticator, public=[Route("/", _answer)])
     answer = TestClient(gate, "http://localhost").get("/")
     assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
     assert "hunter2" not in answer.text

@@ -22,6 +22,11 @@ def test_A_02_it_listens_nowhere_else(host: str) -> None:
         listen(host, 0)
 
 
+def test_for_others_it_listens_everywhere() -> None:
+    with listen("0.0.0.0", 0, for_others=True) as listener:
+        assert url_of(listener, scheme="https").startswith("https://0.0.0.0:")
+
+
 @pytest.mark.parametrize("host", ["a..b", "", " ", "x" * 300, "\u2025", "127.0.0.1:80", "no-such-host.invalid"])
 def test_an_address_that_is_none_is_refused_with_a_message(host: str) -> None:
     with pytest.raises(SettingsError):

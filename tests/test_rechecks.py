@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import AsyncGenerator
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from wellhead import clock
 from wellhead.assembly import Wellhead
+from wellhead.catalog.catalog import Catalog
 from wellhead.catalog.listing import ListQuery
 from wellhead.catalog.rechecks import WORK, Rechecks
 from wellhead.storage.files import FileRecordStore
@@ -26,8 +28,12 @@ async def make_csv(parts: Wellhead, workspace: Path, name: str = "sales") -> str
     return str(document["id"])
 
 
+async def catalogs(parts: Wellhead) -> AsyncGenerator[Catalog, None]:
+    yield parts.catalog
+
+
 async def names_due(parts: Wellhead, *, after: float) -> set[str | None]:
-    rechecks = Rechecks(lambda: parts.catalog, seconds=HOUR)
+    rechecks = Rechecks(seconds=HOUR)
     now = clock.now() + timedelta(seconds=after)
     return {found["name"] async for found in parts.catalog.documents(ListQuery()) if rechecks.is_due(found, now)}
 
@@ -53,7 +59,7 @@ async def test_data_sources_become_due_one_after_the_other(wellhead_parts: Wellh
 async def test_a_look_validates_what_is_due_and_keeps_the_result(wellhead_parts: Wellhead, workspace: Path) -> None:
     source = await make_csv(wellhead_parts, workspace)
 
-    await Rechecks(lambda: wellhead_parts.catalog, seconds=1e-6).look()
+    await Rechecks(seconds=1e-6).look(wellhead_parts.catalog)
 
     assert (await wellhead_parts.catalog.read(source)).as_document()["health"]["status"] == "passed"
     assert len(await wellhead_parts.catalog.health(source)) == 1
@@ -63,7 +69,7 @@ async def test_a_look_validates_what_is_due_and_keeps_the_result(wellhead_parts:
 async def test_what_is_not_due_is_left_alone(wellhead_parts: Wellhead, workspace: Path) -> None:
     source = await make_csv(wellhead_parts, workspace)
 
-    await Rechecks(lambda: wellhead_parts.catalog, seconds=HOUR).look()
+    await Rechecks(seconds=HOUR).look(wellhead_parts.catalog)
 
     assert await wellhead_parts.catalog.health(source) == []
 
@@ -73,11 +79,11 @@ async def test_a_work_is_done_by_one_process_until_that_ends(wellhead_parts: Wel
     other = FileRecordStore(workspace)
     assert await other.lead(WORK)
 
-    await Rechecks(lambda: wellhead_parts.catalog, seconds=1e-6).look()
+    await Rechecks(seconds=1e-6).look(wellhead_parts.catalog)
     assert await wellhead_parts.catalog.health(source) == []
 
     other.close()
-    await Rechecks(lambda: wellhead_parts.catalog, seconds=1e-6).look()
+    await Rechecks(seconds=1e-6).look(wellhead_parts.catalog)
     assert len(await wellhead_parts.catalog.health(source)) == 1
 
 
@@ -107,7 +113,7 @@ async def test_it_goes_on_until_it_is_cancelled(
 ) -> None:
     monkeypatch.setattr("wellhead.catalog.rechecks._LEAST_LOOK", 0.01)
     source = await make_csv(wellhead_parts, workspace)
-    task = asyncio.create_task(Rechecks(lambda: wellhead_parts.catalog, seconds=0.02).run())
+    task = asyncio.create_task(Rechecks(seconds=0.02).run(lambda: catalogs(wellhead_parts)))
 
     async with asyncio.timeout(30):
         while len(await wellhead_parts.catalog.health(source)) < 2:  # noqa: ASYNC110  # the store has no event to wait for

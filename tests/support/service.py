@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +38,14 @@ class Service:
 
 @contextmanager
 def running_service(
-    workspace: Path, config: Path, *, python: str = sys.executable, workers: int = 1, **environment: str
+    workspace: Path,
+    config: Path,
+    *,
+    python: str = sys.executable,
+    workers: int = 1,
+    option: str = "--workspace",
+    more: Sequence[str] = (),
+    **environment: str,
 ) -> Iterator[Service]:
     """Start the service on a free port, and end it with SIGTERM.
 
@@ -47,10 +54,12 @@ def running_service(
         config: The configuration directory.
         python: The Python that runs it.
         workers: How many processes answer.
+        option: What the workspace is: `--workspace`, or `--root` of those of several users.
+        more: More options.
         **environment: More variables.
     """
     log = workspace.parent / f"service-{os.urandom(4).hex()}.log"
-    command = [python, "-m", "wellhead", "serve", "--port", "0", "--json", "--workspace", str(workspace)]
+    command = [python, "-m", "wellhead", "serve", "--port", "0", "--json", option, str(workspace), *more]
     command += ["--workers", str(workers)] if workers > 1 else []
     variables = {**os.environ, "WELLHEAD_CONFIG_DIR": str(config), **environment}
     with log.open("w") as errors:

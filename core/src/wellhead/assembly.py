@@ -1,45 +1,47 @@
-"""The one module that knows all parts: it makes them from the settings, and ties them together."""
+"""The one module that knows all parts of a workspace: it makes them from the settings, and ties them together."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
-from wellhead import durable
+from wellhead.access.authentication import Authenticator, LocalAuthenticator
+from wellhead.access.principal import Principal, acting_user, local_user
 from wellhead.access.token import LocalToken
-from wellhead.access.uses import UseLog, local_user
+from wellhead.access.uses import UseLog
 from wellhead.catalog.catalog import Catalog
 from wellhead.catalog.doctor import Doctor
-from wellhead.errors import KeyRingDamagedError, KeyRingError, SettingsError
-from wellhead.guard.egress import EgressPolicy, EgressRuleError
+from wellhead.errors import KeyRingDamagedError, KeyRingError
 from wellhead.guard.files import FileGuard
-from wellhead.plugins.choice import DENY, PluginChoice
+from wellhead.parts import (
+    check_plugins,
+    egress_policy,
+    file_guard,
+    has_secrets,
+    installed_plugins,
+    key_provider,
+    local_workspace,
+    reference_rules,
+    worker_pool,
+)
 from wellhead.plugins.installed import InstalledPlugins, TypeSet
 from wellhead.plugins.origin import origin_of
 from wellhead.plugins.registry import DataSourceTypeRegistry
-from wellhead.plugins.trial import Trials
-from wellhead.secrets.key_file import FileKeys
-from wellhead.secrets.key_variable import VariableKeys
 from wellhead.secrets.keyring import KeyProvider
-from wellhead.secrets.reference_rules import ReferenceRule
 from wellhead.secrets.references import References
 from wellhead.settings import Settings
 from wellhead.storage.directory import STORE_NAME
 from wellhead.storage.files import FileRecordStore
 from wellhead.storage.key_service import KeyService
 from wellhead.storage.live_keys import KeysState, LiveKeys
-from wellhead.storage.records import MAX_RECORD_BYTES, DamagedRecordError, NewerRecordError, decode
 from wellhead.storage.service import ConfigurationStorageService
-from wellhead.storage.workspace_id import WORKSPACE_FILE
 from wellhead.validation.pool import WorkerPool
 from wellhead.validation.service import DataSourceValidationService, Defects
 from wellhead.validation.watching import Watchers
-
-_HISTORY = ".history.jsonl"
-_MAX_HISTORY_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class Wellhead:
         key_service: Lists, makes, changes and retires keys.
         live_keys: The key ring as it is used: not waited for long, the last good one kept.
         token: The token of the REST API.
+        authenticator: Tells by a token who sends a request: the user of this machine, an administrator.
         uses: The log of uses of secrets.
         store: Where the data sources are kept.
         files: Opens files for data sources.
@@ -68,6 +71,7 @@ class Wellhead:
     live_keys: LiveKeys
     key_service: KeyService
     token: LocalToken
+    authenticator: Authenticator
     uses: UseLog
     store: FileRecordStore
     files: FileGuard
@@ -75,6 +79,11 @@ class Wellhead:
     plugins: InstalledPlugins
     watchers: Watchers
     make_catalog: Callable[[TypeSet], Catalog]
+
+    @property
+    def types(self) -> TypeSet:
+        """The types, and what became of each plugin."""
+        return TypeSet(self.catalog.registry, self.catalog.plugins)
 
     @property
     def doctor(self) -> Doctor:
@@ -107,25 +116,13 @@ class Wellhead:
             SettingsError: A plugin is bad, and the settings are strict.
             KeyRingDamagedError: The key ring is damaged.
         """
-        self.check_plugins()
+        check_plugins(self.settings, self.types)
         try:
             await self.live_keys.ring()
         except KeyRingDamagedError:
             raise
         except KeyRingError:
             return
-
-    def check_plugins(self) -> None:
-        """Look whether all plugins are ready, if the settings want that.
-
-        Raises:
-            SettingsError: One is broken, in conflict or incompatible; the message names each.
-        """
-        bad = [report for report in self.catalog.plugins if report.is_bad]
-        if bad and self.settings.plugins_strict:
-            lines = [f"- {report.distribution} {report.version}: {report.reason} {report.remedy}" for report in bad]
-            message = "Plugins that are not ready stop the start, since WELLHEAD_PLUGINS_STRICT is true:"
-            raise SettingsError("\n".join([message, *lines, f"To start without one, name it in {DENY}."]))
 
     def renewed(self) -> Wellhead:
         """Look for plugins again, and return parts that know what is installed now.
@@ -134,11 +131,91 @@ class Wellhead:
         """
         return replace(self, catalog=self.make_catalog(self.plugins.load()))
 
+    @asynccontextmanager
+    async def workspace(self, _name: str) -> AsyncIterator[Wellhead]:
+        """Give the parts to work with in a workspace; in local mode there is one."""
+        yield self
+
+    def workspaces(self) -> list[str]:
+        """Return the names of all workspaces."""
+        return [str(self.settings.workspace)]
+
+    def start_background(self) -> None:
+        """Start what goes on beside requests, until this is closed."""
+        self.store.start_sweeping()
+
     def close(self) -> None:
         """Give back what is held open, and end what runs in other processes."""
         self.pool.close()
+        self.close_workspace()
+
+    def close_workspace(self) -> None:
+        """Give back what is held open of the workspace alone, and not what several share."""
         self.files.close()
         self.store.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all workspaces of one process have in common.
+
+    Attributes:
+        settings: The settings.
+        keys: Where the key ring comes from.
+        live_keys: The key ring as it is used.
+        token: The token of the settings, or of the configuration directory.
+        authenticator: Tells by a token who sends a request.
+        references: Looks references to secrets up.
+        forbidden: What is never opened for a data source.
+        pool: Starts the processes that validate.
+        plugins: Loads the plugins.
+        watchers: Those who are told of each validation that has ended.
+        defects: Is told what a plugin raised that nobody understood.
+    """
+
+    settings: Settings
+    keys: KeyProvider
+    live_keys: LiveKeys
+    token: LocalToken
+    authenticator: Authenticator
+    references: References
+    forbidden: tuple[Path, ...]
+    pool: WorkerPool
+    plugins: InstalledPlugins
+    watchers: Watchers
+    defects: Defects | None = None
+
+    def furnish(self, workspace: Path, types: TypeSet) -> Wellhead:
+        """Make the parts of one workspace.
+
+        Args:
+            workspace: Its directory.
+            types: The types that there are.
+
+        Raises:
+            SettingsError: Its directory, or a root for files, cannot be opened.
+        """
+        settings = self.settings.model_copy(update={"workspace": workspace})
+        forbidden = (*self.forbidden, workspace / STORE_NAME)
+        files = file_guard(workspace, settings, forbidden)
+        store = FileRecordStore(workspace, kept_revisions=settings.history)
+        make_catalog = partial(_catalog, store=store, files=files, shared=self)
+        return Wellhead(
+            settings=settings,
+            catalog=make_catalog(types),
+            keys=self.keys,
+            live_keys=self.live_keys,
+            key_service=KeyService(store, self.live_keys),
+            token=self.token,
+            authenticator=self.authenticator,
+            uses=UseLog(settings.config_dir / "uses.jsonl", workspace),
+            store=store,
+            files=files,
+            pool=self.pool,
+            plugins=self.plugins,
+            watchers=self.watchers,
+            make_catalog=make_catalog,
+        )
 
 
 def assemble(
@@ -148,7 +225,7 @@ def assemble(
     plugins: Iterable[EntryPoint] | None = None,
     defects: Defects | None = None,
 ) -> Wellhead:
-    """Make all parts from the settings.
+    """Make all parts from the settings, for the one workspace of local mode.
 
     Args:
         settings: The settings.
@@ -159,140 +236,46 @@ def assemble(
     Raises:
         SettingsError: The settings do not allow it.
     """
-    try:
-        workspace = settings.workspace.expanduser().absolute()
-    except (OSError, RuntimeError) as error:
-        raise SettingsError("The workspace is not there: its directory or the user that it names is gone.") from error
-    if not workspace.is_dir():
-        raise SettingsError(f"The workspace {workspace} is not a directory. Make it, or name another with --workspace.")
+    workspace = local_workspace(settings)
+    store = workspace / STORE_NAME
     own = [registry.describe(name) for name in registry.list_types()] if registry is not None else ()
-    choice = PluginChoice.of(settings.plugins_allow, settings.plugins_deny, settings.plugins_prefer)
-    installed = InstalledPlugins(own, plugins, choice=choice, trials=Trials(settings.trials_path))
-    store_path = workspace / STORE_NAME
-    store = FileRecordStore(workspace, kept_revisions=settings.history)
-    keys = _keys(settings, store_path)
-    live_keys = LiveKeys(keys)
-    forbidden = (settings.key_path, settings.token_path, store_path)
-    files = _guard(workspace, settings, forbidden)
-    references = References(
-        names=settings.reference_env,
-        directories=settings.reference_dirs,
-        rules=_reference_rules(settings),
-        forbidden=forbidden,
-    )
-    pool = WorkerPool(
-        rules={
-            "egress": _egress(settings).as_document(),
-            "hidden": [str(path) for path in forbidden],
-            "memory": settings.validation_memory << 20,
-            "texts": defects is not None,
-        },
-        workers=settings.validation_workers,
-        waiting=settings.validation_queue,
-    )
-    watchers = Watchers()
-    make_catalog = partial(
-        _catalog,
-        store=store,
-        keys=live_keys,
-        pool=pool,
-        files=files,
-        references=references,
-        timeout=settings.validation_timeout,
-        defects=defects,
-        watchers=watchers,
-    )
-    return Wellhead(
+    forbidden = (settings.key_path, settings.token_path)
+    hidden = (*forbidden, store)
+    token = LocalToken(settings.token_path, settings.token)
+    keys = key_provider(settings, may_create=lambda: not has_secrets(store), not_below=store)
+    shared = Shared(
         settings=settings,
-        catalog=make_catalog(installed.load()),
         keys=keys,
-        live_keys=live_keys,
-        key_service=KeyService(store, live_keys),
-        token=LocalToken(settings.token_path, settings.token),
-        uses=UseLog(settings.config_dir / "uses.jsonl", workspace),
-        store=store,
-        files=files,
-        pool=pool,
-        plugins=installed,
-        watchers=watchers,
-        make_catalog=make_catalog,
+        live_keys=LiveKeys(keys),
+        token=token,
+        authenticator=LocalAuthenticator(token, Principal(local_user(), str(workspace), "admin")),
+        references=References(
+            names=settings.reference_env,
+            directories=settings.reference_dirs,
+            rules=reference_rules(settings),
+            forbidden=hidden,
+        ),
+        forbidden=forbidden,
+        pool=worker_pool(settings, egress_policy(settings, public_only=False), hidden, texts=defects is not None),
+        plugins=installed_plugins(settings, own, plugins),
+        watchers=Watchers(),
+        defects=defects,
     )
+    return shared.furnish(workspace, shared.plugins.load())
 
 
-def _catalog(
-    types: TypeSet,
-    *,
-    store: FileRecordStore,
-    keys: LiveKeys,
-    pool: WorkerPool,
-    files: FileGuard,
-    references: References,
-    timeout: float,
-    defects: Defects | None,
-    watchers: Watchers,
-) -> Catalog:
+def _catalog(types: TypeSet, *, store: FileRecordStore, files: FileGuard, shared: Shared) -> Catalog:
     """Tie together what knows the types; nothing in it holds anything open."""
     registry = types.registry
     validation = DataSourceValidationService(
         registry.describe,
         locate=lambda type_name: origin_of(registry.describe(type_name)),
-        pool=pool,
+        pool=shared.pool,
         files=files,
-        references=references,
-        timeout=timeout,
-        defects=defects,
-        watchers=watchers,
+        references=shared.references,
+        timeout=shared.settings.validation_timeout,
+        defects=shared.defects,
+        watchers=shared.watchers,
     )
-    storage = ConfigurationStorageService(store, keys, registry.find, acting=local_user)
+    storage = ConfigurationStorageService(store, shared.live_keys, registry.find, acting=acting_user)
     return Catalog(registry=registry, plugins=types.reports, storage=storage, validation=validation)
-
-
-def _keys(settings: Settings, store: Path) -> KeyProvider:
-    """Return where the key ring comes from: a file, or a variable."""
-    if settings.keys is None:
-        return FileKeys(settings.key_path, may_create=lambda: not _has_secrets(store), not_below=store)
-    if settings.key_file is not None:
-        raise SettingsError("WELLHEAD_KEYS and WELLHEAD_KEY_FILE are both set. Keep the one that holds the key ring.")
-    return VariableKeys(settings.keys)
-
-
-def _reference_rules(settings: Settings) -> list[ReferenceRule]:
-    try:
-        return [ReferenceRule.from_text(text) for text in settings.reference_allow]
-    except ValueError as error:
-        raise SettingsError(f"WELLHEAD_REFERENCE_ALLOW: {error}.") from None
-
-
-def _guard(workspace: Path, settings: Settings, forbidden: Iterable[Path]) -> FileGuard:
-    try:
-        return FileGuard(workspace, settings.file_roots, forbidden=forbidden)
-    except OSError as error:
-        raise SettingsError(f"WELLHEAD_FILE_ROOTS: {error.filename} cannot be opened as a directory.") from error
-
-
-def _egress(settings: Settings) -> EgressPolicy:
-    try:
-        return EgressPolicy.parse(settings.egress_allow, settings.egress_deny, public_only=False)
-    except EgressRuleError as error:
-        raise SettingsError(f"WELLHEAD_EGRESS_{error.side.upper()}: {error}") from error
-
-
-def _has_secrets(store: Path) -> bool:
-    """Tell whether anything is encrypted in a store; what cannot be read counts as encrypted."""
-    try:
-        return any(_may_hold_secrets(path) for path in store.iterdir() if path.name.endswith((".json", _HISTORY)))
-    except FileNotFoundError:
-        return False
-
-
-def _may_hold_secrets(path: Path) -> bool:
-    if path.name == WORKSPACE_FILE:
-        return False
-    try:
-        if path.name.endswith(_HISTORY):
-            content, _ = durable.read_file(path, _MAX_HISTORY_BYTES)
-            return b'"box"' in content or len(content) > _MAX_HISTORY_BYTES
-        content, _ = durable.read_file(path, MAX_RECORD_BYTES)
-        return bool(decode(content, path.name.partition(".")[0]).secrets)  # of a backup, too
-    except (OSError, DamagedRecordError, NewerRecordError):
-        return True

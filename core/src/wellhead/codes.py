@@ -39,8 +39,13 @@ _REQUEST = _table(
     {
         "unauthorized": (
             "A valid token is needed.",
-            "The request has no `Authorization: Bearer` header, or its token is not the service's.",
-            "Send the token that `wellhead serve` printed; it is kept in the file that was named beside it.",
+            "The request has no `Authorization: Bearer` header, or its token is not the service's, or has ended.",
+            "Send the token that `wellhead serve` printed, or that an administrator of the service has issued for you.",
+        ),
+        "forbidden": (
+            "Your role does not permit this.",
+            "A `viewer` reads; an `editor` changes and validates too; some things are for an `admin` only.",
+            "Ask an administrator of the service to do it, or for a token with another role.",
         ),
         "not_found": (
             "There is no such thing here.",

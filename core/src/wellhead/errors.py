@@ -11,6 +11,7 @@
     │   └── ConnectionStringError     a connection string cannot be taken apart
     ├── UnknownTypeError              no installed plugin provides this type
     ├── DataSourceNotFoundError       no data source has this id or name
+    ├── TokenNotFoundError            no token has this id
     ├── RevisionMismatchError         somebody else saved in between
     ├── ConflictError                 what is stored does not allow it
     │   ├── NameTakenError
@@ -75,6 +76,7 @@ __all__ = [
     "StoreBusyError",
     "StoreReadOnlyError",
     "StoreUnavailableError",
+    "TokenNotFoundError",
     "TypeRefusedError",
     "TypeUnavailableError",
     "UnknownTypeError",
@@ -203,6 +205,12 @@ class UnknownTypeError(WellheadError):
 
 class DataSourceNotFoundError(WellheadError):
     """No data source has this id or name."""
+
+    code = "not_found"
+
+
+class TokenNotFoundError(WellheadError):
+    """No token has this id."""
 
     code = "not_found"
 

@@ -19,6 +19,7 @@ STATUS: dict[type[errors.WellheadError], int] = {
     errors.ConnectionStringError: 422,
     errors.UnknownTypeError: 404,
     errors.DataSourceNotFoundError: 404,
+    errors.TokenNotFoundError: 404,
     errors.RevisionMismatchError: 412,
     errors.ConflictError: 409,
     errors.NameTakenError: 409,

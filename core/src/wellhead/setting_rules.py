@@ -18,6 +18,18 @@ RULES = {
     "reference_dirs": "must be absolute paths, in a variable with commas between them",
     "allowed_hosts": "must be host names, in a variable with commas between them",
     "reference_env": "must be patterns of variables' names, in a variable with commas between them",
+    "oidc_issuer": "must be a text",
+    "oidc_audience": "must be a text",
+    "oidc_jwks_url": "must be a text",
+    "oidc_algorithms": "must be of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 and Ed25519",
+    "oidc_user_claim": "must be a text",
+    "oidc_workspace_claim": "must be a text",
+    "oidc_role_claim": "must be a text",
+    "oidc_roles": "must be rules such as data-team=editor, in a variable with commas between them",
+    "behind_proxy": "must be true or false",
+    "trusted_proxies": "must be addresses or networks, in a variable with commas between them",
+    "cors_origins": "must be origins such as https://app.example.com, in a variable with commas between them",
+    "public_docs": "must be true or false",
     "require_if_match": "must be true or false",
     "history": "must be an integer from 0 to 200",
     "reference_allow": "must be rules such as env:NAME@host, in a variable with commas between them",
@@ -39,6 +51,11 @@ RULES = {
 """What a setting must be, in plain words; every other one is a path."""
 
 DISTRIBUTION = re.compile("[A-Za-z0-9]([A-Za-z0-9._-]{0,126}[A-Za-z0-9])?")
+ALGORITHMS = frozenset(
+    {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519"},
+)
+ROLE_RULE = re.compile(r"[^=\x00-\x1f\x7f]{1,200}=(viewer|editor|admin)")
+ORIGIN = re.compile(r"https?://[a-z0-9.-]{1,253}(:[0-9]{1,5})?")
 TYPE_NAME = re.compile("[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +17,16 @@ from pydantic_settings import (
 )
 
 from wellhead.errors import SettingsError
-from wellhead.setting_rules import DISTRIBUTION, RULES, TYPE_NAME, default_cache_directory, default_config_directory
+from wellhead.setting_rules import (
+    ALGORITHMS,
+    DISTRIBUTION,
+    ORIGIN,
+    ROLE_RULE,
+    RULES,
+    TYPE_NAME,
+    default_cache_directory,
+    default_config_directory,
+)
 
 PREFIX = "WELLHEAD_"
 _LEAST_RECHECK = 10
@@ -32,6 +42,11 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True)
 
     workspace: Path = Field(Path(), description="The directory whose `.datasources` holds the data sources.")
+    root: Path | None = Field(
+        None,
+        description="The directory of the workspaces of a service for several users, which `wellhead serve` is where "
+        "this is set.",
+    )
     config_dir: Path = Field(
         default_factory=default_config_directory,
         description="The directory for the key ring and the token; `~/.config/wellhead` if not set.",
@@ -68,6 +83,45 @@ class Settings(BaseSettings):
         le=300,
         description="Seconds after SIGTERM for which `/readyz` answers 503 and all else goes on, until load balancers "
         "have turned away.",
+    )
+    oidc_issuer: str | None = Field(
+        None,
+        description="The issuer of OpenID Connect that a service for several users believes, as in `iss` of tokens.",
+    )
+    oidc_audience: str | None = Field(None, description="What those tokens must be for, as in their `aud`.")
+    oidc_jwks_url: str | None = Field(
+        None,
+        description="Where the issuer's public keys are: an https address of a JWK Set; http on this machine only.",
+    )
+    oidc_algorithms: Words = Field(
+        ("RS256",), description="The algorithms of signatures that are believed: asymmetric ones, such as `ES256`."
+    )
+    oidc_user_claim: str = Field("sub", description="The claim that names the user.")
+    oidc_workspace_claim: str = Field("workspace", description="The claim that names the workspace.")
+    oidc_role_claim: str = Field("role", description="The claim that names the role: a text, or a list of texts.")
+    oidc_roles: Words = Field(
+        (),
+        description="What values of that claim mean, such as `data-team=editor`; if not set, they are names of roles.",
+    )
+    tls_certificate: Path | None = Field(
+        None, description="The certificate of `wellhead serve`, with those between it and the root, in PEM; for HTTPS."
+    )
+    tls_key: Path | None = Field(None, description="The private key of that certificate, in PEM, without a password.")
+    behind_proxy: bool = Field(
+        False, description="Whether a reverse proxy in front of `wellhead serve` speaks HTTPS to the users."
+    )
+    trusted_proxies: Words = Field(
+        ("127.0.0.1", "::1"),
+        description="The addresses and networks of that proxy: only from there is `X-Forwarded-For` believed.",
+    )
+    cors_origins: Words = Field(
+        (),
+        description="Origins of web pages that may use the REST API, such as `https://app.example.com`.",
+    )
+    public_docs: bool = Field(
+        False,
+        description="Whether a service for several users shows `/openapi.json` and `/docs` to anybody; in local mode "
+        "they are shown.",
     )
     allowed_hosts: Words = Field(
         (), description="Host names under which the REST API answers, besides localhost and the address it listens on."
@@ -151,6 +205,10 @@ class Settings(BaseSettings):
 
     @field_validator(
         "allowed_hosts",
+        "oidc_algorithms",
+        "oidc_roles",
+        "trusted_proxies",
+        "cors_origins",
         "file_roots",
         "reference_env",
         "reference_dirs",
@@ -180,6 +238,34 @@ class Settings(BaseSettings):
             raise ValueError("must be names of distributions")
         return value
 
+    @field_validator("oidc_algorithms")
+    @classmethod
+    def _asymmetric(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or not ALGORITHMS.issuperset(value):
+            raise ValueError("must be asymmetric algorithms")
+        return value
+
+    @field_validator("oidc_roles")
+    @classmethod
+    def _meanings(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(ROLE_RULE.fullmatch(rule) for rule in value):
+            raise ValueError("must be rules")
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(ORIGIN.fullmatch(origin) for origin in value):
+            raise ValueError("must be origins")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            ip_network(network)
+        return value
+
     @field_validator("plugins_prefer")
     @classmethod
     def _preferences(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -189,7 +275,7 @@ class Settings(BaseSettings):
             raise ValueError("must be rules, one for a type")
         return value
 
-    @field_validator("config_dir", "cache_dir", "key_file")
+    @field_validator("root", "config_dir", "cache_dir", "key_file", "tls_certificate", "tls_key")
     @classmethod
     def _expand(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser()
@@ -201,6 +287,11 @@ class Settings(BaseSettings):
         if not all(path.is_absolute() for path in expanded):
             raise ValueError("must be absolute paths")
         return expanded
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether what users send is encrypted on its way, by this service or by a proxy in front of it."""
+        return self.behind_proxy or (self.tls_certificate is not None and self.tls_key is not None)
 
     @property
     def key_path(self) -> Path:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import errno
-import getpass
 import json
 import os
 from pathlib import Path
 from typing import Literal
 
 from wellhead import clock
+from wellhead.access.principal import acting_user
 from wellhead.errors import StorageIOError
 
 Action = Literal["resolve", "run"]
@@ -36,7 +36,7 @@ class UseLog:
             "id": source_id,
             "name": name,
             "revision": revision,
-            "user": local_user(),
+            "user": acting_user(),
             "pid": os.getpid(),
         }
         try:
@@ -50,11 +50,3 @@ class UseLog:
                 os.close(descriptor)
         except OSError as error:
             raise StorageIOError(f"The log of uses {self._path} cannot be written: {error.strerror}.") from error
-
-
-def local_user() -> str:
-    """Return the name of the user of the operating system who runs this."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        return str(os.getuid())

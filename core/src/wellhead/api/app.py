@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from importlib.metadata import version
 from typing import Any
 
@@ -14,53 +14,67 @@ from starlette.routing import Match
 
 from wellhead.api.exposition import Exposition
 from wellhead.api.gate import App, Gate
+from wellhead.api.guarded import endpoint_of
+from wellhead.api.inside import InWorkspace
 from wellhead.api.metrics import Metrics
 from wellhead.api.observing import Observer
 from wellhead.api.openapi import openapi_document
-from wellhead.api.operations import OPERATIONS
+from wellhead.api.operations import OPERATIONS, Operation
 from wellhead.api.problems import HttpProblem, answer_of
 from wellhead.api.tracing import Tracing
-from wellhead.assembly import Wellhead
 from wellhead.errors import StorageError, WellheadError
+from wellhead.service import Service
 
-Reload = Callable[[], Awaitable[Wellhead]]
+Reload = Callable[[], Awaitable[Service]]
 
 
-def create_app(
-    wellhead: Wellhead,
+def create_app(  # all by name
+    service: Service,
     reload: Reload,
     *,
     metrics: Metrics,
     exposition: Exposition,
     tracing: Tracing | None = None,
+    operations: Iterable[Operation] = OPERATIONS,
 ) -> App:
     """Make the service for one set of types.
 
     Args:
-        wellhead: The parts that it is a face of.
-        reload: Puts an app in place of this one that knows what is installed now, and returns its parts.
+        service: What it is a face of.
+        reload: Puts an app in place of this one that knows what is installed now, and returns what that is a face of.
         metrics: Counts what this process does.
         exposition: Tells what the service has counted.
         tracing: Traces requests, where that is wanted.
+        operations: What it does.
 
     Returns:
         An ASGI app.
+
+    Raises:
+        UnguardedOperationError: An operation neither needs a permission nor is public.
     """
+    operations = tuple(operations)
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    app.state.wellhead, app.state.reload = wellhead, reload
+    app.state.service, app.state.reload = service, reload
     app.state.metrics, app.state.exposition = metrics, exposition
-    app.state.document, app.state.openapi = _documents(wellhead)
+    app.state.document, app.state.openapi = _documents(service, operations)
     handlers = {WellheadError: _problem, HttpProblem: _problem, HTTPException: _unrouted, Exception: _defect}
     for kind, handler in handlers.items():
         app.add_exception_handler(kind, handler)
-    for operation in OPERATIONS:
-        app.add_route(operation.path, operation.handler, [operation.method], operation.name)
-    public = [operation.name for operation in OPERATIONS if operation.is_public]
-    public += ["readMetrics"] if wellhead.settings.metrics_public else []
+    public = [operation.name for operation in operations if operation.is_open(service.settings)]
+    for operation in operations:
+        endpoint = endpoint_of(operation, is_open=operation.name in public)
+        app.add_route(operation.path, endpoint, [operation.method], operation.name)
     routes = [route for route in app.router.routes if getattr(route, "name", None) in public]
-    hosts = (*wellhead.settings.allowed_hosts, wellhead.settings.host)
-    observer = Observer(app.router.routes, metrics=metrics, tracing=tracing)
-    return Gate(app, token=wellhead.token, public=routes, allowed_hosts=hosts, observer=observer)
+    hosts = (*service.settings.allowed_hosts, service.settings.host)
+    return Gate(
+        InWorkspace(app, service),
+        authenticator=service.authenticator,
+        public=routes,
+        allowed_hosts=hosts,
+        origins=service.settings.cors_origins,
+        observer=Observer(app.router.routes, metrics=metrics, tracing=tracing),
+    )
 
 
 async def _problem(request: Request, error: Exception) -> Response:
@@ -92,18 +106,18 @@ async def _defect(request: Request, _error: Exception) -> Response:
     return answer_of(HttpProblem(500, "internal_error"), request.state.request_id)
 
 
-def _documents(wellhead: Wellhead) -> tuple[Any, Any]:
+def _documents(service: Service, operations: Iterable[Operation]) -> tuple[Any, Any]:
     """Return functions that give the OpenAPI document, as a mapping and as bytes; it is made once, in a thread."""
-    registry = wellhead.catalog.registry
+    registry = service.types.registry
     lock = asyncio.Lock()
     made: dict[str, tuple[dict[str, Any], bytes]] = {}
 
     def make() -> tuple[dict[str, Any], bytes]:
         document = openapi_document(
-            OPERATIONS,
+            operations,
             [registry.describe(name) for name in registry.list_types()],
             version=version("wellhead"),
-            timeout_max=wellhead.settings.validation_timeout_max,
+            timeout_max=service.settings.validation_timeout_max,
         )
         return document, json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
 

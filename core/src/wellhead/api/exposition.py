@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -13,13 +16,14 @@ from prometheus_client.registry import Collector
 
 from wellhead.api.metrics import Metrics
 from wellhead.api.peers import Peers
-from wellhead.catalog.catalog import Catalog
 from wellhead.catalog.listing import ListQuery
 from wellhead.errors import StorageError
 from wellhead.plugins.reports import count_states
+from wellhead.service import Service
 from wellhead.storage.stored import STATES
 
 _WORKER = "worker"
+_COUNTED_SECONDS = 60.0
 
 
 class Exposition:
@@ -34,21 +38,39 @@ class Exposition:
         """
         self._metrics = metrics
         self._peers = peers
+        self._counted: Counter[str] = Counter()
+        self._counted_until = 0.0
 
     def of_this_process(self) -> bytes:
         """Return the numbers of this process, for another one."""
         return json.dumps([_as_document(family) for family in self._metrics.registry.collect()]).encode()
 
-    async def write(self, catalog: Catalog, accept: str) -> tuple[bytes, str]:
+    async def write(self, service: Service, accept: str) -> tuple[bytes, str]:
         """Return the numbers of the service, and their media type.
 
         Args:
-            catalog: The data sources and plugins to count.
+            service: What has the data sources and plugins to count.
             accept: The media types that the reader takes; OpenMetrics must be among them to be chosen.
         """
-        families = [*await self._of_processes(), *await _store(catalog), _plugins(catalog)]
+        families = [*await self._of_processes(), *await self._stores(service), _plugins(service)]
         encode, media_type = choose_encoder(accept)
         return encode(_Families(families)), media_type
+
+    async def _stores(self, service: Service) -> list[Metric]:
+        """Count the data sources in each state; those of several users once a minute, as that opens each workspace."""
+        up = GaugeMetricFamily("wellhead_store_up", "Whether the stores can be read.")
+        states = GaugeMetricFamily("wellhead_datasources", "Data sources, by state.", labels=["state"])
+        try:
+            if service.settings.root is None or time.monotonic() >= self._counted_until:
+                self._counted = await _counts(service)
+                self._counted_until = time.monotonic() + _COUNTED_SECONDS
+        except StorageError:
+            up.add_metric([], 0)
+            return [up]
+        for state in STATES:
+            states.add_metric([state], self._counted[state])
+        up.add_metric([], 1)
+        return [up, states]
 
     async def _of_processes(self) -> list[Metric]:
         number = 0 if self._peers is None else self._peers.number
@@ -92,22 +114,22 @@ def _joined(told: Mapping[str, list[dict[str, Any]]]) -> Iterator[Metric]:
     yield from families.values()
 
 
-async def _store(catalog: Catalog) -> list[Metric]:
-    """Count the data sources in each state, by the index."""
-    up = GaugeMetricFamily("wellhead_store_up", "Whether the store can be read.")
-    states = GaugeMetricFamily("wellhead_datasources", "Data sources, by state.", labels=["state"])
-    try:
-        for state in STATES:
-            states.add_metric([state], (await catalog.list(ListQuery(states=(state,), limit=1))).total)
-    except StorageError:
-        up.add_metric([], 0)
-        return [up]
-    up.add_metric([], 1)
-    return [up, states]
+async def _counts(service: Service) -> Counter[str]:
+    """Count the data sources of all workspaces in each state, by their indexes.
+
+    Raises:
+        StorageError: One of the stores cannot be read.
+    """
+    counts: Counter[str] = Counter()
+    for name in await asyncio.to_thread(service.workspaces):
+        async with service.workspace(name) as wellhead:
+            for state in STATES:
+                counts[state] += (await wellhead.catalog.list(ListQuery(states=(state,), limit=1))).total
+    return counts
 
 
-def _plugins(catalog: Catalog) -> Metric:
+def _plugins(service: Service) -> Metric:
     plugins = GaugeMetricFamily("wellhead_plugins", "Plugins, by state.", labels=["state"])
-    for state, number in count_states(catalog.plugins).items():
+    for state, number in count_states(service.types.reports).items():
         plugins.add_metric([state], number)
     return plugins

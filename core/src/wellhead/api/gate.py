@@ -1,4 +1,8 @@
-"""What every request passes before it is routed: a request id, the host, the token; and what every answer gets."""
+"""What every request passes before it is routed: a request id, the host, the token; and what every answer gets.
+
+What comes behind finds in `request.state` the `request_id`, and as `principal` who sends the request; None, without a
+token, on public routes only.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,10 @@ from typing import Any
 from fastapi import Response
 from starlette.routing import BaseRoute, Match
 
-from wellhead.access.token import LocalToken
-from wellhead.access.uses import local_user
+from wellhead.access.authentication import Authenticator
+from wellhead.access.principal import Principal, acting_as
 from wellhead.api.observing import Observer
+from wellhead.api.origins import Header, Origins
 from wellhead.api.problems import HttpProblem, answer_of
 from wellhead.api.query import MAX_QUERY_BYTES
 from wellhead.errors import WellheadError
@@ -41,26 +46,28 @@ class Gate:
         self,
         app: App,
         *,
-        token: LocalToken,
+        authenticator: Authenticator,
         public: Sequence[BaseRoute],
         allowed_hosts: Sequence[str] = (),
+        origins: Sequence[str] = (),
         observer: Observer | None = None,
     ) -> None:
         """Guard an app.
 
         Args:
             app: What answers the requests that pass.
-            token: The token that all but the public routes need.
-            public: The routes that need none.
+            authenticator: Tells by a token who sends a request.
+            public: The routes that need no token.
             allowed_hosts: Host names under which the service answers, besides those of this machine.
+            origins: Origins of web pages that may use it.
             observer: Sees the requests.
         """
         self._app = app
-        self._token = token
+        self._authenticator = authenticator
         self._public = tuple(public)
         self._hosts = _LOCAL_HOSTS | {host.lower() for host in allowed_hosts}
+        self._origins = Origins(origins)
         self._observer = observer or Observer()
-        self._user = local_user()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -68,7 +75,9 @@ class Gate:
             await self._app(scope, receive, send)
             return
         seen = self._observer.begin(scope)
-        answer = _Answer(send, seen.request_id)
+        answer = _Answer(
+            send, [(b"x-request-id", seen.request_id.encode()), *self._origins.headers_for(scope["headers"])]
+        )
         try:
             await self._pass(scope, receive, answer.send)
         except (WellheadError, HttpProblem) as error:
@@ -83,13 +92,19 @@ class Gate:
         headers = _single_headers(scope)
         _check_framing(scope)
         self._check_host(headers)
-        if self._has_token(headers):
-            scope["state"]["user"] = self._user
+        preflight = self._origins.preflight(scope["method"], scope["headers"])
+        if preflight is not None:
+            await preflight(scope, receive, send)
+            return
+        principal = scope["state"]["principal"] = await self._principal_of(headers)
+        if principal is not None:
+            scope["state"]["user"] = principal.user
         elif not self._is_public(scope):
             raise HttpProblem(401, "unauthorized", {"WWW-Authenticate": "Bearer"})
         if len(scope["query_string"]) > MAX_QUERY_BYTES:
             raise HttpProblem(414, "query_too_long")
-        await self._app(scope, receive, send)
+        with acting_as(principal):
+            await self._app(scope, receive, send)
 
     def _check_host(self, headers: dict[bytes, bytes]) -> None:
         """Answer only under known names, so that a web page cannot reach the service under one of its own."""
@@ -97,9 +112,11 @@ class Gate:
         if match is None or match[1] not in self._hosts:
             raise HttpProblem(421, "host_not_allowed")
 
-    def _has_token(self, headers: dict[bytes, bytes]) -> bool:
+    async def _principal_of(self, headers: dict[bytes, bytes]) -> Principal | None:
         scheme, _, presented = headers.get(b"authorization", b"").partition(b" ")
-        return scheme.lower() == b"bearer" and self._token.fits(presented.strip())
+        if scheme.lower() != b"bearer":
+            return None
+        return await self._authenticator.principal_of(presented.strip())
 
     def _is_public(self, scope: Scope) -> bool:
         return any(route.matches(scope)[0] is not Match.NONE for route in self._public)
@@ -126,9 +143,9 @@ def _single_headers(scope: Scope) -> dict[bytes, bytes]:
 class _Answer:
     """The answer to one request: adds the headers that every answer has, and remembers how it went."""
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    def __init__(self, send: Send, headers: Sequence[Header]) -> None:
         self._send = send
-        self._request_id = request_id
+        self._more = (*headers, *SECURITY_HEADERS, _CONTENT_POLICY)
         self.status = 0
 
     async def send(self, message: Message) -> None:
@@ -136,8 +153,7 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             names = {name for name, _ in message["headers"]}
-            more = [(b"x-request-id", self._request_id.encode()), *SECURITY_HEADERS, _CONTENT_POLICY]
-            message["headers"] = [*message["headers"], *(header for header in more if header[0] not in names)]
+            message["headers"] = [*message["headers"], *(header for header in self._more if header[0] not in names)]
         await self._send(message)
 
     async def give(self, scope: Scope, receive: Receive, response: Response) -> None:

@@ -31,9 +31,11 @@ from wellhead.api.requests import (
 )
 from wellhead.assembly import Wellhead
 from wellhead.catalog.catalog import Catalog
-from wellhead.catalog.types import restarts, type_changes, type_list
+from wellhead.catalog.types import restarts, type_changes, type_items, type_list
 from wellhead.errors import WellheadError
+from wellhead.plugins.installed import TypeSet
 from wellhead.plugins.reports import count_states
+from wellhead.service import Service
 from wellhead.storage.conflicts import conflict_of
 from wellhead.storage.stored import StoredDataSource
 from wellhead.validation.events import result_of
@@ -42,8 +44,13 @@ PREFIX = "/api/v1"
 
 
 def _parts(request: Request) -> Wellhead:
-    wellhead: Wellhead = request.app.state.wellhead
+    wellhead: Wellhead = request.state.wellhead
     return wellhead
+
+
+def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
 
 
 def _catalog(request: Request) -> Catalog:
@@ -198,9 +205,11 @@ async def reload_plugins(request: Request) -> Response:
     """Look for plugins that were installed or removed, in all processes of the service."""
     refuse_members(await read_optional_document(request), ())
     read_query(request, ())
-    now: Wellhead = await request.app.state.reload()
-    changes = type_changes(_catalog(request).registry, now.catalog.registry)
-    return as_json({**changes, "needs_restart": restarts(now.catalog.plugins), "items": now.catalog.types()})
+    before = _service(request).types
+    now: TypeSet = (await request.app.state.reload()).types
+    changes = type_changes(before.registry, now.registry)
+    items = type_items(now.registry, now.reports)
+    return as_json({**changes, "needs_restart": restarts(now.reports), "items": items})
 
 
 async def healthz(_request: Request) -> Response:
@@ -213,8 +222,8 @@ async def readyz(request: Request) -> Response:
     if getattr(request.state, "is_stopping", False):
         return as_json({"status": "stopping"}, 503)
     try:
-        status = await _parts(request).check()
-        return as_json({"status": status, "plugins": count_states(_catalog(request).plugins)})
+        status = await _service(request).check()
+        return as_json({"status": status, "plugins": count_states(_service(request).types.reports)})
     except WellheadError:
         return as_json({"status": "not ready"}, 503, {"Retry-After": "1"})
 

@@ -16,7 +16,7 @@ from wellhead import logs
 from wellhead.api.live import LiveApp
 from wellhead.api.problems import HttpProblem
 from wellhead.api.rounds import DONE, FAILED, READY, RELOAD
-from wellhead.assembly import Wellhead
+from wellhead.service import Service
 
 _SECONDS = 120.0
 """How long a request waits until all workers have looked for plugins."""
@@ -48,8 +48,8 @@ class Line:
         self._loop = asyncio.get_running_loop()
         self._end.sendall(READY)
 
-    async def _reload_everywhere(self) -> Wellhead:
-        """Have all workers look for plugins, this one among them, and return its parts once all have."""
+    async def _reload_everywhere(self) -> Service:
+        """Have all workers look for plugins, this one among them, and return its service once all have."""
         done = asyncio.get_running_loop().create_future()
         self._waiting.append(done)
         self._end.sendall(RELOAD)
@@ -59,7 +59,7 @@ class Line:
             is_done = False
         if not is_done or self._app is None:
             raise HttpProblem(503, "reload_unfinished", {"Retry-After": "5"})
-        return self._app.wellhead
+        return self._app.service
 
     def _listen(self) -> None:
         with suppress(OSError):

@@ -10,34 +10,34 @@ from wellhead.api.gate import App, Message, Receive, Scope, Send
 from wellhead.api.metrics import Metrics
 from wellhead.api.peers import Peers
 from wellhead.api.tracing import Tracing
-from wellhead.assembly import Wellhead
+from wellhead.service import Service
 
 
 class LiveApp:
     """Passes each request to the app that there is when it comes (ASGI); it is answered by that one to its end."""
 
-    def __init__(self, wellhead: Wellhead, peers: Peers | None = None, tracing: Tracing | None = None) -> None:
-        """Serve the parts of a Wellhead, and later those that are put in their place.
+    def __init__(self, service: Service, peers: Peers | None = None, tracing: Tracing | None = None) -> None:
+        """Serve what a service is made of, and later what is put in its place.
 
         Args:
-            wellhead: The parts.
+            service: What it is made of.
             peers: The other processes of the service, where there are several.
             tracing: Traces requests and validations, where that is wanted.
         """
-        self.wellhead = wellhead
+        self.service = service
         self.is_stopping = False
         """Whether the service is about to end: `/readyz` says so, and no connection is kept."""
         self.peers = peers
-        self.metrics = Metrics(wellhead.pool)
+        self.metrics = Metrics(service.pool)
         self.exposition = Exposition(self.metrics, peers)
         self.tracing = tracing
-        wellhead.watchers.add(self.metrics.saw_validation)
+        service.watchers.add(self.metrics.saw_validation)
         if tracing is not None:
-            wellhead.watchers.add(tracing.saw_validation)
+            service.watchers.add(tracing.saw_validation)
         self.reload: Reload = self.renew
         """Looks for plugins in each process of the service; where there are several, something else than `renew`."""
         self._lock = asyncio.Lock()
-        self._app = self._make(wellhead)
+        self._app = self._make(service)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -46,23 +46,21 @@ class LiveApp:
             send = _last(send)
         await self._app(scope, receive, send)
 
-    async def renew(self) -> Wellhead:
-        """Look for plugins in this process, put an app that knows them in the place of this one, and return its parts.
+    async def renew(self) -> Service:
+        """Look for plugins in this process, put an app that knows them in place of this one, and return its service.
 
         The look runs in a thread; requests are answered meanwhile.
         """
         async with self._lock:
-            wellhead = await asyncio.to_thread(self.wellhead.renewed)
-            self._app = self._make(wellhead)
-            self.wellhead = wellhead
-            return wellhead
+            service = await asyncio.to_thread(self.service.renewed)
+            self._app = self._make(service)
+            self.service = service
+            return service
 
-    def _make(self, wellhead: Wellhead) -> App:
-        return create_app(
-            wellhead, self._reload, metrics=self.metrics, exposition=self.exposition, tracing=self.tracing
-        )
+    def _make(self, service: Service) -> App:
+        return create_app(service, self._reload, metrics=self.metrics, exposition=self.exposition, tracing=self.tracing)
 
-    async def _reload(self) -> Wellhead:
+    async def _reload(self) -> Service:
         return await self.reload()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, get_args
 
+from wellhead.access.policy import may
 from wellhead.api.operations import Operation
 from wellhead.api.problems import MEDIA_TYPE
 from wellhead.api.query import Parameter, timeout_parameter
@@ -16,6 +17,7 @@ _EVERYWHERE = (400, 401, 414, 421, 503)
 _TITLES = {
     400: "Not a request, or not JSON, as it is accepted here.",
     401: "A valid token is needed.",
+    403: "The role does not permit it.",
     404: "There is no such thing.",
     409: "What is stored does not allow it.",
     412: "It was changed in between.",
@@ -71,14 +73,13 @@ def _operation(operation: Operation, timeout_max: float) -> dict[str, Any]:
     if operation.conditional:
         text = "The ETag of the revision that the change is made for."
         parameters.append({"name": "If-Match", "in": "header", "description": text, "schema": TEXT})
-    statuses = sorted({*operation.problems, *(() if operation.is_public else _EVERYWHERE)})
     described: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.summary,
         "parameters": parameters,
         "responses": {
             **{str(status): _answer(status, schema, operation) for status, schema in operation.answers},
-            **{str(status): _problem(status) for status in statuses},
+            **{str(status): _problem(status) for status in _problems_of(operation)},
         },
     }
     if operation.is_public:
@@ -87,6 +88,14 @@ def _operation(operation: Operation, timeout_max: float) -> dict[str, Any]:
         content = {kind: {"schema": {"$ref": REF + operation.body}} for kind in operation.body_types}
         described["requestBody"] = {"required": operation.body_required, "content": content}
     return described
+
+
+def _problems_of(operation: Operation) -> list[int]:
+    """Return the statuses of its problems; 403 is of those that not every role permits."""
+    if operation.permission is None:
+        return sorted(operation.problems)
+    refusable = () if may("viewer", operation.permission) else (403,)
+    return sorted({*operation.problems, *refusable, *_EVERYWHERE})
 
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:

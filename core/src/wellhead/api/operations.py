@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from fastapi import Request, Response
 
+from wellhead.access.policy import Permission
 from wellhead.api import handlers, monitoring, pages
 from wellhead.api.answers import NDJSON
 from wellhead.api.query import FILTER_PARAMETERS, FORCE, LIST_PARAMETERS, VERIFY, Parameter
 from wellhead.api.requests import JSON_TYPES, PATCH_TYPES
+from wellhead.settings import Settings
 
 Handler = Callable[[Request], Awaitable[Response]]
 SOURCES = "/api/v1/datasources"
@@ -27,7 +29,10 @@ class Operation:
         name: The id of the operation, for generated clients.
         summary: What it does.
         handler: What answers.
-        is_public: Whether it needs no token.
+        permission: What the role of whoever sends the request must permit.
+        is_public: Whether it needs no token. Where it needs a permission too, that is so in local mode, or where the
+            settings want it.
+        opened_by: The setting that lets it be read without a token, if there is one.
         query: The parameters of its query.
         takes_timeout: Whether its query has the seconds of a validation too.
         body: The schema of its body, under `components/schemas`; None if it takes none.
@@ -45,7 +50,9 @@ class Operation:
     name: str
     summary: str
     handler: Handler
+    permission: Permission | None = None
     is_public: bool = False
+    opened_by: str | None = None
     query: tuple[Parameter, ...] = ()
     takes_timeout: bool = False
     body: str | None = None
@@ -57,6 +64,13 @@ class Operation:
     conditional: bool = False
     in_document: bool = True
 
+    def is_open(self, settings: Settings) -> bool:
+        """Tell whether it needs no token with these settings."""
+        if self.opened_by is not None and getattr(settings, self.opened_by):
+            return True
+        has_docs = settings.root is None or settings.public_docs
+        return self.is_public and (self.permission is None or has_docs)
+
 
 _WRITE = (400, 409, 413, 415, 422, 500, 507)
 
@@ -67,6 +81,7 @@ OPERATIONS = (
         "listDataSources",
         "List data sources: filter, sort, page.",
         handlers.list_sources,
+        permission="read",
         query=LIST_PARAMETERS,
         answers=((200, "DataSourcePage"),),
         problems=(400, 422),
@@ -77,6 +92,7 @@ OPERATIONS = (
         "createDataSource",
         "Make a data source.",
         handlers.create_source,
+        permission="write",
         query=(VERIFY,),
         takes_timeout=True,
         body="DataSourceCreate",
@@ -89,6 +105,7 @@ OPERATIONS = (
         "validateUnsavedDataSource",
         "Validate a configuration without saving it.",
         handlers.validate_new,
+        permission="validate",
         takes_timeout=True,
         body="DataSourceUnsaved",
         answers=((200, "ValidationResult"),),
@@ -101,6 +118,7 @@ OPERATIONS = (
         "Validate many data sources, chosen by the filters of the list. Each is a line of JSON as soon as it is done; "
         "the last line has the totals.",
         handlers.validate_many,
+        permission="validate",
         query=FILTER_PARAMETERS,
         takes_timeout=True,
         answers=((200, "ValidationLine"),),
@@ -113,6 +131,7 @@ OPERATIONS = (
         "listTypes",
         "List the types that are installed, and the plugins that are broken.",
         handlers.list_types,
+        permission="read",
         answers=((200, "TypeList"),),
         problems=(422,),
     ),
@@ -122,6 +141,7 @@ OPERATIONS = (
         "readType",
         "Read one type, with its JSON Schema and examples.",
         handlers.read_type,
+        permission="read",
         answers=((200, "TypeDetail"),),
         problems=(404, 422),
     ),
@@ -131,6 +151,7 @@ OPERATIONS = (
         "readDataSource",
         "Read one data source.",
         handlers.read_source,
+        permission="read",
         answers=((200, "DataSourceRead"),),
         problems=(404, 409, 422),
     ),
@@ -140,6 +161,7 @@ OPERATIONS = (
         "replaceDataSource",
         "Replace a data source. Secrets that are left out are kept.",
         handlers.replace_source,
+        permission="write",
         query=(VERIFY,),
         takes_timeout=True,
         body="DataSourceCreate",
@@ -153,6 +175,7 @@ OPERATIONS = (
         "patchDataSource",
         "Change a data source by a JSON Merge Patch (RFC 7396).",
         handlers.patch_source,
+        permission="write",
         query=(VERIFY,),
         takes_timeout=True,
         body="DataSourcePatch",
@@ -167,6 +190,7 @@ OPERATIONS = (
         "deleteDataSource",
         "Delete a data source with all that belongs to it.",
         handlers.delete_source,
+        permission="write",
         query=(FORCE,),
         answers=((204, ""),),
         problems=(404, 409, 412, 422, 428, 500),
@@ -179,6 +203,7 @@ OPERATIONS = (
         "Validate what is stored; changes are tried, not saved. With `Accept: application/x-ndjson`, checks come as "
         "lines while they end, and the result last.",
         handlers.validate_source,
+        permission="validate",
         takes_timeout=True,
         body="ValidationRequest",
         body_required=False,
@@ -191,6 +216,7 @@ OPERATIONS = (
         "readHealth",
         "Read the last 50 results of validating a data source, newest first.",
         handlers.read_health,
+        permission="read",
         answers=((200, "HealthHistory"),),
         problems=(404, 422),
     ),
@@ -201,6 +227,7 @@ OPERATIONS = (
         "Read the former revisions of a data source, newest first: when and by whom each was changed, and in which "
         "fields.",
         handlers.read_history,
+        permission="read",
         answers=((200, "History"),),
         problems=(404, 409, 422),
     ),
@@ -210,6 +237,7 @@ OPERATIONS = (
         "rollBackDataSource",
         "Restore a former revision whole, its secrets too, as a new revision.",
         handlers.roll_back,
+        permission="write",
         body="RollbackRequest",
         answers=((200, "DataSourceRead"),),
         problems=(404, 412, 428, *_WRITE),
@@ -222,6 +250,7 @@ OPERATIONS = (
         "Look for plugins that were installed or removed, in all processes of the service. One that was changed is "
         "named, and used as it was until the service is restarted.",
         handlers.reload_plugins,
+        permission="plugins",
         answers=((200, "PluginReload"),),
         problems=(400, 413, 415, 422),
     ),
@@ -249,6 +278,8 @@ OPERATIONS = (
         "readMetrics",
         "Read the numbers of the service, as Prometheus does.",
         monitoring.metrics,
+        permission="metrics",
+        opened_by="metrics_public",
         in_document=False,
     ),
     Operation(
@@ -266,8 +297,18 @@ OPERATIONS = (
         "openapi",
         "Read the OpenAPI document.",
         pages.openapi_document,
+        permission="read",
         is_public=True,
         in_document=False,
     ),
-    Operation("GET", "/docs", "docs", "Read the API.", pages.docs_page, is_public=True, in_document=False),
+    Operation(
+        "GET",
+        "/docs",
+        "docs",
+        "Read the API.",
+        pages.docs_page,
+        permission="read",
+        is_public=True,
+        in_document=False,
+    ),
 )

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import socket
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from functools import partial
 from types import FrameType
 from typing import Any
@@ -15,6 +15,7 @@ import uvicorn
 
 from wellhead.api.listener import GRACE
 from wellhead.api.live import LiveApp
+from wellhead.catalog.catalog import Catalog
 from wellhead.catalog.rechecks import Rechecks
 
 _LOOK_SECONDS = 0.05
@@ -34,7 +35,7 @@ def run(app: LiveApp, listener: socket.socket, *, announce: Callable[[], None]) 
         announce: Called when the service answers.
     """
     server = make(app, announce=announce)
-    app.wellhead.store.start_sweeping()
+    app.service.start_background()
     # uvicorn ends gracefully and then raises the signal once more, which is not to kill; one before its start counts.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, server.handle_exit)
@@ -45,21 +46,32 @@ def run(app: LiveApp, listener: socket.socket, *, announce: Callable[[], None]) 
 
 def make(app: LiveApp, *, announce: Callable[[], None]) -> uvicorn.Server:
     """Make the server, ready to run; `announce` is called when it answers."""
+    settings = app.service.settings
     background: list[Callable[[], Work]] = []
-    if (seconds := app.wellhead.settings.recheck_seconds) > 0:
-        background.append(Rechecks(lambda: app.wellhead.catalog, seconds=seconds).run)
+    if (seconds := settings.recheck_seconds) > 0:
+        background.append(partial(Rechecks(seconds=seconds).run, partial(_catalogs, app)))
     if app.peers is not None:
         background.append(partial(app.peers.serve, app.exposition.of_this_process))
     config = uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
-        proxy_headers=False,
+        proxy_headers=settings.behind_proxy,
+        forwarded_allow_ips=list(settings.trusted_proxies),
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
         server_header=False,
         lifespan="off",
         timeout_graceful_shutdown=GRACE,
     )
     return _Server(config, app, announce, background)
+
+
+async def _catalogs(app: LiveApp) -> AsyncGenerator[Catalog, None]:
+    """Go through the catalogs of all workspaces, each open only while it is its turn."""
+    for name in await asyncio.to_thread(app.service.workspaces):
+        async with app.service.workspace(name) as wellhead:
+            yield wellhead.catalog
 
 
 class _Server(uvicorn.Server):
@@ -89,7 +101,7 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Wait until load balancers have turned away; then end the other work, and the requests."""
         self._app.is_stopping = True
-        until = time.monotonic() + self._app.wellhead.settings.shutdown_delay
+        until = time.monotonic() + self._app.service.settings.shutdown_delay
         while not self._is_hurried and time.monotonic() < until:  # noqa: ASYNC110  # a signal's handler ends it
             await asyncio.sleep(_LOOK_SECONDS)
         for task in self._tasks:

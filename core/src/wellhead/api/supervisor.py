@@ -48,7 +48,7 @@ class Supervisor:
         self,
         listener: socket.socket,
         count: int,
-        given: Mapping[str, str | None],
+        given: Mapping[str, Any],
         *,
         announce: Callable[[], None],
         delay: float = 0.0,
@@ -58,7 +58,7 @@ class Supervisor:
         Args:
             listener: The socket that all of them listen on.
             count: How many there are to be.
-            given: What the command line gave: `config` and `workspace`.
+            given: What the command line gave: `config`, and settings by their names, as JSON has them.
             announce: Called once, when all answer.
             delay: Seconds that they go on after the signal to end.
         """

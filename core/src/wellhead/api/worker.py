@@ -11,14 +11,16 @@ import json
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 from wellhead import logs
 from wellhead.api import server, tracing
 from wellhead.api.line import Line
 from wellhead.api.live import LiveApp
 from wellhead.api.peers import Peers
-from wellhead.assembly import assemble
 from wellhead.errors import WellheadError
+from wellhead.parts import check_plugins
+from wellhead.service import make_service
 from wellhead.settings import load_settings
 
 
@@ -27,10 +29,10 @@ def main(
     line: socket.socket,
     *,
     config: str | None,
-    workspace: str | None,
     directory: str,
     number: int,
     count: int,
+    **given: Any,
 ) -> None:
     """Serve until SIGTERM, or until the supervisor is gone.
 
@@ -38,24 +40,22 @@ def main(
         listener: The socket to listen on.
         line: The line to the supervisor.
         config: The path of the settings file, if there is one.
-        workspace: The workspace, if the command line names it.
         directory: Where the workers have sockets to ask one another.
         number: The number of this worker, from 0.
         count: How many workers there are.
+        **given: The settings that the command line gave.
     """
     to_supervisor = Line(line)
-    settings = load_settings(
-        None if config is None else Path(config), workspace=None if workspace is None else Path(workspace)
-    )
+    settings = load_settings(None if config is None else Path(config), **given)
     logs.configure(settings.log_level, settings.log_format)
-    wellhead = assemble(settings)
+    service = make_service(settings)
     try:
-        wellhead.check_plugins()
-        app = LiveApp(wellhead, Peers(Path(directory), number, count), tracing.from_environment())
+        check_plugins(settings, service.types)
+        app = LiveApp(service, Peers(Path(directory), number, count), tracing.from_environment())
         to_supervisor.serve(app)
         server.run(app, listener, announce=to_supervisor.announce)
     finally:
-        wellhead.close()
+        service.close()
 
 
 if __name__ == "__main__":

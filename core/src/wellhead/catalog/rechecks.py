@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, suppress
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
@@ -26,34 +26,43 @@ _LEAST_LOOK, _LONGEST_LOOK = 0.5, 60.0
 class Rechecks:
     """Validates what is due; of several processes on one workspace, one does it."""
 
-    def __init__(self, catalog: Callable[[], Catalog], *, seconds: float) -> None:
-        """Validate the data sources of a catalog again and again.
+    def __init__(self, *, seconds: float) -> None:
+        """Validate data sources again and again.
 
         Args:
-            catalog: Returns the catalog of the moment.
             seconds: How old a result may get, give or take a tenth.
         """
-        self._catalog = catalog
         self._seconds = seconds
         self._log = structlog.get_logger("wellhead.rechecks")
 
-    async def run(self) -> NoReturn:
-        """Go on until cancelled; what the store or the workers cannot do now is tried again later."""
+    async def run(self, catalogs: Callable[[], AsyncGenerator[Catalog, None]]) -> NoReturn:
+        """Go on until cancelled; what the store or the workers cannot do now is tried again later.
+
+        Args:
+            catalogs: Goes through the catalogs of the moment, of all workspaces.
+        """
         while True:
             await asyncio.sleep(min(max(self._seconds / _LOOKS, _LEAST_LOOK), _LONGEST_LOOK))
             try:
-                await self.look()
-            except (StorageError, ValidationBusyError) as error:
+                async with aclosing(catalogs()) as found:
+                    async for catalog in found:
+                        await self._try(catalog)
+            except StorageError as error:  # a workspace that cannot be opened
                 self._log.warning("re-check put off", code=error.code)
 
-    async def look(self) -> None:
-        """Validate what is due just now, if this is the process to do so.
+    async def _try(self, catalog: Catalog) -> None:
+        try:
+            await self.look(catalog)
+        except (StorageError, ValidationBusyError) as error:
+            self._log.warning("re-check put off", code=error.code)
+
+    async def look(self, catalog: Catalog) -> None:
+        """Validate what is due just now in a workspace, if this is the process to do so.
 
         Raises:
             StorageError: The store cannot be read.
             ValidationBusyError: Too many validations wait already.
         """
-        catalog = self._catalog()
         if not await catalog.storage.lead(WORK):
             return
         chosen = []

@@ -9,6 +9,8 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from wellhead import clock
+from wellhead.access.issued import IssuedToken
 from wellhead.catalog.types import INSTALL_HINT
 from wellhead.cli.session import out, tamed
 from wellhead.model.result import Check, ValidationResult
@@ -160,6 +162,20 @@ def show_keys(keys: Sequence[KeyUse]) -> None:
         out.print(
             "What a missing key sealed does not open. Restore the key ring from a backup, or send the secrets anew."
         )
+
+
+def show_tokens(tokens: Sequence[IssuedToken]) -> None:
+    """Print a table of tokens."""
+    if not tokens:
+        out.print("No token. Issue one: wellhead token create --root DIR --user NAME --role viewer|editor|admin")
+        return
+    table = Table("Id", "User", "Workspace", "Role", "Expires", box=None, pad_edge=False)
+    now = clock.now()
+    for token in tokens:
+        user = escape(tamed(token.principal.user))
+        ends = clock.to_text(token.expires_at) if token.expires_at > now else "[red]has expired[/]"
+        table.add_row(token.id, user, token.principal.workspace, token.principal.role, ends)
+    out.print(table)
 
 
 def show_rotation(rotation: Rotation) -> None:

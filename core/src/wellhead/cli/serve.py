@@ -1,0 +1,113 @@
+"""`wellhead serve`: the REST API, for this machine or for several users."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from wellhead import logs
+from wellhead.api.listener import listen, url_of
+from wellhead.api.supervisor import Supervisor
+from wellhead.assembly import Wellhead
+from wellhead.catalog.types import INSTALL_HINT
+from wellhead.cli.index_bar import IndexBar
+from wellhead.cli.serving import check_settings, notes
+from wellhead.cli.session import AsJson, ConfigFile, Workspace, err, out, print_json, told
+from wellhead.errors import SettingsError
+from wellhead.service import Service, make_service
+from wellhead.settings import Settings, load_settings
+
+
+def serve(  # noqa: PLR0917  # options of the command line, which come by name
+    workspace: Workspace = None,
+    root: Annotated[
+        Path | None, typer.Option("--root", metavar="DIR", help="Serve several users, their workspaces below DIR.")
+    ] = None,
+    config: ConfigFile = None,
+    host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, max=64, help="How many processes answer requests.")] = None,
+    tls_certificate: Annotated[Path | None, typer.Option(metavar="FILE", help="The certificate, for HTTPS.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="The certificate's private key.")] = None,
+    behind_proxy: Annotated[
+        bool, typer.Option("--behind-proxy", help="A reverse proxy in front speaks HTTPS to the users.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run the REST API, for this machine or for several users."""
+    paths = {"workspace": workspace, "root": root, "tls_certificate": tls_certificate, "tls_key": tls_key}
+    given: dict[str, Any] = {name: str(path) for name, path in paths.items() if path is not None}
+    given |= {name: value for name, value in {"host": host, "behind_proxy": behind_proxy or None}.items() if value}
+    with told():
+        settings = load_settings(config, **given, port=port, workers=workers)
+        if workspace is not None and settings.root is not None:
+            raise SettingsError("--workspace is for one user, and the root for several. Name one of them.")
+        check_settings(settings)
+        with _made(settings) as service:
+            asyncio.run(service.check_start())
+            token = service.token.read_or_make() if isinstance(service, Wellhead) else None
+            for note in notes(settings):
+                err.print(f"Note: {note}", markup=False)
+            _run(service, token, {"config": None if config is None else str(config), **given}, as_json=as_json)
+
+
+def _run(service: Service, token: str | None, given: dict[str, Any], *, as_json: bool) -> None:
+    settings = service.settings
+    listener = listen(settings.host, settings.port, for_others=settings.root is not None and settings.is_encrypted)
+    url = url_of(listener, scheme="https" if settings.tls_certificate else "http")
+    token_file = service.token.path if isinstance(service, Wellhead) else None
+
+    def announce() -> None:
+        if as_json:
+            print_json({"url": url, "token_file": None if token_file is None else str(token_file)})
+        else:
+            _announce(url, token, token_file, service)
+        sys.stdout.flush()
+
+    if settings.workers > 1:
+        supervisor = Supervisor(listener, settings.workers, given, announce=announce, delay=settings.shutdown_delay)
+        raise typer.Exit(supervisor.run())
+    from wellhead.api import live, server, tracing  # noqa: PLC0415  # FastAPI is loaded for this command only
+
+    server.run(live.LiveApp(service, tracing=tracing.from_environment()), listener, announce=announce)
+
+
+@contextmanager
+def _made(settings: Settings) -> Iterator[Service]:
+    """Make what the service is made of, and give back what it holds at the end."""
+    logs.configure(settings.log_level, settings.log_format)
+    service = make_service(settings)
+    bar = IndexBar(err)
+    if isinstance(service, Wellhead) and sys.stderr.isatty():
+        service.store.watch_index(bar)
+    try:
+        yield service
+    finally:
+        bar.close()
+        service.close()
+
+
+def _announce(url: str, token: str | None, token_file: Path | None, service: Service) -> None:
+    """Say where the service is; the token itself is shown to a person only, not to a log."""
+    settings = service.settings
+    out.print(f"Wellhead is at {url}  (API: {url}/docs)", markup=False)
+    if token_file is not None:
+        shown = f"{token}  (kept in {token_file})" if sys.stdout.isatty() else f"in {token_file}"
+        out.print(f"Token:       {shown}", markup=False)
+    elif settings.token is not None:
+        out.print("Token:       the one in WELLHEAD_TOKEN")
+    if settings.root is None:
+        out.print(f"Workspace:   {settings.workspace.absolute()}", markup=False)
+    else:
+        out.print(f"Workspaces:  below {settings.root.absolute()}", markup=False)
+    names = ", ".join(service.types.registry.list_types())
+    out.print(f"Types:       {names or INSTALL_HINT}", markup=False)
+    for report in service.types.reports:
+        if report.state != "ready":
+            out.print(f"Not used:    {report.distribution}: {report.reason} {report.remedy}", markup=False)
