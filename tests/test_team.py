@@ -12,7 +12,10 @@ import pytest
 
 from support.probe import open_descriptors
 from wellhead import team as team_module
+from wellhead.api import server
+from wellhead.api.live import LiveApp
 from wellhead.catalog.listing import ListQuery
+from wellhead.catalog.rechecks import Rechecks
 from wellhead.errors import KeyRingMissingError, SettingsError, StoreUnavailableError
 from wellhead.plugins.installed import TypeSet
 from wellhead.plugins.registry import DataSourceTypeRegistry
@@ -182,3 +185,22 @@ async def test_a_service_is_not_ready_once_its_key_ring_is_gone(settings: Settin
     with pytest.raises(KeyRingMissingError):
         await team.check()
     team.close()
+
+
+async def test_all_workspaces_are_checked_again_not_only_those_that_are_open(team: Team, tmp_path: Path) -> None:
+    for name in ("red", "blue"):
+        async with team.workspace(name) as wellhead:
+            (tmp_path / "root" / name / "sales.csv").write_text("a,b\n1,2\n")
+            await wellhead.catalog.create(csv("sales"))
+    (tmp_path / "root" / "notes.txt").write_text("no workspace")
+    team.close()
+    again = assemble_team(team.settings)
+    looked = [catalog async for catalog in server._catalogs(LiveApp(again))]
+    assert len(looked) == 2
+    async for catalog in server._catalogs(LiveApp(again)):
+        await Rechecks(seconds=1e-6).look(catalog)
+    for name in ("red", "blue"):
+        async with again.workspace(name) as wellhead:
+            [item] = (await wellhead.catalog.list(ListQuery())).items
+            assert item["health"]["status"] == "passed"
+    again.close()

@@ -14,6 +14,7 @@ import pytest
 
 from support.canary import Canary
 from support.certificates import make_certificates
+from support.distributions import Site, good
 from support.documents import document_of
 from support.issuer import AUDIENCE, OTHER_RSA, running_issuer
 from support.service import SOURCES
@@ -241,6 +242,27 @@ def test_A_13_a_revoked_token_is_refused_by_all_workers_within_two_seconds(tmp_p
         log = team.service.log.read_text()
     for token in (kept, ended):
         assert token["token"][-43:] not in log
+
+
+def test_a_plugin_that_is_installed_is_there_for_all_workers_and_workspaces_after_a_reload(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = Site(tmp_path / "site")
+    monkeypatch.setenv("PYTHONPATH", str(site.path))
+    with running_team(tmp_path, workers=2) as team:
+        clients = [team.client(team.token("ada", "editor", workspace)["token"]) for workspace in ("red", "blue")]
+        time.sleep(1.5)
+        for client in clients:
+            made(client)
+        site.install("fine", good("fine"))
+        assert team.service.client.post("/api/v1/plugins/reload", timeout=60).json()["added"] == ["fine"]
+        for client in clients:
+            for number in range(8):
+                headers = {**client.headers, "connection": "close"}
+                body = {"type": "fine", "name": f"fine {number}"}
+                assert client.post(SOURCES, json=body, headers=headers).status_code == 201
+            assert client.get(SOURCES).json()["total"] == 9
+            client.close()
 
 
 def test_docs_may_be_shown_to_anybody_and_destinations_allowed(tmp_path: Path) -> None:
