@@ -66,7 +66,7 @@ async def test_each_process_tells_the_numbers_of_all_that_answer(wellhead_parts:
     serving = asyncio.create_task(peers[1].serve(theirs.of_this_process))
     while not (tmp_path / "1.sock").exists():  # noqa: ASYNC110  # nothing tells when it listens
         await asyncio.sleep(0)
-    content, _ = await ours.write(wellhead_parts.catalog, "")
+    content, _ = await ours.write(wellhead_parts, "")
     serving.cancel()
     lines = content.decode().splitlines()
     series = 'wellhead_http_requests_total{method="GET",operation="readType",status="2xx",worker="%d"} %.1f'

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from support.api import SOURCES, api, csv_source  # noqa: F401  # the fixture is found by its name
 from support.canary import Canary
 from wellhead import logs
-from wellhead.access.uses import local_user
+from wellhead.access.principal import local_user
 from wellhead.api.observing import request_id_of
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"

@@ -114,7 +114,7 @@ def test_what_all_workers_share_is_told_once(served: tuple[Service, int]) -> Non
     assert number(numbers, "wellhead_datasources", state="ok") == total
     assert number(numbers, "wellhead_datasources", state="corrupt") == 0
     assert number(numbers, "wellhead_store_up") == 1
-    assert number(numbers, "wellhead_plugins", state="ready") == 4
+    assert number(numbers, "wellhead_plugins", state="ready") == 5
     assert number(numbers, "wellhead_worker_up") == workers
     assert number(numbers, "process_resident_memory_bytes") > workers * 10_000_000
 
