@@ -170,7 +170,7 @@ def _role(operation: Operation) -> str:
 
 def _needs(operation: Operation) -> str:
     parts = [f"`?{parameter.name}=`" for parameter in operation.query]
-    if len(parts) > 4:  # noqa: PLR2004  # the list's, which have a table of their own
+    if len(parts) > 8:  # noqa: PLR2004  # the list's, which have a table of their own
         parts = ["the parameters below"]
     parts += ["`?timeout=`"] if operation.takes_timeout else []
     parts += [f"`{operation.body}`{'' if operation.body_required else ' (may be left out)'}"] if operation.body else []

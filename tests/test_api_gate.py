@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 
 from support.api import SOURCES, api  # noqa: F401  # the fixture is found by its name
 from wellhead.access.authentication import LocalAuthenticator
+from wellhead.access.limits import Limits, LocalBuckets
 from wellhead.access.principal import Principal
 from wellhead.access.token import LocalToken
 from wellhead.api.gate import Gate
@@ -16,6 +17,7 @@ from wellhead.api.live import LiveApp
 from wellhead.api.operations import OPERATIONS
 from wellhead.assembly import Wellhead
 
+UNLIMITED = Limits({"read": None, "write": None, "validate": None, "login": None}, LocalBuckets())
 CLOSED = [operation for operation in OPERATIONS if not operation.is_public]
 OPEN = {"/healthz", "/readyz", "/problems/{code}", "/openapi.json", "/docs"}
 
@@ -57,6 +59,7 @@ def test_the_service_answers_under_its_own_names(wellhead_parts: Wellhead, host:
     gate = Gate(
         _answer,
         authenticator=wellhead_parts.authenticator,
+        limits=wellhead_parts.limits,
         public=[Route("/", _answer)],
         allowed_hosts=["Testing.Example"],
     )
@@ -166,7 +169,7 @@ def test_L_19_an_unforeseen_error_tells_only_a_request_id(tmp_path: Path, capfd:
         raise RuntimeError("hunter2-in-the-text")
 
     authenticator = LocalAuthenticator(LocalToken(tmp_path / "token"), Principal("ada", "w", "admin"))
-    gate = Gate(explode, authenticator=authenticator, public=[Route("/", _answer)])
+    gate = Gate(explode, authenticator=authenticator, limits=UNLIMITED, public=[Route("/", _answer)])
     answer = TestClient(gate, "http://localhost").get("/")
     assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
     assert "hunter2" not in answer.text

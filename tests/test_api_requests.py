@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import pytest
@@ -20,6 +21,7 @@ from wellhead.api.requests import (
     source_id_of,
 )
 from wellhead.errors import DataSourceNotFoundError, InputError, MalformedJSONError, RevisionMismatchError
+from wellhead.settings import Settings
 
 T = TypeVar("T")
 JSON = ("content-type", "application/json")
@@ -35,7 +37,8 @@ def request(*headers: tuple[str, str], chunks: tuple[bytes, ...] = (b"",), **pat
         return waiting.pop(0)
 
     raw = [(name.encode(), value.encode()) for name, value in headers]
-    return Request({"type": "http", "headers": raw, "path_params": path}, receive)
+    app = SimpleNamespace(state=SimpleNamespace(service=SimpleNamespace(settings=Settings())))
+    return Request({"type": "http", "headers": raw, "path_params": path, "app": app}, receive)
 
 
 def now(work: Awaitable[T]) -> T:

@@ -125,5 +125,5 @@ def test_C_19_an_older_record_that_is_put_back_opens_and_the_log_of_uses_says_wh
     with open_workspace(wellhead_parts.settings.workspace) as workspace:
         resolved: Any = workspace.resolve("warehouse")
     assert resolved.password.reveal() == "the first password"  # as docs/explanation/limits.md says
-    used = [json.loads(line) for line in (wellhead_parts.settings.config_dir / "uses.jsonl").read_text().splitlines()]
+    used = [json.loads(line) for line in (wellhead_parts.settings.config_dir / "audit.jsonl").read_text().splitlines()]
     assert used[-1]["revision"] == 1

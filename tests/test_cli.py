@@ -235,15 +235,16 @@ def test_each_use_is_logged_without_the_secret(wellhead: CommandLine, tmp_path: 
     wellhead("add", "postgres", "--name", "db", *PLAIN, "--secret-env", "password=OWN", OWN=canary.secret())
     wellhead("run", "db", "--", "true")
     wellhead("run", "db", "--", "false", code=1)
-    log = tmp_path / "config" / "uses.jsonl"
+    log = tmp_path / "config" / "audit.jsonl"
     lines = [json.loads(line) for line in log.read_text().splitlines()]
-    assert [(line["action"], line["name"], line["revision"]) for line in lines] == [("run", "db", 1)] * 2
+    done = [(line["operation"], line["name"], line["revision"]) for line in lines]
+    assert done == [("create", "db", 1), ("run", "db", 1), ("run", "db", 1)]
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
 
 
 def test_what_cannot_be_logged_is_not_run(wellhead: CommandLine, csv: dict[str, Any], tmp_path: Path) -> None:
-    (tmp_path / "config").mkdir(exist_ok=True)
-    (tmp_path / "config" / "uses.jsonl").mkdir()
+    (tmp_path / "config" / "audit.jsonl").unlink()
+    (tmp_path / "config" / "audit.jsonl").mkdir()
     run = wellhead("run", "sales", "--", "echo", "it ran", code=1)
     assert "it ran" not in run.out
     assert run.err.startswith("Error: ")

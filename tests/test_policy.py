@@ -47,6 +47,7 @@ NEEDS: dict[str, Role] = {
     "readHealth": "viewer",
     "readHistory": "viewer",
     "rollBackDataSource": "editor",
+    "readAudit": "admin",
     "reloadPlugins": "admin",
     "readMetrics": "admin",
 }

@@ -95,3 +95,16 @@ async def test_a_place_at_once_is_taken_only_where_nobody_waits_for_it() -> None
     assert slots.enter_at_once() is None  # there is a place, but somebody waits
     waiting.leave()
     assert slots.enter_at_once() is not None
+
+
+async def test_R_07_a_group_has_the_same_part_of_the_line_as_of_the_places() -> None:
+    slots = Slots(4, waiting=4)
+    mine, yours = ((("me", 3),), (("you", 3),))
+    tickets = [slots.enter(mine) for _ in range(6)]
+    assert have_places(tickets) == [True] * 3 + [False] * 3
+    with pytest.raises(ValidationBusyError):
+        slots.enter(mine)
+
+    tickets = [slots.enter(yours) for _ in range(2)]
+
+    assert have_places(tickets) == [True, False]

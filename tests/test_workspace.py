@@ -94,8 +94,8 @@ def test_X_05_a_copy_of_a_data_source_takes_no_secret_along(opened: Workspace) -
 def test_each_use_is_logged(opened: Workspace, tmp_path: Path, workspace: Path) -> None:
     added = opened.add(a_database(password=wellhead.Secret("a password")))
     opened.resolve("warehouse")
-    line = json.loads((tmp_path / "config" / "uses.jsonl").read_text())
-    assert (line["action"], line["id"], line["name"], line["revision"]) == ("resolve", str(added.id), "warehouse", 1)
+    line = json.loads((tmp_path / "config" / "audit.jsonl").read_text().splitlines()[-1])
+    assert (line["operation"], line["id"], line["name"], line["revision"]) == ("resolve", str(added.id), "warehouse", 1)
     assert line["workspace"] == str(workspace)
 
 

@@ -9,21 +9,25 @@ from functools import partial
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
+from wellhead.access.audit import Audit
+from wellhead.access.audit_log import AuditLog
 from wellhead.access.authentication import Authenticator, LocalAuthenticator
+from wellhead.access.limits import Limits
 from wellhead.access.principal import Principal, acting_user, local_user
 from wellhead.access.token import LocalToken
-from wellhead.access.uses import UseLog
 from wellhead.catalog.catalog import Catalog
 from wellhead.catalog.doctor import Doctor
 from wellhead.errors import KeyRingDamagedError, KeyRingError
 from wellhead.guard.files import FileGuard
 from wellhead.parts import (
+    audit_log,
     check_plugins,
     egress_policy,
     file_guard,
     has_secrets,
     installed_plugins,
     key_provider,
+    limits,
     local_workspace,
     reference_rules,
     worker_pool,
@@ -41,6 +45,7 @@ from wellhead.storage.live_keys import KeysState, LiveKeys
 from wellhead.storage.service import ConfigurationStorageService
 from wellhead.validation.pool import WorkerPool
 from wellhead.validation.service import DataSourceValidationService, Defects
+from wellhead.validation.slots import Groups
 from wellhead.validation.watching import Watchers
 
 
@@ -56,7 +61,9 @@ class Wellhead:
         live_keys: The key ring as it is used: not waited for long, the last good one kept.
         token: The token of the REST API.
         authenticator: Tells by a token who sends a request: the user of this machine, an administrator.
-        uses: The log of uses of secrets.
+        limits: How often who may do what.
+        audit: Writes who did what in the workspace.
+        audit_log: The file that this is written to.
         store: Where the data sources are kept.
         files: Opens files for data sources.
         pool: Starts the processes that validate.
@@ -72,7 +79,9 @@ class Wellhead:
     key_service: KeyService
     token: LocalToken
     authenticator: Authenticator
-    uses: UseLog
+    limits: Limits
+    audit: Audit
+    audit_log: AuditLog
     store: FileRecordStore
     files: FileGuard
     pool: WorkerPool
@@ -148,6 +157,7 @@ class Wellhead:
         """Give back what is held open, and end what runs in other processes."""
         self.pool.close()
         self.close_workspace()
+        self.audit_log.close()
 
     def close_workspace(self) -> None:
         """Give back what is held open of the workspace alone, and not what several share."""
@@ -165,6 +175,8 @@ class Shared:
         live_keys: The key ring as it is used.
         token: The token of the settings, or of the configuration directory.
         authenticator: Tells by a token who sends a request.
+        limits: How often who may do what.
+        audit_log: Where it is written who did what.
         references: Looks references to secrets up.
         forbidden: What is never opened for a data source.
         pool: Starts the processes that validate.
@@ -178,6 +190,8 @@ class Shared:
     live_keys: LiveKeys
     token: LocalToken
     authenticator: Authenticator
+    limits: Limits
+    audit_log: AuditLog
     references: References
     forbidden: tuple[Path, ...]
     pool: WorkerPool
@@ -198,8 +212,10 @@ class Shared:
         settings = self.settings.model_copy(update={"workspace": workspace})
         forbidden = (*self.forbidden, workspace / STORE_NAME)
         files = file_guard(workspace, settings, forbidden)
-        store = FileRecordStore(workspace, kept_revisions=settings.history)
-        make_catalog = partial(_catalog, store=store, files=files, shared=self)
+        store = FileRecordStore(workspace, kept_revisions=settings.history, quota=settings.quota)
+        name = str(workspace) if settings.root is None else workspace.name
+        audit = Audit(self.audit_log, name, is_required=settings.audit_required)
+        make_catalog = partial(_catalog, store=store, files=files, audit=audit, shared=self)
         return Wellhead(
             settings=settings,
             catalog=make_catalog(types),
@@ -208,7 +224,9 @@ class Shared:
             key_service=KeyService(store, self.live_keys),
             token=self.token,
             authenticator=self.authenticator,
-            uses=UseLog(settings.config_dir / "uses.jsonl", workspace),
+            limits=self.limits,
+            audit=audit,
+            audit_log=self.audit_log,
             store=store,
             files=files,
             pool=self.pool,
@@ -249,6 +267,8 @@ def assemble(
         live_keys=LiveKeys(keys),
         token=token,
         authenticator=LocalAuthenticator(token, Principal(local_user(), str(workspace), "admin")),
+        limits=limits(settings),
+        audit_log=audit_log(settings),
         references=References(
             names=settings.reference_env,
             directories=settings.reference_dirs,
@@ -264,7 +284,7 @@ def assemble(
     return shared.furnish(workspace, shared.plugins.load())
 
 
-def _catalog(types: TypeSet, *, store: FileRecordStore, files: FileGuard, shared: Shared) -> Catalog:
+def _catalog(types: TypeSet, *, store: FileRecordStore, files: FileGuard, audit: Audit, shared: Shared) -> Catalog:
     """Tie together what knows the types; nothing in it holds anything open."""
     registry = types.registry
     validation = DataSourceValidationService(
@@ -276,6 +296,14 @@ def _catalog(types: TypeSet, *, store: FileRecordStore, files: FileGuard, shared
         timeout=shared.settings.validation_timeout,
         defects=shared.defects,
         watchers=shared.watchers,
+        groups=partial(_share_of_user, shared.settings),
     )
-    storage = ConfigurationStorageService(store, shared.live_keys, registry.find, acting=acting_user)
+    storage = ConfigurationStorageService(
+        store, shared.live_keys, registry.find, acting=acting_user, noting=audit.noting
+    )
     return Catalog(registry=registry, plugins=types.reports, storage=storage, validation=validation)
+
+
+def _share_of_user(settings: Settings) -> Groups:
+    """Return what the processes of whoever acts now count for: where several do, each leaves some to the others."""
+    return () if settings.root is None else ((acting_user(), max(1, settings.validation_workers * 3 // 4)),)

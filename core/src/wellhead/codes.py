@@ -77,6 +77,16 @@ _REQUEST = _table(
             "A body may have at most 256 KiB.",
             "Send less: a data source has at most 64 KiB.",
         ),
+        "body_timeout": (
+            "The body took too long to come.",
+            "The connection is slow or broken, or fewer bytes were sent than `Content-Length` says.",
+            "Send the request again, on a new connection.",
+        ),
+        "rate_limited": (
+            "Too many requests.",
+            "There is a limit for each user and kind of action, and for each address that sends no valid token.",
+            "Wait for as many seconds as the `Retry-After` header says.",
+        ),
         "query_too_long": (
             "The query is too long.",
             "The part of the address behind `?` may have at most 2 KiB.",
@@ -288,6 +298,11 @@ _CONFLICT = _table(
             "Names are unique in a workspace, whatever their case.",
             "Choose another name.",
         ),
+        "quota_exceeded": (
+            "The workspace has as many data sources as it may have.",
+            "A quota holds for each workspace; those that cannot be read count too.",
+            "Remove data sources that nobody needs, or have whoever runs the service raise `WELLHEAD_QUOTA`.",
+        ),
         "type_unavailable": (
             "The plugin that provides this type is not there.",
             "It was removed, or it does not work.",
@@ -349,6 +364,11 @@ _SERVICE = _table(
             "Not every process of the service could look for plugins.",
             "A process is busy, or was just started again; the log of the service says more.",
             "Send the request again; if it stays, restart the service.",
+        ),
+        "audit_unavailable": (
+            "The audit log cannot be used.",
+            "The disk is full, or the file belongs to someone else.",
+            "Make room, or make `audit.jsonl` writable for the user who runs Wellhead.",
         ),
         "store_busy": (
             "Another process holds the store's lock.",

@@ -15,6 +15,7 @@
     ├── RevisionMismatchError         somebody else saved in between
     ├── ConflictError                 what is stored does not allow it
     │   ├── NameTakenError
+    │   ├── QuotaExceededError        the workspace has as many data sources as it may have
     │   ├── TypeUnavailableError      the record's plugin is not installed
     │   ├── RecordCorruptError
     │   ├── RecordUnreadableError
@@ -32,6 +33,7 @@
     │   ├── StoreUnavailableError
     │   ├── InsufficientStorageError
     │   ├── StorageIOError
+    │   │   └── AuditUnavailableError     the audit log cannot be written or read
     │   └── DurabilityUnknownError
     ├── TypeRefusedError              a plugin's type breaks a rule of the registry
     └── CheckFailedError              a check of a validation has failed
@@ -47,6 +49,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 __all__ = [
+    "AuditUnavailableError",
     "CheckFailedError",
     "ConflictError",
     "ConnectionStringError",
@@ -63,6 +66,7 @@ __all__ = [
     "MalformedJSONError",
     "NameTakenError",
     "NewerFormatError",
+    "QuotaExceededError",
     "RecordCorruptError",
     "RecordInvalidError",
     "RecordTooLargeError",
@@ -242,6 +246,12 @@ class NameTakenError(ConflictError):
     code = "name_taken"
 
 
+class QuotaExceededError(ConflictError):
+    """The workspace has as many data sources as it may have."""
+
+    code = "quota_exceeded"
+
+
 class TypeUnavailableError(ConflictError):
     """The plugin that provides the record's type is not installed or does not work."""
 
@@ -348,6 +358,12 @@ class InsufficientStorageError(StorageError):
 
 class StorageIOError(StorageError):
     """The operating system reported an error while reading or writing."""
+
+
+class AuditUnavailableError(StorageIOError):
+    """The audit log cannot be written or read, and what was asked for needs it."""
+
+    code = "audit_unavailable"
 
 
 class DurabilityUnknownError(StorageError):

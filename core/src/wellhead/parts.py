@@ -7,6 +7,10 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 
 from wellhead import durable
+from wellhead.access.audit_file import AuditFile
+from wellhead.access.audit_log import AuditLog
+from wellhead.access.limits import Buckets, Limited, Limits, LocalBuckets
+from wellhead.access.rates import Rate
 from wellhead.errors import SettingsError
 from wellhead.guard.egress import EgressPolicy, EgressRuleError
 from wellhead.guard.files import FileGuard
@@ -161,3 +165,46 @@ def check_plugins(settings: Settings, types: TypeSet) -> None:
         lines = [f"- {report.distribution} {report.version}: {report.reason} {report.remedy}" for report in bad]
         message = "Plugins that are not ready stop the start, since WELLHEAD_PLUGINS_STRICT is true:"
         raise SettingsError("\n".join([message, *lines, f"To start without one, name it in {DENY}."]))
+
+
+def limits(settings: Settings) -> Limits:
+    """Make what limits how often who may do what.
+
+    Raises:
+        SettingsError: Redis is set, and cannot be used; or a rate cannot be shared by so many workers.
+    """
+    texts: dict[Limited, str] = {
+        "read": settings.limit_read,
+        "write": settings.limit_write,
+        "validate": settings.limit_validate,
+        "login": settings.limit_logins,
+    }
+    rates = {name: Rate.from_text(text) for name, text in texts.items()}
+    for text, rate in zip(texts.values(), rates.values(), strict=True):
+        if rate is not None and settings.limits_redis is None and rate.share(settings.workers) is None:
+            raise SettingsError(
+                f"The limit {text} is too small for {settings.workers} workers to have a share of it each. Set a "
+                "larger one, fewer workers, or WELLHEAD_LIMITS_REDIS."
+            )
+    return Limits(rates, _buckets(settings))
+
+
+def audit_log(settings: Settings) -> AuditLog:
+    """Make what writes the audit log."""
+    return AuditLog(AuditFile(settings.audit_path, size=settings.audit_size << 20, kept=settings.audit_kept))
+
+
+def _buckets(settings: Settings) -> Buckets:
+    local = LocalBuckets(settings.workers)
+    if settings.limits_redis is None:
+        return local
+    try:
+        from wellhead.access.redis_limits import RedisBuckets  # noqa: PLC0415  # an extra, and slow to import
+    except ImportError as error:
+        raise SettingsError(
+            "WELLHEAD_LIMITS_REDIS is set, and redis is not installed: pip install 'wellhead[redis-limits]'"
+        ) from error
+    try:
+        return RedisBuckets(settings.limits_redis, local)
+    except ValueError:
+        raise SettingsError("WELLHEAD_LIMITS_REDIS must be an address such as redis://127.0.0.1:6379/0.") from None

@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol, Self
 
 from wellhead.access.authentication import Authenticator
+from wellhead.access.limits import Limits
 from wellhead.assembly import Wellhead, assemble
 from wellhead.plugins.installed import TypeSet
 from wellhead.settings import Settings
@@ -25,6 +26,10 @@ class Service(Protocol):
     @property
     def authenticator(self) -> Authenticator:
         """What tells by a token who sends a request."""
+
+    @property
+    def limits(self) -> Limits:
+        """How often who may do what."""
 
     @property
     def types(self) -> TypeSet:

@@ -45,6 +45,16 @@ RULES = {
     "plugins_deny": "must be names of distributions, in a variable with commas between them",
     "plugins_prefer": "must be rules such as postgres=wellhead-postgres, one for a type, with commas between them",
     "plugins_strict": "must be true or false",
+    "limit_read": "must be a rate such as 600/minute, or off",
+    "limit_write": "must be a rate such as 600/minute, or off",
+    "limit_validate": "must be a rate such as 600/minute, or off",
+    "limit_logins": "must be a rate such as 600/minute, or off",
+    "limits_redis": "must be an address such as redis://127.0.0.1:6379/0",
+    "quota": "must be an integer from 0 to 1000000",
+    "body_timeout": "must be a number of seconds, more than 0 and at most 3600",
+    "audit_required": "must be true or false",
+    "audit_size": "must be an integer of megabytes, from 1 to 1024",
+    "audit_kept": "must be an integer from 0 to 1000",
     "host": "must be a text",
     "keys": "must be the text of a key ring",
 }
@@ -56,6 +66,7 @@ ALGORITHMS = frozenset(
 )
 ROLE_RULE = re.compile(r"[^=\x00-\x1f\x7f]{1,200}=(viewer|editor|admin)")
 ORIGIN = re.compile(r"https?://[a-z0-9.-]{1,253}(:[0-9]{1,5})?")
+RATE = re.compile("[1-9][0-9]{0,8}/(second|minute|hour)")
 TYPE_NAME = re.compile("[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*")
 
 

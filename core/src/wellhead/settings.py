@@ -21,6 +21,7 @@ from wellhead.setting_rules import (
     ALGORITHMS,
     DISTRIBUTION,
     ORIGIN,
+    RATE,
     ROLE_RULE,
     RULES,
     TYPE_NAME,
@@ -194,6 +195,43 @@ class Settings(BaseSettings):
         False, description="Whether a plugin that is broken, in conflict or incompatible stops the start of a service."
     )
     metrics_public: bool = Field(False, description="Whether `/metrics` needs no token.")
+    limit_read: str = Field(
+        "12000/minute", description="How often a user may read in a workspace, such as `600/minute` or `off`."
+    )
+    limit_write: str = Field(
+        "3000/minute", description="How often a user may change something in a workspace, such as `60/minute` or `off`."
+    )
+    limit_validate: str = Field(
+        "1200/minute", description="How often a user may validate in a workspace, such as `60/minute` or `off`."
+    )
+    limit_logins: str = Field(
+        "300/minute",
+        description="How often an address may send no token or a wrong one, such as `60/minute` or `off`. It never "
+        "keeps out a valid token.",
+    )
+    limits_redis: str | None = Field(
+        None,
+        repr=False,
+        description="The Redis in which all workers and machines count together, such as `redis://127.0.0.1:6379/0`; "
+        "it needs `wellhead[redis-limits]`. If not set, each worker enforces its share.",
+    )
+    quota: int = Field(
+        10_000, ge=0, le=1_000_000, description="How many data sources a workspace may have; 0: any number."
+    )
+    body_timeout: float = Field(
+        30.0, gt=0, le=3600, description="Seconds that a client may take to send the body of a request."
+    )
+    audit_required: bool = Field(
+        False,
+        description="Whether a change needs an entry in the audit log on disk before it is made; it is refused where "
+        "none can be written.",
+    )
+    audit_size: int = Field(
+        10, ge=1, le=1024, description="Megabytes above which the file of the audit log is put aside."
+    )
+    audit_kept: int = Field(
+        10, ge=0, le=1000, description="How many files of the audit log are kept besides the present one."
+    )
     log_level: str = Field(
         "info", pattern="^(debug|info|warning|error)$", description="What is logged: debug, info, warning or error."
     )
@@ -266,6 +304,13 @@ class Settings(BaseSettings):
             ip_network(network)
         return value
 
+    @field_validator("limit_read", "limit_write", "limit_validate", "limit_logins")
+    @classmethod
+    def _rates(cls, value: str) -> str:
+        if value != "off" and not RATE.fullmatch(value):
+            raise ValueError("must be a rate")
+        return value
+
     @field_validator("plugins_prefer")
     @classmethod
     def _preferences(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -292,6 +337,11 @@ class Settings(BaseSettings):
     def is_encrypted(self) -> bool:
         """Whether what users send is encrypted on its way, by this service or by a proxy in front of it."""
         return self.behind_proxy or (self.tls_certificate is not None and self.tls_key is not None)
+
+    @property
+    def audit_path(self) -> Path:
+        """Where the audit log is: in a directory of the root's own, or else in the configuration directory."""
+        return (self.config_dir if self.root is None else self.root / ".audit") / "audit.jsonl"
 
     @property
     def key_path(self) -> Path:

@@ -17,10 +17,12 @@ from wellhead.access.token_store import TokenStore
 from wellhead.assembly import Shared, Wellhead
 from wellhead.errors import KeyRingMissingError, SettingsError, StoreUnavailableError
 from wellhead.parts import (
+    audit_log,
     check_plugins,
     egress_policy,
     installed_plugins,
     key_provider,
+    limits,
     reference_rules,
     worker_pool,
 )
@@ -64,6 +66,7 @@ class Team:
         self.authenticator = shared.authenticator
         self.pool = shared.pool
         self.watchers = shared.watchers
+        self.limits = shared.limits
         self.types: TypeSet = shared.plugins.load()
         self._root = root
         self._shared = shared
@@ -134,6 +137,7 @@ class Team:
         self._shared.pool.close()
         while self._opened:
             self._opened.popitem()[1].parts.close_workspace()
+        self._shared.audit_log.close()
 
     async def _entered(self, name: str) -> _Opened:
         """Count a user into a workspace; open it, if it is not."""
@@ -186,6 +190,8 @@ def assemble_team(settings: Settings) -> Team:
         live_keys=LiveKeys(keys),
         token=token,
         authenticator=_authenticator(settings, root, token),
+        limits=limits(settings),
+        audit_log=audit_log(settings),
         references=References(mode="server", rules=reference_rules(settings), forbidden=hidden),
         forbidden=(settings.key_path, settings.token_path),
         pool=worker_pool(settings, egress_policy(settings, public_only=True), hidden),

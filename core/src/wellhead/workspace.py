@@ -179,7 +179,7 @@ class Workspace:
     def resolve(self, name_or_id: str) -> DataSourceConfig:
         """Return a data source with its secrets in clear: `workspace.resolve("warehouse").password.reveal()`.
 
-        Each use is written to the log of uses.
+        Each use is written to the audit log.
 
         Raises:
             DataSourceNotFoundError: There is none of this name or id.
@@ -188,7 +188,7 @@ class Workspace:
         """
         stored = self._run(self._wellhead.catalog.find(name_or_id))
         config = self._run(self._wellhead.catalog.reveal(stored))
-        self._wellhead.uses.add("resolve", stored.id, stored.name, stored.revision)
+        self._wellhead.audit.use("resolve", stored.id, stored.name, stored.revision)
         return config
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:

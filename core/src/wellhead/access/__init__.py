@@ -1,1 +1,1 @@
-"""Who may do what: tokens, users and roles, and the log of uses of secrets."""
+"""Who may do what: tokens, users and roles, limits, and the audit log."""

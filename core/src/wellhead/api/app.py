@@ -70,6 +70,7 @@ def create_app(  # all by name
     return Gate(
         InWorkspace(app, service),
         authenticator=service.authenticator,
+        limits=service.limits,
         public=routes,
         allowed_hosts=hosts,
         origins=service.settings.cors_origins,

@@ -1,7 +1,7 @@
 """What every request passes before it is routed: a request id, the host, the token; and what every answer gets.
 
 What comes behind finds in `request.state` the `request_id`, and as `principal` who sends the request; None, without a
-token, on public routes only.
+token, on public routes only. As `headers` it may leave header fields for the answer, whatever that will be.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from fastapi import Response
 from starlette.routing import BaseRoute, Match
 
 from wellhead.access.authentication import Authenticator
+from wellhead.access.limits import Limits
 from wellhead.access.principal import Principal, acting_as
+from wellhead.api.limiting import check_failed_login
 from wellhead.api.observing import Observer
 from wellhead.api.origins import Header, Origins
 from wellhead.api.problems import HttpProblem, answer_of
@@ -47,6 +49,7 @@ class Gate:
         app: App,
         *,
         authenticator: Authenticator,
+        limits: Limits,
         public: Sequence[BaseRoute],
         allowed_hosts: Sequence[str] = (),
         origins: Sequence[str] = (),
@@ -57,6 +60,7 @@ class Gate:
         Args:
             app: What answers the requests that pass.
             authenticator: Tells by a token who sends a request.
+            limits: How often an address may send no token, or a wrong one.
             public: The routes that need no token.
             allowed_hosts: Host names under which the service answers, besides those of this machine.
             origins: Origins of web pages that may use it.
@@ -64,6 +68,7 @@ class Gate:
         """
         self._app = app
         self._authenticator = authenticator
+        self._limits = limits
         self._public = tuple(public)
         self._hosts = _LOCAL_HOSTS | {host.lower() for host in allowed_hosts}
         self._origins = Origins(origins)
@@ -76,7 +81,7 @@ class Gate:
             return
         seen = self._observer.begin(scope)
         answer = _Answer(
-            send, [(b"x-request-id", seen.request_id.encode()), *self._origins.headers_for(scope["headers"])]
+            scope, send, [(b"x-request-id", seen.request_id.encode()), *self._origins.headers_for(scope["headers"])]
         )
         try:
             await self._pass(scope, receive, answer.send)
@@ -100,6 +105,7 @@ class Gate:
         if principal is not None:
             scope["state"]["user"] = principal.user
         elif not self._is_public(scope):
+            await check_failed_login(self._limits, (scope.get("client") or (None,))[0])
             raise HttpProblem(401, "unauthorized", {"WWW-Authenticate": "Bearer"})
         if len(scope["query_string"]) > MAX_QUERY_BYTES:
             raise HttpProblem(414, "query_too_long")
@@ -143,7 +149,8 @@ def _single_headers(scope: Scope) -> dict[bytes, bytes]:
 class _Answer:
     """The answer to one request: adds the headers that every answer has, and remembers how it went."""
 
-    def __init__(self, send: Send, headers: Sequence[Header]) -> None:
+    def __init__(self, scope: Scope, send: Send, headers: Sequence[Header]) -> None:
+        self._state = scope["state"]
         self._send = send
         self._more = (*headers, *SECURITY_HEADERS, _CONTENT_POLICY)
         self.status = 0
@@ -153,7 +160,8 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             names = {name for name, _ in message["headers"]}
-            message["headers"] = [*message["headers"], *(header for header in self._more if header[0] not in names)]
+            more = (*self._state.get("headers", ()), *self._more)
+            message["headers"] = [*message["headers"], *(header for header in more if header[0] not in names)]
         await self._send(message)
 
     async def give(self, scope: Scope, receive: Receive, response: Response) -> None:

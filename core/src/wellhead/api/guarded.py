@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from fastapi import Request, Response
 
+from wellhead.access.limits import KINDS
 from wellhead.access.policy import may
 from wellhead.access.principal import Principal
+from wellhead.api.auditing import audited
+from wellhead.api.limiting import check_rate
 from wellhead.api.operations import Handler, Operation
 from wellhead.api.problems import HttpProblem
 from wellhead.api.requests import source_id_of
 from wellhead.assembly import Wellhead
+from wellhead.service import Service
 
 
 class UnguardedOperationError(Exception):
@@ -17,7 +21,7 @@ class UnguardedOperationError(Exception):
 
 
 def endpoint_of(operation: Operation, *, is_open: bool) -> Handler:
-    """Return what answers an operation: its handler, for those whose role permits it.
+    """Return what answers an operation: its handler, for those whose role permits it and who do not ask too often.
 
     Args:
         operation: The operation.
@@ -32,7 +36,17 @@ def endpoint_of(operation: Operation, *, is_open: bool) -> Handler:
     if permission is None:
         raise UnguardedOperationError(f"{operation.method} {operation.path} declares no permission, and is not public.")
 
+    kind = KINDS[permission]
+
     async def endpoint(request: Request) -> Response:
+        principal: Principal = request.state.principal
+        service: Service = request.app.state.service
+        request.state.headers = await check_rate(service.limits, kind, principal)
+        if operation.audited is None:
+            return await permitted(request)
+        return await audited(request, operation.audited, permitted, is_change=kind == "write")
+
+    async def permitted(request: Request) -> Response:
         principal: Principal = request.state.principal
         if not may(principal.role, permission):
             await _check_source(request)

@@ -13,12 +13,18 @@ from wellhead.api.schemas import TEXT, fixed_schemas, unavailable_schema
 from wellhead.model.schemas import REF, SECRET_SCHEMAS, Direction, schema_name, schemas_of
 from wellhead.plugins.registry import RegisteredType
 
-_EVERYWHERE = (400, 401, 414, 421, 503)
+_EVERYWHERE = (400, 401, 414, 421, 429, 503)
+_TOO_LARGE = 413
+_RATE_FIELDS = {
+    "RateLimit": "How many actions of this kind are permitted now (`r`), and seconds until all are again (`t`).",
+    "RateLimit-Policy": "How many actions of this kind are permitted (`q`) in how many seconds (`w`).",
+}
 _TITLES = {
     400: "Not a request, or not JSON, as it is accepted here.",
     401: "A valid token is needed.",
     403: "The role does not permit it.",
     404: "There is no such thing.",
+    408: "The body took too long to come.",
     409: "What is stored does not allow it.",
     412: "It was changed in between.",
     413: "Too large.",
@@ -27,6 +33,7 @@ _TITLES = {
     421: "Not under this host name.",
     422: "It does not fit.",
     428: "A condition is required.",
+    429: "Too many requests.",
     500: "Something went wrong.",
     503: "The service cannot do it just now.",
     507: "The disk is full.",
@@ -95,7 +102,8 @@ def _problems_of(operation: Operation) -> list[int]:
     if operation.permission is None:
         return sorted(operation.problems)
     refusable = () if may("viewer", operation.permission) else (403,)
-    return sorted({*operation.problems, *refusable, *_EVERYWHERE})
+    slow = (408,) if _TOO_LARGE in operation.problems else ()
+    return sorted({*operation.problems, *slow, *refusable, *_EVERYWHERE})
 
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:
@@ -119,7 +127,7 @@ def _answer(status: int, schema: str, operation: Operation) -> dict[str, Any]:
     answer: dict[str, Any] = {"description": operation.summary}
     if schema:
         answer["content"] = {operation.answer_type: {"schema": {"$ref": REF + schema}}}
-    headers: dict[str, Any] = {}
+    headers: dict[str, Any] = {} if operation.permission is None else _rate_fields()
     if schema == "DataSourceRead":
         headers["ETag"] = {"description": "The revision, in quotation marks.", "schema": TEXT}
     if status == 201:  # noqa: PLR2004  # Created
@@ -132,7 +140,18 @@ def _answer(status: int, schema: str, operation: Operation) -> dict[str, Any]:
 
 
 def _problem(status: int) -> dict[str, Any]:
-    return {"description": _TITLES[status], "content": {MEDIA_TYPE: {"schema": {"$ref": REF + "Problem"}}}}
+    problem: dict[str, Any] = {
+        "description": _TITLES[status],
+        "content": {MEDIA_TYPE: {"schema": {"$ref": REF + "Problem"}}},
+    }
+    if status == 429:  # noqa: PLR2004  # Too Many Requests
+        seconds = {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}
+        problem["headers"] = {"Retry-After": seconds, **_rate_fields()}
+    return problem
+
+
+def _rate_fields() -> dict[str, Any]:
+    return {name: {"description": text, "schema": TEXT} for name, text in _RATE_FIELDS.items()}
 
 
 def _schemas(types: Sequence[RegisteredType]) -> dict[str, Any]:

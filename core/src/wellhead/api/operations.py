@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from fastapi import Request, Response
 
 from wellhead.access.policy import Permission
-from wellhead.api import handlers, monitoring, pages
+from wellhead.api import auditing, handlers, monitoring, pages
 from wellhead.api.answers import NDJSON
-from wellhead.api.query import FILTER_PARAMETERS, FORCE, LIST_PARAMETERS, VERIFY, Parameter
+from wellhead.api.query import AUDIT_PARAMETERS, FILTER_PARAMETERS, FORCE, LIST_PARAMETERS, VERIFY, Parameter
 from wellhead.api.requests import JSON_TYPES, PATCH_TYPES
 from wellhead.settings import Settings
 
@@ -30,6 +30,7 @@ class Operation:
         summary: What it does.
         handler: What answers.
         permission: What the role of whoever sends the request must permit.
+        audited: What the audit log calls it; None for what is not written there.
         is_public: Whether it needs no token. Where it needs a permission too, that is so in local mode, or where the
             settings want it.
         opened_by: The setting that lets it be read without a token, if there is one.
@@ -51,6 +52,7 @@ class Operation:
     summary: str
     handler: Handler
     permission: Permission | None = None
+    audited: str | None = None
     is_public: bool = False
     opened_by: str | None = None
     query: tuple[Parameter, ...] = ()
@@ -93,6 +95,7 @@ OPERATIONS = (
         "Make a data source.",
         handlers.create_source,
         permission="write",
+        audited="create",
         query=(VERIFY,),
         takes_timeout=True,
         body="DataSourceCreate",
@@ -106,6 +109,7 @@ OPERATIONS = (
         "Validate a configuration without saving it.",
         handlers.validate_new,
         permission="validate",
+        audited="validate",
         takes_timeout=True,
         body="DataSourceUnsaved",
         answers=((200, "ValidationResult"),),
@@ -119,6 +123,7 @@ OPERATIONS = (
         "the last line has the totals.",
         handlers.validate_many,
         permission="validate",
+        audited="validate",
         query=FILTER_PARAMETERS,
         takes_timeout=True,
         answers=((200, "ValidationLine"),),
@@ -162,6 +167,7 @@ OPERATIONS = (
         "Replace a data source. Secrets that are left out are kept.",
         handlers.replace_source,
         permission="write",
+        audited="update",
         query=(VERIFY,),
         takes_timeout=True,
         body="DataSourceCreate",
@@ -176,6 +182,7 @@ OPERATIONS = (
         "Change a data source by a JSON Merge Patch (RFC 7396).",
         handlers.patch_source,
         permission="write",
+        audited="update",
         query=(VERIFY,),
         takes_timeout=True,
         body="DataSourcePatch",
@@ -191,6 +198,7 @@ OPERATIONS = (
         "Delete a data source with all that belongs to it.",
         handlers.delete_source,
         permission="write",
+        audited="delete",
         query=(FORCE,),
         answers=((204, ""),),
         problems=(404, 409, 412, 422, 428, 500),
@@ -204,6 +212,7 @@ OPERATIONS = (
         "lines while they end, and the result last.",
         handlers.validate_source,
         permission="validate",
+        audited="validate",
         takes_timeout=True,
         body="ValidationRequest",
         body_required=False,
@@ -238,10 +247,22 @@ OPERATIONS = (
         "Restore a former revision whole, its secrets too, as a new revision.",
         handlers.roll_back,
         permission="write",
+        audited="rollback",
         body="RollbackRequest",
         answers=((200, "DataSourceRead"),),
         problems=(404, 412, 428, *_WRITE),
         conditional=True,
+    ),
+    Operation(
+        "GET",
+        "/api/v1/audit",
+        "readAudit",
+        "Read who did what to which data source, newest first.",
+        auditing.read_audit,
+        permission="audit",
+        query=AUDIT_PARAMETERS,
+        answers=((200, "AuditPage"),),
+        problems=(400, 422),
     ),
     Operation(
         "POST",
@@ -251,6 +272,7 @@ OPERATIONS = (
         "named, and used as it was until the service is restarted.",
         handlers.reload_plugins,
         permission="plugins",
+        audited="reload_plugins",
         answers=((200, "PluginReload"),),
         problems=(400, 413, 415, 422),
     ),

@@ -198,6 +198,36 @@ LIST_PARAMETERS = (
         "Where the page begins: `next` of the page before.",
     ),
 )
+_AUDITED = r"[\x20-\x7e]{1,255}"
+AUDIT_PARAMETERS = (
+    Parameter("user", _matching(_AUDITED, "a user's name"), {**_STRING, "minLength": 1}, "What this user did."),
+    Parameter(
+        "operation",
+        _matching(r"[a-z_]{1,32}", "an operation, such as update"),
+        {**_STRING, "pattern": "^[a-z_]{1,32}$"},
+        "This operation, such as `create`, `update`, `delete`, `rollback`, `validate`, `resolve` or `run`.",
+    ),
+    Parameter(
+        "data_source",
+        _matching(r".{1,100}", "an id or a name"),
+        {**_STRING, "minLength": 1, "maxLength": 100},
+        "What was done to this data source: its id, or the name that it had then.",
+    ),
+    Parameter("from", _instant, _INSTANT, "At this instant or later."),
+    Parameter("to", _instant, _INSTANT, "At this instant or earlier."),
+    Parameter(
+        "limit",
+        _limit,
+        {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+        "The most items of a page.",
+    ),
+    Parameter(
+        "cursor",
+        _matching(r"[0-9a-f]{16}", "the 'next' of an answer"),
+        {**_STRING, "pattern": "^[0-9a-f]{16}$"},
+        "Where the page begins: `next` of the page before.",
+    ),
+)
 VERIFY = Parameter(
     "verify", _one_of(("true", "false")), _BOOLEAN, "Save only what validates.", allowed=("true", "false")
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +14,7 @@ from wellhead.api.problems import HttpProblem
 from wellhead.catalog.reader import is_source_id
 from wellhead.errors import DataSourceNotFoundError, InputError, InputProblem, RevisionMismatchError
 from wellhead.model.problems import unknown_key
+from wellhead.service import Service
 
 MAX_BODY_BYTES = 256 * 1024
 JSON_TYPES = ("application/json",)
@@ -41,7 +43,7 @@ async def read_document(request: Request, accepted: tuple[str, ...] = JSON_TYPES
         accepted: The media types that will do.
 
     Raises:
-        HttpProblem: 415 for another media type, 413 for more than 256 KiB.
+        HttpProblem: 415 for another media type, 413 for more than 256 KiB, 408 where it is too long in coming.
         MalformedJSONError: It is not JSON, or not an object.
     """
     _check_media_type(request, accepted)
@@ -144,6 +146,16 @@ async def _read_body(request: Request) -> bytes:
     declared = request.headers.get("content-length", "0")
     if not _LENGTH.fullmatch(declared) or int(declared) > MAX_BODY_BYTES:
         raise HttpProblem(413, "body_too_large")
+    service: Service = request.app.state.service
+    try:
+        async with asyncio.timeout(service.settings.body_timeout):
+            return await _read_stream(request)
+    except TimeoutError:
+        # What has not come yet would be taken for the next request, so this connection ends (RFC 9110, 15.5.9).
+        raise HttpProblem(408, "body_timeout", {"Connection": "close"}) from None
+
+
+async def _read_stream(request: Request) -> bytes:
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, get_args
 
+from wellhead.access.audit_entry import OUTCOMES
 from wellhead.codes import CODES
 from wellhead.model.result import CheckStatus, ValidationStatus
 from wellhead.model.schemas import REF
@@ -80,8 +81,27 @@ def fixed_schemas() -> dict[str, Any]:
         "by": {**TEXT_OR_NULL, "description": "Who changed it."},
         "changed": {**_list(TEXT), "description": "The names of the fields that were changed then, secrets too."},
     }
+    audited = {
+        "at": _INSTANT,
+        "entry": TEXT,
+        "user": TEXT,
+        "workspace": TEXT,
+        "operation": TEXT,
+        "outcome": {"type": "string", "enum": list(OUTCOMES)},
+        "id": {**TEXT_OR_NULL, "description": "The data source's id."},
+        "name": TEXT_OR_NULL,
+        "revision": {"type": ["integer", "null"]},
+        "fields": {**_list(TEXT), "description": "The names of the fields that were changed."},
+        "status": {"type": ["integer", "null"], "description": "Of the answer; null without a request."},
+        "code": TEXT_OR_NULL,
+        "address": {**TEXT_OR_NULL, "description": "Where the request came from."},
+        "request_id": TEXT_OR_NULL,
+        "pid": _COUNT,
+    }
     page = {"items": _list(_reference("DataSourceRead")), "next": TEXT_OR_NULL, "total": {"type": "integer"}}
     return {
+        "AuditEntry": _object(audited),
+        "AuditPage": _object({"items": _list(_reference("AuditEntry")), "next": TEXT_OR_NULL}),
         "Check": _object(check),
         "DataSourcePage": _object(page),
         "Finding": _object(finding),

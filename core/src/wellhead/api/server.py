@@ -99,7 +99,7 @@ class _Server(uvicorn.Server):
             self._tasks = [asyncio.create_task(work()) for work in self._background]
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Wait until load balancers have turned away; then end the other work, and the requests."""
+        """Wait until load balancers have turned away; then end the other work, the requests, and what they used."""
         self._app.is_stopping = True
         until = time.monotonic() + self._app.service.settings.shutdown_delay
         while not self._is_hurried and time.monotonic() < until:  # noqa: ASYNC110  # a signal's handler ends it
@@ -108,6 +108,7 @@ class _Server(uvicorn.Server):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await super().shutdown(sockets)
+        await self._app.service.limits.close()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take in a signal: the first one ends the service, a second one makes it hurry."""

@@ -10,6 +10,7 @@ import typer
 
 from wellhead.cli import keys, plugin, token
 from wellhead.cli.add import add
+from wellhead.cli.audit import audit
 from wellhead.cli.doctor import doctor
 from wellhead.cli.edit import edit
 from wellhead.cli.history import history, rollback
@@ -54,7 +55,7 @@ def _root(
     """Keep the options that come before a command."""
 
 
-for command in (serve, types, list_, show, add, edit, validate, remove, history, rollback, migrate, doctor):
+for command in (serve, types, list_, show, add, edit, validate, remove, history, rollback, migrate, audit, doctor):
     app.command(command.__name__.rstrip("_"))(command)
 app.command(context_settings={"ignore_unknown_options": True})(run)
 app.add_typer(keys.app)

@@ -23,7 +23,7 @@ def run(
         stored = asyncio.run(wellhead.catalog.find(name))
         revealed = asyncio.run(wellhead.catalog.reveal(stored))
         variables = environment_of(revealed, wellhead.catalog.registry.describe(revealed.type).environment)
-        wellhead.uses.add("run", stored.id, stored.name, stored.revision)
+        wellhead.audit.use("run", stored.id, stored.name, stored.revision)
     try:
         os.execvpe(command[0], command, {**without_settings(os.environ), **variables})  # noqa: S606  # running it is what was asked for
     except ValueError:

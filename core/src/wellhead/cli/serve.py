@@ -71,8 +71,9 @@ def _run(service: Service, token: str | None, given: dict[str, Any], *, as_json:
         sys.stdout.flush()
 
     if settings.workers > 1:
-        supervisor = Supervisor(listener, settings.workers, given, announce=announce, delay=settings.shutdown_delay)
-        raise typer.Exit(supervisor.run())
+        for_workers = {**given, "workers": settings.workers}
+        delay = settings.shutdown_delay
+        raise typer.Exit(Supervisor(listener, settings.workers, for_workers, announce=announce, delay=delay).run())
     from wellhead.api import live, server, tracing  # noqa: PLC0415  # FastAPI is loaded for this command only
 
     server.run(live.LiveApp(service, tracing=tracing.from_environment()), listener, announce=announce)

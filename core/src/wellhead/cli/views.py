@@ -213,3 +213,20 @@ def _show_change(change: FieldChange) -> None:
         if text is not None:
             shown = "set" if json.loads(text) == {"is_set": True} else text
             out.print(f"  {mark} {tamed(change.name)}: {tamed(shown)}", markup=False)
+
+
+def show_audit(entries: Sequence[Mapping[str, Any]]) -> None:
+    """Print a table of entries of the audit log."""
+    if not entries:
+        out.print("Nothing was done that fits.")
+        return
+    table = Table("When", "Who", "From", "Did", "To", "Fields", "Outcome", box=None, pad_edge=False)
+    for entry in entries:
+        texts = [
+            *(entry.get(name) for name in ("at", "user", "address", "operation")),
+            entry.get("name") or entry.get("id"),
+            ", ".join(map(str, entry.get("fields", ()))),
+            entry.get("code") or entry.get("outcome"),
+        ]
+        table.add_row(*(escape(tamed(str(text))) if text else _NOTHING for text in texts))
+    out.print(table)

@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 from wellhead.errors import (
     DataSourceNotFoundError,
     NameTakenError,
+    QuotaExceededError,
     RevisionMismatchError,
     StorageError,
 )
@@ -68,17 +69,21 @@ T = TypeVar("T")
 class FileRecordStore:
     """Keeps the records of one workspace in files."""
 
-    def __init__(self, workspace: Path, *, lock_timeout: float = 5.0, kept_revisions: int = KEPT_REVISIONS) -> None:
+    def __init__(
+        self, workspace: Path, *, lock_timeout: float = 5.0, kept_revisions: int = KEPT_REVISIONS, quota: int = 0
+    ) -> None:
         """Keep records in a workspace's directory, which is made when something is first written.
 
         Args:
             workspace: The workspace.
             lock_timeout: Seconds to wait for the store's lock.
             kept_revisions: How many former revisions of each record are kept, 0 to 200.
+            quota: How many records there may be; 0 for any number.
         """
         self._directory = StoreDirectory(workspace)
         self._lock = StoreLock(lock_timeout)
         self._kept_revisions = kept_revisions
+        self._quota = quota
         self._writers = ThreadPoolExecutor(_WRITERS, "wellhead-write")
         self._listers = ThreadPoolExecutor(_LISTERS, "wellhead-list")
         self.indexing = Indexing(self._directory.path, self._lock)
@@ -340,6 +345,7 @@ class FileRecordStore:
         self.indexing.prepare(directory)
         with temporary_file(directory, content, durable=True) as temporary, self._lock.hold(directory) as check_held:
             self._refuse_taken_name(directory, record)
+            self._refuse_over_quota(directory)
             with self.indexing.change(directory, record.id, (record, content)):
                 check_held()
                 os.rename(temporary, f"{record.id}.json", src_dir_fd=directory, dst_dir_fd=directory)
@@ -463,6 +469,19 @@ class FileRecordStore:
     def _refuse_taken_name(self, directory: int, record: Record) -> None:
         if self._holder_of(directory, name_key(record.name), record.id) is not None:
             raise NameTakenError("Another data source has this name. Names are unique, whatever their case.")
+
+    def _refuse_over_quota(self, directory: int) -> None:
+        """Refuse one record more than there may be. Before that is refused, the files themselves are counted."""
+        if not self._quota:
+            return
+        with suppress(IndexUnusableError):
+            if not self.indexing.has_as_many_as(directory, self._quota):
+                return
+        if sum(is_record for _, is_record, _ in scan(directory)) >= self._quota:
+            raise QuotaExceededError(
+                f"The workspace may have {self._quota} data sources, and has as many. Remove some, or raise "
+                "WELLHEAD_QUOTA."
+            )
 
     def _holder_of(self, directory: int, key: str, but: str) -> str | None:
         """Return the id of another record that has a name; None if none has."""

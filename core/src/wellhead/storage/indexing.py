@@ -125,6 +125,18 @@ class Indexing:
             found = connection.execute(query, (key, but)).fetchone()
             return None if found is None else str(found[0])
 
+    def has_as_many_as(self, directory: int, number: int) -> bool:
+        """Tell whether there are so many records, by the index; the store's lock must be held.
+
+        Raises:
+            IndexUnusableError: There is no index.
+        """
+        if self._rests():
+            raise IndexUnusableError(damaged=False)
+        with self.file.connection(directory) as connection:
+            found = connection.execute("SELECT count(*) FROM (SELECT 1 FROM sources LIMIT ?)", (number,)).fetchone()
+            return int(found[0]) >= number
+
     def refresh(self, directory: int, record_ids: Sequence[str]) -> None:
         """Read records anew; the store's lock must be held. What cannot be told any more is removed."""
         self._take_up(directory, record_ids)

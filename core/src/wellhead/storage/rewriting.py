@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from wellhead.errors import WellheadError
+from wellhead.errors import RevisionMismatchError, WellheadError
 from wellhead.model.pointer import from_pointer, place
 from wellhead.model.shape import Shape
 from wellhead.model.source import DataSourceConfig
 from wellhead.storage.changes import change_of
 from wellhead.storage.conflicts import conflict_of
 from wellhead.storage.known_type import FindType, KnownType
+from wellhead.storage.noting import Changed, Noting
 from wellhead.storage.recording import record_of
 from wellhead.storage.records import Record, as_stored
 from wellhead.storage.sealing import Sealer
@@ -78,10 +79,11 @@ class MigrationOutcome:
 class Rewriter:
     """Rewrites records of one store."""
 
-    def __init__(self, store: RecordStore, sealer: Sealer, find_type: FindType) -> None:
+    def __init__(self, store: RecordStore, sealer: Sealer, find_type: FindType, *, noting: Noting) -> None:
         self._store = store
         self._sealer = sealer
         self._find_type = find_type
+        self._noting = noting
 
     async def migrate(self, stored: StoredDataSource, *, dry_run: bool) -> MigrationOutcome | None:
         """Rewrite a record in its type's schema, and keep its file as it was as a backup.
@@ -104,14 +106,27 @@ class Rewriter:
         try:
             new = await self._rewritten(stored, record, known, config)
             new.encode()  # it is told of a dry run, too, that it would be too large
-            if not dry_run and not await self._store.migrate(record.origin.record, new):
-                return None
+            if not dry_run:
+                await self._store_migrated(record.origin.record, new)
+        except RevisionMismatchError:
+            return None
         except WellheadError as error:
             return _told(stored, "failed", error)
         former = record.origin.record
         versions = former.schema_version, new.schema_version
         changes = tuple(_changes(known.shape, former, new))
         return MigrationOutcome(stored.id, stored.name, "migrated", versions=versions, changes=changes)
+
+    async def _store_migrated(self, former: Record, new: Record) -> None:
+        """Store a record in its new schema.
+
+        Raises:
+            RevisionMismatchError: Something else was stored meanwhile.
+            StorageError: It could not be stored.
+        """
+        async with self._noting(Changed.to(new, former, operation="migrate")):
+            if not await self._store.migrate(former, new):
+                raise RevisionMismatchError(stored=former.revision)
 
     async def _rewritten(
         self, stored: StoredDataSource, record: Record, known: KnownType, config: DataSourceConfig

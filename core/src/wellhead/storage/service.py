@@ -26,6 +26,7 @@ from wellhead.storage.former import before, changed_since, is_stored, restorable
 from wellhead.storage.history import Rewritten
 from wellhead.storage.known_type import FindType, KnownType
 from wellhead.storage.live_keys import LiveKeys
+from wellhead.storage.noting import Changed, Noting, unnoted
 from wellhead.storage.opening import Opener, OpeningJudge
 from wellhead.storage.recording import record_of
 from wellhead.storage.records import Record
@@ -47,7 +48,13 @@ class ConfigurationStorageService:
     """Keeps the data sources of one workspace."""
 
     def __init__(
-        self, store: RecordStore, keys: LiveKeys, find_type: FindType, *, acting: Callable[[], str | None] = _nobody
+        self,
+        store: RecordStore,
+        keys: LiveKeys,
+        find_type: FindType,
+        *,
+        acting: Callable[[], str | None] = _nobody,
+        noting: Noting = unnoted,
     ) -> None:
         """Keep data sources in a store.
 
@@ -56,13 +63,15 @@ class ConfigurationStorageService:
             keys: The keys that secrets are sealed with.
             find_type: Returns what is known of a type; None if it is not registered.
             acting: Returns who makes a change, for the history; nobody knows if left out.
+            noting: Is told of each change, before and after; nobody is if left out.
         """
         self._store = store
         self._sealer = Sealer(store, keys)
         self._opener = Opener(find_type)
-        self._rewriter = Rewriter(store, self._sealer, find_type)
+        self._rewriter = Rewriter(store, self._sealer, find_type, noting=noting)
         self._find_type = find_type
         self._acting = acting
+        self._noting = noting
         self._before: WeakKeyDictionary[Entry, tuple[KnownType | None, Basis, StoredDataSource]] = WeakKeyDictionary()
 
     async def save_config(self, config: DataSourceConfig) -> DataSourceConfig:
@@ -90,7 +99,8 @@ class ConfigurationStorageService:
         now = clock.to_text(clock.now())
         record = record_of(config, known, record_id=str(uuid.uuid4()), created_at=now, updated_at=now, revision=1)
         record = await self._sealer.seal(record, known.shape, change, previous=None)
-        await self._store.create(record)
+        async with self._noting(Changed.to(record, None, operation="create")):
+            await self._store.create(record)
         return self._opened(record)
 
     async def get_config(self, config_id: str) -> DataSourceConfig:
@@ -172,7 +182,8 @@ class ConfigurationStorageService:
             record = await self._next(stored, known, config, change)
             changed = changed_since(stored, record)
             try:
-                await self._store.replace(record, expected=stored.revision or 0, by=self._acting(), changed=changed)
+                async with self._noting(Changed.to(record, stored.record, operation="update")):
+                    await self._store.replace(record, expected=stored.revision or 0, by=self._acting(), changed=changed)
             except RevisionMismatchError:
                 continue
             return self._opened(record)
@@ -224,7 +235,9 @@ class ConfigurationStorageService:
             record = await self._restored(former, stored.record)
             changed = changed_since(stored, record)
             try:
-                await self._store.replace(record, expected=stored.record.revision, by=self._acting(), changed=changed)
+                async with self._noting(Changed.to(record, stored.record, operation="rollback")):
+                    expected_now = stored.record.revision
+                    await self._store.replace(record, expected=expected_now, by=self._acting(), changed=changed)
             except RevisionMismatchError:
                 continue
             return self._opened(record)
@@ -265,9 +278,10 @@ class ConfigurationStorageService:
         stored = await self.read(config_id)
         if stored.state == "newer_format":
             raise conflict_of(stored)
-        done = await self._store.rewrite_history(config_id, without_values, drop_unreadable=True)
-        await self._store.remove_backup(config_id)
-        return done
+        async with self._noting(Changed.of(stored, operation="purge_history")):
+            done = await self._store.rewrite_history(config_id, without_values, drop_unreadable=True)
+            await self._store.remove_backup(config_id)
+            return done
 
     async def delete_config(self, config_id: str, *, expected: int | None = None, force: bool = False) -> None:
         """Delete a data source with all that belongs to it, and return when that is on disk.
@@ -288,7 +302,8 @@ class ConfigurationStorageService:
             raise conflict_of(stored)
         if expected is not None and stored.revision != expected:
             raise RevisionMismatchError(stored=stored.revision or 0)
-        await self._store.delete(config_id, expected=expected if stored.record is not None else None)
+        async with self._noting(Changed.of(stored, operation="delete")):
+            await self._store.delete(config_id, expected=expected if stored.record is not None else None)
 
     async def read(self, config_id: str) -> StoredDataSource:
         """Return what is stored of a data source, whatever its state.

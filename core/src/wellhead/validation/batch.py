@@ -18,7 +18,7 @@ from wellhead.model.result import ValidationResult
 from wellhead.secrets.references import References
 from wellhead.validation.pool import WorkerPool
 from wellhead.validation.run import KnownType, Run
-from wellhead.validation.slots import Ticket
+from wellhead.validation.slots import Groups, Ticket
 from wellhead.validation.unlocking import unlock_secrets
 from wellhead.validation.waiting import Job, Waiting
 from wellhead.validation.watching import Watchers
@@ -52,6 +52,7 @@ class Batch:
         seconds: float,
         defect: Callable[[str], Callable[[list[str]], None]],
         watchers: Watchers,
+        groups: Groups = (),
     ) -> None:
         self._pool = pool
         self._files = files
@@ -66,7 +67,7 @@ class Batch:
         self._changed = asyncio.Event()
         self._outcomes: asyncio.Queue[Outcome | BaseException] = asyncio.Queue()
         self._is_closed = False
-        self._groups = ((_LANES, max(1, pool.workers // 2)),)
+        self._groups: Groups = ((_LANES, max(1, pool.workers // 2)), *groups)
         self._lanes: set[asyncio.Task[None]] = set()
         self._add_lane(pool.slots.enter(self._groups))
 

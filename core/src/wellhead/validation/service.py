@@ -19,7 +19,7 @@ from wellhead.validation.batch import Batch
 from wellhead.validation.events import Event, result_of
 from wellhead.validation.pool import WorkerPool
 from wellhead.validation.run import KnownType, Run
-from wellhead.validation.slots import Ticket
+from wellhead.validation.slots import Groups, Ticket
 from wellhead.validation.unlocking import Unlock, already, resolve_references, unlock_secrets
 from wellhead.validation.waiting import Job
 from wellhead.validation.watching import Watchers
@@ -47,6 +47,7 @@ class DataSourceValidationService:
         timeout: float = 10.0,
         defects: Defects | None = None,
         watchers: Watchers | None = None,
+        groups: Callable[[], Groups] = tuple,
     ) -> None:
         """Validate data sources.
 
@@ -59,6 +60,7 @@ class DataSourceValidationService:
             timeout: Seconds that a validation may take, if it does not say otherwise.
             defects: Is told of what nobody understood; the log if left out.
             watchers: Are told of each validation that has ended.
+            groups: Returns what the processes of whoever asks now count for.
         """
         self._describe = describe
         self._locate = locate
@@ -69,6 +71,7 @@ class DataSourceValidationService:
         self._log = structlog.get_logger("wellhead.validation")
         self._defects = defects or self._log_defect
         self._watchers = watchers or Watchers()
+        self._groups = groups
 
     async def validate(
         self, config: DataSourceConfig, *, timeout: float | None = None, unlock: Unlock | None = None
@@ -128,7 +131,7 @@ class DataSourceValidationService:
             ValidationBusyError: Too many validations wait already.
         """
         run = Run(self._describe(config.type), config, defect=self._logger_of(config.type))
-        ticket = self._pool.slots.enter()
+        ticket = self._pool.slots.enter(self._groups())
         seconds = self._timeout if timeout is None else timeout
         task = asyncio.create_task(self._work(run, ticket, seconds, unlock or already(config)))
         task.add_done_callback(lambda _: ticket.leave())  # also of a task that was cancelled before it began
@@ -157,6 +160,7 @@ class DataSourceValidationService:
             seconds=self._timeout if timeout is None else timeout,
             defect=self._logger_of,
             watchers=self._watchers,
+            groups=self._groups(),
         )
 
     def resolve(self, config: DataSourceConfig) -> DataSourceConfig:

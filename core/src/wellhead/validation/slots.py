@@ -44,7 +44,7 @@ class Slots:
         Raises:
             ValidationBusyError: Too many wait already.
         """
-        if len(self._queue) >= self._most_waiting and not self._has_place(groups):
+        if self._line_is_full(groups) and not self._has_place(groups):
             raise ValidationBusyError("Too many validations wait already. Try again in a few seconds.")
         ticket = Ticket(self, groups)
         self._queue.append(ticket)
@@ -68,6 +68,16 @@ class Slots:
 
     def _has_place(self, groups: Groups) -> bool:
         return self._in_all < self._total and all(self._taken[group] < most for group, most in groups)
+
+    def _line_is_full(self, groups: Groups) -> bool:
+        """Tell whether nobody more may wait: in all, or of a group, which has such a part of the line as of places."""
+        if len(self._queue) >= self._most_waiting:
+            return True
+        for group, most in groups:
+            waiting = sum(group in dict(ticket.groups) for ticket in self._queue)
+            if waiting >= -(-self._most_waiting * most // self._total):
+                return True
+        return False
 
     def _serve(self) -> None:
         for ticket in tuple(self._queue):
