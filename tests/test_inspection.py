@@ -61,16 +61,27 @@ def test_a_store_in_which_all_is_well_has_nothing_wrong(store: Path) -> None:
     assert [finding.part for finding in look(store)] == ["store", "lock"]
 
 
+def test_the_backup_of_a_record_is_wellheads_own(store: Path) -> None:
+    (store / f"{NO_ID}.backup.json").touch(0o600)
+    assert wrong(store, repair=True) == []
+    assert (store / f"{NO_ID}.backup.json").exists()
+
+
 def test_D_14_a_workspace_without_a_store_is_well_and_stays_without_one(workspace: Path) -> None:
     assert wrong(workspace / ".datasources", repair=True) == []
     assert names_in(workspace) == []
 
 
 Spoil = Callable[[Path], Any]
+OTHER_ID = "0b1f0c7e-6b0a-4a53-9d39-0c7f4f1f2a11"
 DAMAGE: dict[str, tuple[Spoil, tuple[str, str]]] = {
     "written by others": (lambda store: store.chmod(0o777), ("problem", "store_writable_by_others")),
     "read by others": (lambda store: store.chmod(0o755), ("warning", "store_readable_by_others")),
     "left": (lambda store: old(store / LEFT), ("warning", "temporary_file_left")),
+    "orphaned backup": (
+        lambda store: (store / f"{OTHER_ID}.backup.json").touch(0o600),
+        ("warning", "side_file_orphaned"),
+    ),
     "orphaned": (lambda store: (store / f"{NO_ID}.json").unlink(), ("warning", "side_file_orphaned")),
     "foreign": (lambda store: (store / "notes.txt").write_text("x"), ("warning", "foreign_file")),
     "foreign directory": (lambda store: (store / "notes").mkdir(), ("warning", "foreign_file")),
@@ -86,7 +97,16 @@ DAMAGE: dict[str, tuple[Spoil, tuple[str, str]]] = {
     "unreadable history": (lambda store: (store / f"{NO_ID}.history.jsonl").mkdir(), ("problem", "record_unreadable")),
     "stranger": (lambda store: give_away(store / f"{NO_ID}.json"), ("problem", "file_of_another_user")),
 }
-MENDED = {"written by others", "read by others", "left", "orphaned", "open record", "open lock", "in git"}
+MENDED = {
+    "written by others",
+    "read by others",
+    "left",
+    "orphaned",
+    "orphaned backup",
+    "open record",
+    "open lock",
+    "in git",
+}
 
 
 @pytest.mark.parametrize("damage", DAMAGE)

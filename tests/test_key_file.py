@@ -345,3 +345,31 @@ def test_D_40_a_change_that_the_metadata_do_not_show_is_seen_within_two_seconds(
     later = time.monotonic() + 2
     monkeypatch.setattr(time, "monotonic", lambda: later)
     assert keys.ring().primary.id == "k2"
+
+
+def test_what_is_known_of_a_ring_is_what_its_file_says_at_that_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "keys.json"
+    keys = ring_at(path, text_of(AN_ENTRY))
+    assert keys.known() is None, "it was not read yet"
+    keys.ring()
+    assert keys.known() is None, "it may change again within a tick of the clock"
+    monkeypatch.setattr(key_file, "_SETTLED", -1)
+    keys = ring_at(path)
+    assert keys.ring() is keys.known()
+    path.write_bytes(text_of({**AN_ENTRY, "id": "another"}))
+    assert keys.known() is None
+    assert keys.ring().primary.id == "another"
+    path.unlink()
+    assert keys.known() is None
+
+
+def test_a_ring_on_a_disk_that_others_share_is_never_known_without_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_file, "_SETTLED", -1)
+    monkeypatch.setattr(key_file, "is_shared", lambda _path: True)
+    keys = ring_at(tmp_path / "keys.json", text_of(AN_ENTRY))
+    keys.ring()
+    assert keys.known() is None

@@ -34,6 +34,9 @@ class Provider:
         self.answers = threading.Event()
         self.answers.set()
 
+    def known(self) -> KeyRing | None:
+        return None
+
     def ring(self) -> KeyRing:
         self.calls += 1
         assert self.answers.wait(30)

@@ -35,7 +35,7 @@ def test_L_13_of_an_exception_only_its_classes_and_places_are_told() -> None:
 
 
 def test_L_13_other_libraries_log_no_text_of_an_exception_either(capsys: pytest.CaptureFixture[str]) -> None:
-    logs.configure("debug")
+    logs.configure("debug", "text")
     try:
         failing()
     except ValueError:
@@ -52,6 +52,28 @@ def test_a_program_reads_one_json_object_a_line(capsys: pytest.CaptureFixture[st
     structlog.get_logger("x").debug("nothing")
     line = json.loads(capsys.readouterr().err)
     assert (line["event"], line["level"], line["path"]) == ("request", "info", "/a\x1b[31m\nb")
+
+
+def test_the_settings_choose_lines_for_people_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("info", "text")
+    structlog.get_logger("x").info("request", status=200)
+    line = capsys.readouterr().err
+    assert "request" in line
+    assert "status=200" in line
+    assert "\x1b" not in line
+
+
+def test_L_13_other_libraries_write_json_where_we_do_and_no_text_either(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("debug", "json")
+    try:
+        failing()
+    except ValueError:
+        logging.getLogger("asyncio").exception("a task failed")
+    text = capsys.readouterr().err
+    line = json.loads(text)
+    assert (line["event"], line["level"], line["logger"]) == ("a task failed", "error", "asyncio")
+    assert line["error"][0].startswith("ValueError at test_logs.py")
+    assert "hunter2" not in text
 
 
 @pytest.mark.parametrize("level", ["error", "warning"])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from wellhead.storage.mounts import boot_id, file_system_of, is_shared
+from wellhead.mounts import boot_id, file_system_of, is_shared
 
 MOUNTS = """\
 22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw

@@ -93,3 +93,17 @@ def test_L_17_examples_of_a_secret_are_not_shown() -> None:
 def test_a_title_is_made_from_the_name() -> None:
     assert title_of("busy_timeout") == "Busy timeout"
     assert parameter("busy_timeout", busy_timeout=(int, 5))["title"] == "Busy timeout"
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("busy_timeout", "Busy timeout"),
+        ("ca_file", "CA file"),
+        ("client_id", "Client ID"),
+        ("s3", "S3"),
+        ("idle", "Idle"),
+    ],
+)
+def test_a_title_is_made_of_a_name_with_abbreviations_in_capitals(name: str, title: str) -> None:
+    assert title_of(name) == title

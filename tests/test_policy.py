@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -14,7 +15,9 @@ from wellhead.access.authentication import LocalAuthenticator
 from wellhead.access.policy import PERMITTED, Permission, Role, least_role, may
 from wellhead.access.principal import Principal, acting_as, acting_user, local_user
 from wellhead.api.app import create_app
+from wellhead.api.exposition import Exposition
 from wellhead.api.guarded import UnguardedOperationError
+from wellhead.api.metrics import Metrics
 from wellhead.api.operations import OPERATIONS, Operation
 from wellhead.assembly import Wellhead
 
@@ -25,7 +28,7 @@ CLOSED = [operation for operation in OPERATIONS if not operation.is_public]
 CONTRACT = {
     "viewer": {"read"},
     "editor": {"read", "write", "validate"},
-    "admin": {"read", "write", "validate", "audit", "plugins", "tokens"},
+    "admin": {"read", "write", "validate", "audit", "metrics", "plugins", "tokens"},
 }
 """The contract's words, written down a second time."""
 
@@ -46,6 +49,7 @@ NEEDS: dict[str, Role] = {
     "rollBackDataSource": "editor",
     "readAudit": "admin",
     "reloadPlugins": "admin",
+    "readMetrics": "admin",
 }
 """Who may do each operation, at least; an operation that is not here fails the tests."""
 
@@ -132,10 +136,11 @@ def test_a_path_and_a_method_are_looked_at_before_the_role(as_role: dict[Role, T
 
 
 def test_a_route_that_declares_no_permission_stops_the_start(wellhead_parts: Wellhead) -> None:
-    forgotten = replace(CLOSED[0], permission=None)
+    forgotten, metrics = replace(CLOSED[0], permission=None), Metrics(wellhead_parts.pool)
+    make = partial(create_app, wellhead_parts, _reload, metrics=metrics, exposition=Exposition(metrics))
     with pytest.raises(UnguardedOperationError, match="GET /api/v1/datasources declares no permission"):
-        create_app(wellhead_parts, _reload, [forgotten])
-    create_app(wellhead_parts, _reload, [replace(forgotten, is_public=True), *CLOSED])
+        make(operations=[forgotten])
+    make(operations=[replace(forgotten, is_public=True), *CLOSED])
 
 
 def test_the_history_names_the_user_of_the_token(as_role: dict[Role, TestClient]) -> None:

@@ -109,3 +109,66 @@ def test_an_example_that_does_not_fit_is_refused_by_its_place_and_field(examples
     assert error.rule == "example"
     assert said in error.message
     assert "four" not in error.message
+
+
+def to_next(fields: dict[str, Any]) -> dict[str, Any]:
+    return fields
+
+
+async def to_next_later(fields: dict[str, Any]) -> dict[str, Any]:
+    return fields
+
+
+def test_a_type_has_a_migration_from_each_version_of_its_schema_to_the_next() -> None:
+    known = describe(DataSourceType(MODEL, schema_version=3, migrations={2: to_next, 1: to_next}))
+    assert (known.schema_version, known.migrations) == (3, {1: to_next, 2: to_next})
+    assert describe(DataSourceType(MODEL)).schema_version == 1
+
+
+@pytest.mark.parametrize("version", [0, -1, 1001, True, "2", 2.0, None])
+def test_a_schema_version_is_a_whole_number_from_1(version: Any) -> None:
+    assert refused(schema_version=version).rule == "schema-version"
+
+
+@pytest.mark.parametrize(
+    ("version", "migrations", "said"),
+    [
+        (2, {}, "from schema version 1 to 2 is missing"),
+        (4, {1: to_next, 3: to_next}, "from schema version 2 to 3 is missing"),
+        (1, {1: to_next}, "has one from schema version 1, but schema_version is 1"),
+        (2, {0: to_next, 1: to_next}, "has one from schema version 0"),
+        (2, {1: "to_next"}, "from schema version 1 is no plain function"),
+        (2, {1: to_next_later}, "from schema version 1 is no plain function"),
+        (2, {True: to_next}, "mapping of schema versions"),
+        (2, {"1": to_next}, "mapping of schema versions"),
+        (2, [to_next], "mapping of schema versions"),
+        (1, None, "mapping of schema versions"),
+    ],
+)
+def test_migrations_with_gaps_or_more_than_needed_are_refused(version: int, migrations: Any, said: str) -> None:
+    error = refused(schema_version=version, migrations=migrations)
+    assert error.rule == "migrations"
+    assert said in error.message
+
+
+class Bare:
+    """A type with the four methods, and nothing else that counts."""
+
+    schema_version = 7
+
+    def get_type_name(self) -> str:
+        return "mine"
+
+    def get_model_class(self) -> Any:
+        return MODEL
+
+    def get_validator_class(self) -> None:
+        return None
+
+    def get_connection_parameters(self) -> list[dict[str, Any]]:
+        return []
+
+
+def test_a_type_that_is_no_record_has_schema_version_1() -> None:
+    known = describe(Bare())
+    assert (known.schema_version, known.migrations) == (1, {})

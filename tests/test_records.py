@@ -37,6 +37,7 @@ RECORD = Record(
     key_id="k1",
     plugin=("wellhead-probe", "1.0"),
 )
+SEALED = {"bound", "secrets", "encryption"}
 JSON = st.recursive(
     st.none()
     | st.booleans()
@@ -52,8 +53,8 @@ def document(**changes: Any) -> bytes:
     return json.dumps({**json.loads(RECORD.encode()), **changes}).encode()
 
 
-def without(name: str) -> bytes:
-    return json.dumps({key: value for key, value in json.loads(RECORD.encode()).items() if key != name}).encode()
+def without(*names: str) -> bytes:
+    return json.dumps({key: value for key, value in json.loads(RECORD.encode()).items() if key not in names}).encode()
 
 
 def test_a_record_is_readable_json_and_reads_back_equal() -> None:
@@ -84,12 +85,20 @@ def test_D_23_a_newer_format_is_told_from_damage_and_shows_what_can_be_read() ->
     assert caught.value.document["name"] == "warehouse"
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in json.loads(RECORD.encode()) if name not in {"bound", "secrets", "encryption"}]
-)
+@pytest.mark.parametrize("name", json.loads(RECORD.encode()))
 def test_a_record_without_one_of_its_members_is_damaged(name: str) -> None:
     with pytest.raises(DamagedRecordError):
         decode(without(name), NO_ID)
+
+
+@pytest.mark.parametrize("name", sorted(SEALED))
+def test_C_04_no_part_of_what_belongs_to_secrets_is_there_alone(name: str) -> None:
+    with pytest.raises(DamagedRecordError):
+        decode(without(*(SEALED - {name})), NO_ID)
+
+
+def test_a_record_without_secrets_has_nothing_that_belongs_to_them() -> None:
+    assert decode(without(*SEALED), NO_ID) == replace(RECORD, bound=(), secrets={}, key_id=None)
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,11 @@
 """The registry, and the rules that a type keeps."""
 
 import dataclasses
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import pydantic
 import pytest
-from pydantic import ConfigDict, Field, SecretStr
+from pydantic import ConfigDict, Field, SecretStr, WithJsonSchema
 from typing_extensions import TypedDict
 
 import wellhead
@@ -353,3 +353,15 @@ def test_a_condition_that_core_would_not_hold_is_refused() -> None:
 def test_the_families_by_themselves_are_no_types() -> None:
     families: ClassVar = (wellhead.DatabaseDataSource, wellhead.FileDataSource, wellhead.APIDataSource)
     assert {rule_of(family) for family in families} == {"type-not-literal"}
+
+
+@pytest.mark.parametrize("reference", ["#/$defs/Nothing", "https://example.com/schema.json", "#"])
+def test_a_reference_that_leads_nowhere_is_refused(reference: str) -> None:
+    annotation = Annotated[str, WithJsonSchema({"$ref": reference})]
+    assert rule_of(make_model(thing=annotation)) == "unresolved-reference"
+
+
+def test_a_value_that_looks_like_a_reference_is_none() -> None:
+    examples = wellhead.field({}, examples=[{"$ref": "#/nothing"}])
+    described = describe(DataSourceType(make_model(thing=(dict[str, str], examples))))
+    assert described.parameters[0]["examples"] == [{"$ref": "#/nothing"}]

@@ -8,9 +8,12 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
+from typing import Any, Literal
 
+import pydantic
 import pytest
 
+import wellhead
 from wellhead import open_workspace, testing
 from wellhead.errors import InputError
 
@@ -99,3 +102,23 @@ def test_nothing_of_the_users_settings_gets_in(tmp_path: Path, monkeypatch: pyte
     with testing.open_workspace(tmp_path) as workspace:
         workspace.add({"name": "orders", "type": "answering", "password": "letmein-123"})
     assert (tmp_path / ".wellhead" / "keys.json").exists()
+
+
+class CanonicalDataSource(wellhead.DataSourceConfig):
+    """A type with a rule that sees the whole document before it is read."""
+
+    type: Literal["canonical"] = "canonical"
+    host: str = wellhead.field(description="Where it is.")
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _lower_host(cls, document: Any) -> Any:
+        return {**document, "host": document["host"].lower()} if "host" in document else document
+
+
+def test_a_type_with_a_validator_before_its_fields_is_read_as_it_was_saved(tmp_path: Path) -> None:
+    with testing.open_workspace(tmp_path, types=[wellhead.DataSourceType(CanonicalDataSource)]) as workspace:
+        added = workspace.add({"name": "a", "type": "canonical", "host": "DB.example.com"})
+        assert workspace.get("a") == added
+        assert isinstance(added, CanonicalDataSource)
+        assert added.host == "db.example.com"

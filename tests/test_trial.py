@@ -165,7 +165,7 @@ def test_what_a_trial_found_is_remembered_so_that_the_next_start_pays_nothing(
     site.install("good", good("good"))
     site.install("leaves", "import os\nos._exit(3)")
     first = load(site, tmp_path / "memory" / "plugins.json")
-    monkeypatch.setattr("wellhead.plugins.trial._launch", lambda: pytest.fail("a process was started"))
+    monkeypatch.setattr("wellhead.plugins.scratch_process._launch", lambda *_: pytest.fail("a process was started"))
     second = load(site, tmp_path / "memory" / "plugins.json")
     assert {name: report.state for name, report in first.items()} == {"good": "ready", "leaves": "broken"}
     assert [report.reason for report in first.values()] == [report.reason for report in second.values()]

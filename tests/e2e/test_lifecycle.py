@@ -148,5 +148,5 @@ def test_the_log_is_json_lines_without_values(place: tuple[Path, Path], canary: 
         service.client.post(SOURCES, json=document)
         wait_until(lambda: service.log.read_text().endswith("\n"), "the request was not logged")  # after the answer
         lines = [json.loads(line) for line in service.log.read_text().splitlines()]
-    assert lines[-1].keys() >= {"method", "path", "status", "ms", "request_id", "event", "level", "timestamp"}
+    assert lines[-1].keys() >= {"operation", "user", "status", "ms", "request_id", "event", "level", "timestamp"}
     assert "only-in-the-body" not in json.dumps(lines)

@@ -88,7 +88,7 @@ def test_G_01_G_02_G_03_G_05_G_14_a_service_with_bad_plugins_of_every_kind_start
         counts = service.client.get("/readyz").json()
         assert counts == {
             "status": "ready",
-            "plugins": {"ready": 5, "broken": 5, "conflict": 2, "incompatible": 1, "disabled": 0},
+            "plugins": {"ready": 6, "broken": 5, "conflict": 2, "incompatible": 1, "disabled": 0},
         }
         assert "hunter2" not in str(items)
     shown = wellhead("types", "--json").document["items"]

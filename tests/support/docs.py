@@ -12,7 +12,7 @@ In a page, `pip install -q -e .` makes the folder known to Python as that would,
 All shell commands of a page run in one bash, in the page's directory, with `wellhead` on the path. A page that says
 `<!-- with a service -->` gets one, for the address that `wellhead serve` has by default; one that says
 `<!-- with a PostgreSQL -->` gets that, for port 5432 of localhost, with `root.crt` and `password.txt`;
-`<!-- with a MariaDB -->` does the same for port 3306.
+`<!-- with a MariaDB -->` does the same for port 3306, and `<!-- with a Redis -->` for port 6379.
 """
 
 from __future__ import annotations
@@ -31,9 +31,11 @@ UV_RUN = "PYTHONPATH=.uv python3 -m uv run "
 INSTALL = "pip install -q -e ."
 DEFAULT_PORT_OF_POSTGRES = "port=5432"
 DEFAULT_PORT_OF_MARIADB = "port=3306"
+DEFAULT_PORT_OF_REDIS = "port=6379"
 WITH_A_SERVICE = "<!-- with a service -->"
 WITH_A_POSTGRES = "<!-- with a PostgreSQL -->"
 WITH_A_MARIADB = "<!-- with a MariaDB -->"
+WITH_A_REDIS = "<!-- with a Redis -->"
 
 _FENCE = re.compile(
     r"^(?P<skip><!-- (?:not run: [^\n]+|file: (?P<file>\S+)) -->\n+)?```(?P<language>\w+)\n(?P<text>.*?)^```$",

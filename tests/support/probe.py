@@ -11,7 +11,7 @@ from typing import Any, Literal
 import pydantic
 
 import wellhead
-from wellhead.plugins.registry import DataSourceTypeRegistry
+from wellhead.plugins.registry import DataSourceTypeRegistry, describe
 from wellhead.secrets.key_file import FileKeys
 from wellhead.storage.files import FileRecordStore
 from wellhead.storage.live_keys import LiveKeys
@@ -72,14 +72,20 @@ def probe_of(
     workspace: Path,
     *,
     model: type[wellhead.DataSourceConfig] | None = ProbeSource,
+    extension: wellhead.DataSourceType | None = None,
     key_file: Path | None = None,
     may_create: Callable[[], bool] = lambda: True,
     lock_timeout: float = 5.0,
     kept_revisions: int = 20,
 ) -> Probe:
-    """Make the storage service of a workspace, as a process of its own would."""
+    """Make the storage service of a workspace, as a process of its own would.
+
+    Its type is the one of an extension, or else of a model.
+    """
     registry = DataSourceTypeRegistry()
-    if model is not None:
+    if extension is not None:
+        registry.add(describe(extension))
+    elif model is not None:
         registry.register_type("probe", model, None)
     store = FileRecordStore(workspace, lock_timeout=lock_timeout, kept_revisions=kept_revisions)
     path = key_file or workspace.parent / "config" / "keys.json"

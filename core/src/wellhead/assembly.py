@@ -46,6 +46,7 @@ from wellhead.storage.service import ConfigurationStorageService
 from wellhead.validation.pool import WorkerPool
 from wellhead.validation.service import DataSourceValidationService, Defects
 from wellhead.validation.slots import Groups
+from wellhead.validation.watching import Watchers
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class Wellhead:
         files: Opens files for data sources.
         pool: Starts the processes that validate.
         plugins: Loads the plugins.
+        watchers: Those who are told of each validation that has ended.
         make_catalog: Makes a catalog for a set of types, of the other parts.
     """
 
@@ -84,6 +86,7 @@ class Wellhead:
     files: FileGuard
     pool: WorkerPool
     plugins: InstalledPlugins
+    watchers: Watchers
     make_catalog: Callable[[TypeSet], Catalog]
 
     @property
@@ -178,6 +181,7 @@ class Shared:
         forbidden: What is never opened for a data source.
         pool: Starts the processes that validate.
         plugins: Loads the plugins.
+        watchers: Those who are told of each validation that has ended.
         defects: Is told what a plugin raised that nobody understood.
     """
 
@@ -192,6 +196,7 @@ class Shared:
     forbidden: tuple[Path, ...]
     pool: WorkerPool
     plugins: InstalledPlugins
+    watchers: Watchers
     defects: Defects | None = None
 
     def furnish(self, workspace: Path, types: TypeSet) -> Wellhead:
@@ -226,6 +231,7 @@ class Shared:
             files=files,
             pool=self.pool,
             plugins=self.plugins,
+            watchers=self.watchers,
             make_catalog=make_catalog,
         )
 
@@ -272,6 +278,7 @@ def assemble(
         forbidden=forbidden,
         pool=worker_pool(settings, egress_policy(settings, public_only=False), hidden, texts=defects is not None),
         plugins=installed_plugins(settings, own, plugins),
+        watchers=Watchers(),
         defects=defects,
     )
     return shared.furnish(workspace, shared.plugins.load())
@@ -288,6 +295,7 @@ def _catalog(types: TypeSet, *, store: FileRecordStore, files: FileGuard, audit:
         references=shared.references,
         timeout=shared.settings.validation_timeout,
         defects=shared.defects,
+        watchers=shared.watchers,
         groups=partial(_share_of_user, shared.settings),
     )
     storage = ConfigurationStorageService(

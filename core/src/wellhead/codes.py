@@ -320,12 +320,12 @@ _CONFLICT = _table(
         ),
         "invalid_record": (
             "The stored record does not fit its type.",
-            "The file was edited, or a newer plugin has stricter rules.",
-            "Change the fields that do not fit.",
+            "The file was edited, or a newer plugin has stricter rules, or no migration that works.",
+            "Change the fields that do not fit; see `wellhead doctor`.",
         ),
         "newer_format": (
-            "A newer Wellhead wrote this record.",
-            "Wellhead was put back to an older version.",
+            "A newer version wrote this record, of Wellhead or of the type's plugin.",
+            "Wellhead, or the plugin, was put back to an older version.",
             "Install the newer version again.",
         ),
         "key_in_use": (
@@ -933,6 +933,11 @@ _FINDING = _table(
             "A secret's reference does not resolve here.",
             "The settings do not allow it, or the variable or the file is not there for this process.",
             "See the message. A service may have other settings and variables than this command.",
+        ),
+        "migration_waiting": (
+            "A record is stored as an older version of its plugin wrote it.",
+            "The plugin was upgraded. The record is migrated each time that it is read, and works.",
+            "Nothing has to be done. `wellhead migrate --all` rewrites such records, and keeps a backup of each.",
         ),
         "history_damaged": (
             "A part of a history cannot be read.",

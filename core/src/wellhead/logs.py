@@ -2,37 +2,52 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import traceback
+from contextvars import ContextVar
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import structlog
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+REQUEST_ID: ContextVar[str | None] = ContextVar("wellhead_request_id", default=None)
+"""The id of the request that this task works for; each line of the log has it."""
 
 
-def configure(level: str) -> None:
-    """Send the log to standard error: coloured lines to a terminal, JSON lines to everything else.
+def configure(level: str, form: str | None = None) -> None:
+    """Send the log to standard error.
 
     Args:
         level: `debug`, `info`, `warning` or `error`.
+        form: `text` or `json`; if left out, text to a terminal, and JSON to everything else.
     """
     is_terminal = sys.stderr.isatty()
+    is_text = is_terminal if form is None else form == "text"
     structlog.configure(
         processors=[
+            _add_request_id,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.dev.ConsoleRenderer() if is_terminal else structlog.processors.JSONRenderer(),
+            structlog.dev.ConsoleRenderer(colors=is_terminal) if is_text else structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_WithoutTexts("%(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(_WithoutTexts("%(levelname)s %(name)s: %(message)s") if is_text else _JSONLines())
     logging.basicConfig(level=max(LEVELS[level], logging.WARNING), handlers=[handler], force=True)
+
+
+def _add_request_id(_logger: Any, _method: str, event: Any) -> Any:
+    request_id = REQUEST_ID.get()
+    if request_id is not None:
+        event.setdefault("request_id", request_id)
+    return event
 
 
 class _WithoutTexts(logging.Formatter):
@@ -40,6 +55,18 @@ class _WithoutTexts(logging.Formatter):
 
     def formatException(self, ei: Any) -> str:  # noqa: N802  # the name that the standard library calls
         return "\n".join(where(ei[1])) if ei[1] is not None else ""
+
+
+class _JSONLines(logging.Formatter):
+    """Writes what other libraries log as lines of JSON, like our own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write one line."""
+        line: dict[str, Any] = {"logger": record.name, "event": record.getMessage(), "level": record.levelname.lower()}
+        if record.exc_info is not None and record.exc_info[1] is not None:
+            line["error"] = where(record.exc_info[1])
+        line["timestamp"] = datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z")
+        return json.dumps(line)
 
 
 def where(error: BaseException, *, texts: bool = False) -> list[str]:

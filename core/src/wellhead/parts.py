@@ -120,7 +120,7 @@ def _may_hold_secrets(path: Path) -> bool:
             content, _ = durable.read_file(path, _MAX_HISTORY_BYTES)
             return b'"box"' in content or len(content) > _MAX_HISTORY_BYTES
         content, _ = durable.read_file(path, MAX_RECORD_BYTES)
-        return bool(decode(content, path.stem).secrets)
+        return bool(decode(content, path.name.partition(".")[0]).secrets)  # of a backup, too
     except (OSError, DamagedRecordError, NewerRecordError):
         return True
 

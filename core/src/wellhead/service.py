@@ -12,6 +12,8 @@ from wellhead.plugins.installed import TypeSet
 from wellhead.settings import Settings
 from wellhead.storage.live_keys import KeysState
 from wellhead.team import assemble_team
+from wellhead.validation.pool import WorkerPool
+from wellhead.validation.watching import Watchers
 
 
 class Service(Protocol):
@@ -32,6 +34,14 @@ class Service(Protocol):
     @property
     def types(self) -> TypeSet:
         """The types, and what became of each plugin."""
+
+    @property
+    def pool(self) -> WorkerPool:
+        """What starts the processes that validate."""
+
+    @property
+    def watchers(self) -> Watchers:
+        """Those who are told of each validation that has ended."""
 
     def workspace(self, name: str, /) -> AbstractAsyncContextManager[Wellhead]:
         """Give the parts to work with in a workspace.

@@ -78,6 +78,13 @@ class Settings(BaseSettings):
         8000, ge=0, le=65535, description="The port that `wellhead serve` listens on; 0 takes a free one."
     )
     workers: int = Field(1, ge=1, le=64, description="How many processes of `wellhead serve` answer requests.")
+    shutdown_delay: float = Field(
+        0,
+        ge=0,
+        le=300,
+        description="Seconds after SIGTERM for which `/readyz` answers 503 and all else goes on, until load balancers "
+        "have turned away.",
+    )
     oidc_issuer: str | None = Field(
         None,
         description="The issuer of OpenID Connect that a service for several users believes, as in `iss` of tokens.",
@@ -187,6 +194,7 @@ class Settings(BaseSettings):
     plugins_strict: bool = Field(
         False, description="Whether a plugin that is broken, in conflict or incompatible stops the start of a service."
     )
+    metrics_public: bool = Field(False, description="Whether `/metrics` needs no token.")
     limit_read: str = Field(
         "12000/minute", description="How often a user may read in a workspace, such as `600/minute` or `off`."
     )
@@ -226,6 +234,11 @@ class Settings(BaseSettings):
     )
     log_level: str = Field(
         "info", pattern="^(debug|info|warning|error)$", description="What is logged: debug, info, warning or error."
+    )
+    log_format: str | None = Field(
+        None,
+        pattern="^(text|json)$",
+        description="How the log is written: `text` or `json`; text to a terminal, JSON elsewhere, if not set.",
     )
 
     @field_validator(

@@ -30,6 +30,7 @@ from wellhead.plugins.installed import TypeSet
 from wellhead.secrets.references import References
 from wellhead.settings import Settings
 from wellhead.storage.live_keys import KeysState, LiveKeys
+from wellhead.validation.watching import Watchers
 
 ADMINISTRATOR = Principal("admin", "admin", "admin")
 """Whose the token of the settings is."""
@@ -63,6 +64,8 @@ class Team:
         """
         self.settings = shared.settings
         self.authenticator = shared.authenticator
+        self.pool = shared.pool
+        self.watchers = shared.watchers
         self.limits = shared.limits
         self.types: TypeSet = shared.plugins.load()
         self._root = root
@@ -193,6 +196,7 @@ def assemble_team(settings: Settings) -> Team:
         forbidden=(settings.key_path, settings.token_path),
         pool=worker_pool(settings, egress_policy(settings, public_only=True), hidden),
         plugins=installed_plugins(settings),
+        watchers=Watchers(),
     )
     return Team(root, shared)
 

@@ -25,6 +25,7 @@ Limited = Literal["read", "write", "validate", "login"]
 KINDS: Mapping[Permission, Kind] = {
     "read": "read",
     "audit": "read",
+    "metrics": "read",
     "write": "write",
     "tokens": "write",
     "plugins": "write",

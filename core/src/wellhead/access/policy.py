@@ -8,12 +8,12 @@ from typing import Literal
 Role = Literal["viewer", "editor", "admin"]
 """What a user is in a workspace."""
 
-Permission = Literal["read", "write", "validate", "audit", "plugins", "tokens"]
+Permission = Literal["read", "write", "validate", "audit", "metrics", "plugins", "tokens"]
 """What an operation needs."""
 
 _VIEWER: frozenset[Permission] = frozenset({"read"})
 _EDITOR: frozenset[Permission] = _VIEWER | {"write", "validate"}
-_ADMIN: frozenset[Permission] = _EDITOR | {"audit", "plugins", "tokens"}
+_ADMIN: frozenset[Permission] = _EDITOR | {"audit", "metrics", "plugins", "tokens"}
 
 PERMITTED: Mapping[Role, frozenset[Permission]] = {"viewer": _VIEWER, "editor": _EDITOR, "admin": _ADMIN}
 """What each role permits."""

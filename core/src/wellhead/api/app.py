@@ -12,24 +12,39 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from wellhead.api.exposition import Exposition
 from wellhead.api.gate import App, Gate
 from wellhead.api.guarded import endpoint_of
 from wellhead.api.inside import InWorkspace
+from wellhead.api.metrics import Metrics
+from wellhead.api.observing import Observer
 from wellhead.api.openapi import openapi_document
 from wellhead.api.operations import OPERATIONS, Operation
 from wellhead.api.problems import HttpProblem, answer_of
-from wellhead.errors import WellheadError
+from wellhead.api.tracing import Tracing
+from wellhead.errors import StorageError, WellheadError
 from wellhead.service import Service
 
 Reload = Callable[[], Awaitable[Service]]
 
 
-def create_app(service: Service, reload: Reload, operations: Iterable[Operation] = OPERATIONS) -> App:
+def create_app(  # all by name
+    service: Service,
+    reload: Reload,
+    *,
+    metrics: Metrics,
+    exposition: Exposition,
+    tracing: Tracing | None = None,
+    operations: Iterable[Operation] = OPERATIONS,
+) -> App:
     """Make the service for one set of types.
 
     Args:
         service: What it is a face of.
         reload: Puts an app in place of this one that knows what is installed now, and returns what that is a face of.
+        metrics: Counts what this process does.
+        exposition: Tells what the service has counted.
+        tracing: Traces requests, where that is wanted.
         operations: What it does.
 
     Returns:
@@ -41,6 +56,7 @@ def create_app(service: Service, reload: Reload, operations: Iterable[Operation]
     operations = tuple(operations)
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.service, app.state.reload = service, reload
+    app.state.metrics, app.state.exposition = metrics, exposition
     app.state.document, app.state.openapi = _documents(service, operations)
     handlers = {WellheadError: _problem, HttpProblem: _problem, HTTPException: _unrouted, Exception: _defect}
     for kind, handler in handlers.items():
@@ -58,6 +74,7 @@ def create_app(service: Service, reload: Reload, operations: Iterable[Operation]
         public=routes,
         allowed_hosts=hosts,
         origins=service.settings.cors_origins,
+        observer=Observer(app.router.routes, metrics=metrics, tracing=tracing),
     )
 
 
@@ -65,6 +82,8 @@ async def _problem(request: Request, error: Exception) -> Response:
     """Answer with what an operation raised on purpose."""
     if not isinstance(error, WellheadError | HttpProblem):
         raise error
+    if isinstance(error, StorageError):
+        request.app.state.metrics.saw_store_error(error.code)
     return answer_of(error, request.state.request_id)
 
 

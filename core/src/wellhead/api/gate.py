@@ -7,20 +7,17 @@ token, on public routes only. As `headers` it may leave header fields for the an
 from __future__ import annotations
 
 import re
-import secrets
-import time
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
-import structlog
 from fastapi import Response
 from starlette.routing import BaseRoute, Match
 
-from wellhead import logs
 from wellhead.access.authentication import Authenticator
 from wellhead.access.limits import Limits
 from wellhead.access.principal import Principal, acting_as
 from wellhead.api.limiting import check_failed_login
+from wellhead.api.observing import Observer
 from wellhead.api.origins import Header, Origins
 from wellhead.api.problems import HttpProblem, answer_of
 from wellhead.api.query import MAX_QUERY_BYTES
@@ -40,7 +37,6 @@ SECURITY_HEADERS = (
 _CONTENT_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 _MAX_HEADERS = 100
 _MAX_HEADER_BYTES = 16 * 1024
-_MAX_LOGGED_PATH = 200
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]]+)(:[0-9]{1,5})?")
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
@@ -57,6 +53,7 @@ class Gate:
         public: Sequence[BaseRoute],
         allowed_hosts: Sequence[str] = (),
         origins: Sequence[str] = (),
+        observer: Observer | None = None,
     ) -> None:
         """Guard an app.
 
@@ -67,6 +64,7 @@ class Gate:
             public: The routes that need no token.
             allowed_hosts: Host names under which the service answers, besides those of this machine.
             origins: Origins of web pages that may use it.
+            observer: Sees the requests.
         """
         self._app = app
         self._authenticator = authenticator
@@ -74,31 +72,26 @@ class Gate:
         self._public = tuple(public)
         self._hosts = _LOCAL_HOSTS | {host.lower() for host in allowed_hosts}
         self._origins = Origins(origins)
-        self._log = structlog.get_logger("wellhead.api")
+        self._observer = observer or Observer()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = secrets.token_hex(8)
-        scope.setdefault("state", {})["request_id"] = request_id
-        started = time.perf_counter()
+        seen = self._observer.begin(scope)
         answer = _Answer(
-            scope, send, [(b"x-request-id", request_id.encode()), *self._origins.headers_for(scope["headers"])]
+            scope, send, [(b"x-request-id", seen.request_id.encode()), *self._origins.headers_for(scope["headers"])]
         )
         try:
             await self._pass(scope, receive, answer.send)
         except (WellheadError, HttpProblem) as error:
-            await answer.give(scope, receive, answer_of(error, request_id))
+            await answer.give(scope, receive, answer_of(error, seen.request_id))
         except Exception as error:  # noqa: BLE001  # the last line: an answer without details, a log without values
-            self._log.error("request failed", request_id=request_id, error=logs.where(error))
-            await answer.give(scope, receive, answer_of(HttpProblem(500, "internal_error"), request_id))
-        took = round((time.perf_counter() - started) * 1000, 1)
-        path = scope["raw_path"].decode("ascii", errors="replace")[:_MAX_LOGGED_PATH]
-        self._log.info(
-            "request", method=scope["method"], path=path, status=answer.status, ms=took, request_id=request_id
-        )
+            seen.failed(error)
+            await answer.give(scope, receive, answer_of(HttpProblem(500, "internal_error"), seen.request_id))
+        finally:
+            seen.ended(answer.status)
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = _single_headers(scope)
@@ -109,7 +102,9 @@ class Gate:
             await preflight(scope, receive, send)
             return
         principal = scope["state"]["principal"] = await self._principal_of(headers)
-        if principal is None and not self._is_public(scope):
+        if principal is not None:
+            scope["state"]["user"] = principal.user
+        elif not self._is_public(scope):
             await check_failed_login(self._limits, (scope.get("client") or (None,))[0])
             raise HttpProblem(401, "unauthorized", {"WWW-Authenticate": "Bearer"})
         if len(scope["query_string"]) > MAX_QUERY_BYTES:

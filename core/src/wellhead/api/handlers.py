@@ -219,6 +219,8 @@ async def healthz(_request: Request) -> Response:
 
 async def readyz(request: Request) -> Response:
     """Say whether the store and the key ring can be used, and count the plugins; the reasons are in the log only."""
+    if getattr(request.state, "is_stopping", False):
+        return as_json({"status": "stopping"}, 503)
     try:
         status = await _service(request).check()
         return as_json({"status": status, "plugins": count_states(_service(request).types.reports)})

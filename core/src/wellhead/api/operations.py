@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fastapi import Request, Response
 
 from wellhead.access.policy import Permission
-from wellhead.api import auditing, handlers, pages
+from wellhead.api import auditing, handlers, monitoring, pages
 from wellhead.api.answers import NDJSON
 from wellhead.api.query import AUDIT_PARAMETERS, FILTER_PARAMETERS, FORCE, LIST_PARAMETERS, VERIFY, Parameter
 from wellhead.api.requests import JSON_TYPES, PATCH_TYPES
@@ -33,6 +33,7 @@ class Operation:
         audited: What the audit log calls it; None for what is not written there.
         is_public: Whether it needs no token. Where it needs a permission too, that is so in local mode, or where the
             settings want it.
+        opened_by: The setting that lets it be read without a token, if there is one.
         query: The parameters of its query.
         takes_timeout: Whether its query has the seconds of a validation too.
         body: The schema of its body, under `components/schemas`; None if it takes none.
@@ -53,6 +54,7 @@ class Operation:
     permission: Permission | None = None
     audited: str | None = None
     is_public: bool = False
+    opened_by: str | None = None
     query: tuple[Parameter, ...] = ()
     takes_timeout: bool = False
     body: str | None = None
@@ -66,6 +68,8 @@ class Operation:
 
     def is_open(self, settings: Settings) -> bool:
         """Tell whether it needs no token with these settings."""
+        if self.opened_by is not None and getattr(settings, self.opened_by):
+            return True
         has_docs = settings.root is None or settings.public_docs
         return self.is_public and (self.permission is None or has_docs)
 
@@ -289,6 +293,16 @@ OPERATIONS = (
         handlers.readyz,
         is_public=True,
         answers=((200, "Readiness"), (503, "Status")),
+    ),
+    Operation(
+        "GET",
+        "/metrics",
+        "readMetrics",
+        "Read the numbers of the service, as Prometheus does.",
+        monitoring.metrics,
+        permission="metrics",
+        opened_by="metrics_public",
+        in_document=False,
     ),
     Operation(
         "GET",

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
+import time
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from functools import partial
-from typing import Any, NoReturn
+from types import FrameType
+from typing import Any
 
 import uvicorn
 
@@ -16,11 +18,16 @@ from wellhead.api.live import LiveApp
 from wellhead.catalog.catalog import Catalog
 from wellhead.catalog.rechecks import Rechecks
 
-Work = Coroutine[Any, Any, NoReturn]
+_LOOK_SECONDS = 0.05
+
+Work = Coroutine[Any, Any, None]
 
 
 def run(app: LiveApp, listener: socket.socket, *, announce: Callable[[], None]) -> None:
     """Serve until SIGTERM or SIGINT; requests in flight get ten seconds to finish.
+
+    Before, for the seconds of the setting `shutdown_delay`, `/readyz` answers 503 and all else goes on, so that a load
+    balancer can turn away. A second signal ends that.
 
     Args:
         app: What answers.
@@ -33,13 +40,18 @@ def run(app: LiveApp, listener: socket.socket, *, announce: Callable[[], None]) 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, server.handle_exit)
     server.run(sockets=[listener])
+    if app.tracing is not None:
+        app.tracing.close()
 
 
 def make(app: LiveApp, *, announce: Callable[[], None]) -> uvicorn.Server:
     """Make the server, ready to run; `announce` is called when it answers."""
     settings = app.service.settings
-    seconds = settings.recheck_seconds
-    background = [partial(Rechecks(seconds=seconds).run, partial(_catalogs, app))] if seconds > 0 else []
+    background: list[Callable[[], Work]] = []
+    if (seconds := settings.recheck_seconds) > 0:
+        background.append(partial(Rechecks(seconds=seconds).run, partial(_catalogs, app)))
+    if app.peers is not None:
+        background.append(partial(app.peers.serve, app.exposition.of_this_process))
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -52,7 +64,7 @@ def make(app: LiveApp, *, announce: Callable[[], None]) -> uvicorn.Server:
         lifespan="off",
         timeout_graceful_shutdown=GRACE,
     )
-    return _Server(config, announce, background, app.service.limits.close)
+    return _Server(config, app, announce, background)
 
 
 async def _catalogs(app: LiveApp) -> AsyncGenerator[Catalog, None]:
@@ -68,15 +80,16 @@ class _Server(uvicorn.Server):
     def __init__(
         self,
         config: uvicorn.Config,
+        app: LiveApp,
         announce: Callable[[], None],
         background: Sequence[Callable[[], Work]],
-        at_end: Callable[[], Awaitable[None]],
     ) -> None:
         super().__init__(config)
+        self._app = app
+        self._is_hurried = False
         self._announce = announce
         self._background = background
-        self._at_end = at_end
-        self._tasks: list[asyncio.Task[NoReturn]] = []
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and say so."""
@@ -86,9 +99,18 @@ class _Server(uvicorn.Server):
             self._tasks = [asyncio.create_task(work()) for work in self._background]
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End the other work, then the requests, then what they used."""
+        """Wait until load balancers have turned away; then end the other work, the requests, and what they used."""
+        self._app.is_stopping = True
+        until = time.monotonic() + self._app.service.settings.shutdown_delay
+        while not self._is_hurried and time.monotonic() < until:  # noqa: ASYNC110  # a signal's handler ends it
+            await asyncio.sleep(_LOOK_SECONDS)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await super().shutdown(sockets)
-        await self._at_end()
+        await self._app.service.limits.close()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take in a signal: the first one ends the service, a second one makes it hurry."""
+        self._is_hurried = self.should_exit
+        super().handle_exit(sig, frame)

@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -22,6 +23,7 @@ import structlog
 
 from wellhead.api.listener import GRACE
 from wellhead.api.rounds import READY, Rounds
+from wellhead.errors import SettingsError
 
 _LATE = GRACE + 5.0
 _LIVED = 10.0
@@ -43,7 +45,13 @@ class Supervisor:
     """Keeps a number of workers running."""
 
     def __init__(
-        self, listener: socket.socket, count: int, given: Mapping[str, Any], *, announce: Callable[[], None]
+        self,
+        listener: socket.socket,
+        count: int,
+        given: Mapping[str, Any],
+        *,
+        announce: Callable[[], None],
+        delay: float = 0.0,
     ) -> None:
         """Keep workers running.
 
@@ -52,11 +60,14 @@ class Supervisor:
             count: How many there are to be.
             given: What the command line gave: `config`, and settings by their names, as JSON has them.
             announce: Called once, when all answer.
+            delay: Seconds that they go on after the signal to end.
         """
         self._listener = listener
         self._count = count
-        self._given = json.dumps(dict(given))
+        self._given = dict(given)
+        self._directory = ""
         self._announce = announce
+        self._delay = delay
         self._workers: dict[int, _Worker] = {}
         self._due: dict[int, float] = {}
         self._waits: dict[int, float] = {}
@@ -69,10 +80,13 @@ class Supervisor:
     def run(self) -> int:
         """Run until SIGTERM or SIGINT, and return the exit code.
 
-        The workers get ten seconds to finish what they have begun. One that ends before all have answered once ends
-        the service: then something is wrong that another start would not mend.
+        After the delay the workers get ten seconds to finish what they have begun. One that ends before all have
+        answered once ends the service: then something is wrong that another start would not mend.
+
+        Raises:
+            SettingsError: There is no directory for temporary files.
         """
-        with self._selector, _signals_to(self._selector):
+        with _temporary_directory() as self._directory, self._selector, _signals_to(self._selector):
             for number in range(self._count):
                 self._start(number)
             while not self._signals:
@@ -84,7 +98,8 @@ class Supervisor:
     def _start(self, number: int) -> None:
         ours, theirs = socket.socketpair()
         descriptors = (self._listener.fileno(), theirs.fileno())
-        command = [sys.executable, "-m", "wellhead.api.worker", *map(str, descriptors), self._given]
+        given = {**self._given, "directory": self._directory, "number": number, "count": self._count}
+        command = [sys.executable, "-m", "wellhead.api.worker", *map(str, descriptors), json.dumps(given)]
         # In a process group of its own a worker gets no SIGINT of the terminal besides the one that is passed on.
         process = subprocess.Popen(  # noqa: S603  # our own module
             command, pass_fds=descriptors, process_group=0, stdin=subprocess.DEVNULL
@@ -142,7 +157,7 @@ class Supervisor:
 
     def _end(self) -> None:
         """End all workers; those that are late are killed. A second signal makes them hurry."""
-        deadline, passed_on = time.monotonic() + _LATE, 0
+        deadline, passed_on = time.monotonic() + self._delay + _LATE, 0
         while self._workers:
             late = time.monotonic() > deadline
             if late or passed_on < self._signals:
@@ -151,6 +166,19 @@ class Supervisor:
                     with suppress(ProcessLookupError):
                         worker.process.send_signal(signal.SIGKILL if late else signal.SIGTERM)
             self._wait(deadline if not late else None)
+
+
+@contextmanager
+def _temporary_directory() -> Iterator[str]:
+    """Make a directory for the workers' sockets, that nobody else may enter."""
+    try:
+        directory = tempfile.TemporaryDirectory(prefix="wellhead-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise SettingsError(
+            "No directory for temporary files can be written to, which several workers need. Let TMPDIR name one."
+        ) from error
+    with directory as path:
+        yield path
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 LISTENER and LINE are descriptors that were handed down: of the socket to listen on, and of a line to the supervisor. By
 the line the worker says that it answers, and is told when to look for plugins. SETTINGS is a JSON object of what the
-command line gave: nothing in it is secret.
+command line gave, and of what tells the workers apart: nothing in it is secret.
 """
 
 from __future__ import annotations
@@ -14,31 +14,44 @@ from pathlib import Path
 from typing import Any
 
 from wellhead import logs
-from wellhead.api import server
+from wellhead.api import server, tracing
 from wellhead.api.line import Line
 from wellhead.api.live import LiveApp
+from wellhead.api.peers import Peers
 from wellhead.errors import WellheadError
 from wellhead.parts import check_plugins
 from wellhead.service import make_service
 from wellhead.settings import load_settings
 
 
-def main(listener: socket.socket, line: socket.socket, config: str | None, **given: Any) -> None:
+def main(
+    listener: socket.socket,
+    line: socket.socket,
+    *,
+    config: str | None,
+    directory: str,
+    number: int,
+    count: int,
+    **given: Any,
+) -> None:
     """Serve until SIGTERM, or until the supervisor is gone.
 
     Args:
         listener: The socket to listen on.
         line: The line to the supervisor.
         config: The path of the settings file, if there is one.
+        directory: Where the workers have sockets to ask one another.
+        number: The number of this worker, from 0.
+        count: How many workers there are.
         **given: The settings that the command line gave.
     """
     to_supervisor = Line(line)
     settings = load_settings(None if config is None else Path(config), **given)
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, settings.log_format)
     service = make_service(settings)
     try:
         check_plugins(settings, service.types)
-        app = LiveApp(service)
+        app = LiveApp(service, Peers(Path(directory), number, count), tracing.from_environment())
         to_supervisor.serve(app)
         server.run(app, listener, announce=to_supervisor.announce)
     finally:

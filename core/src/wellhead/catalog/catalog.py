@@ -13,6 +13,7 @@ from wellhead.catalog.listing import ListQuery, Page
 from wellhead.catalog.lookup import Lookup
 from wellhead.catalog.outcomes import Outcome
 from wellhead.catalog.reader import Reader
+from wellhead.catalog.type_page import type_page
 from wellhead.catalog.types import type_detail, type_items
 from wellhead.catalog.validations import Validations
 from wellhead.catalog.writer import Finished, Writer
@@ -62,6 +63,14 @@ class Catalog:
             UnknownTypeError: There is none of this name.
         """
         return type_detail(self.registry, type_name)
+
+    def type_page(self, type_name: str) -> str:
+        """Return the page of one type, in Markdown.
+
+        Raises:
+            UnknownTypeError: There is none of this name.
+        """
+        return type_page(self.registry.describe(type_name))
 
     async def create(self, document: Document, *, verify: bool = False, timeout: float | None = None) -> Finished:
         """Make a data source.

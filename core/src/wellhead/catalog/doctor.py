@@ -60,6 +60,7 @@ class Doctor:
             findings.append(problem("store", "workspace_id_lost", ids=tuple(sealed)))
         findings += self._keys_and_plugins(needed=bool(sealed))
         findings += _states(stored)
+        findings += _waiting(stored)
         findings += _names(stored)
         findings += [found async for found in self._references(stored)]
         return findings
@@ -102,13 +103,24 @@ def _states(stored: Sequence[StoredDataSource]) -> Iterator[Finding]:
             yield problem("data source", error.code, _of(item, error.message), ids=(item.id,), **_remedy(item))
 
 
+def _waiting(stored: Sequence[StoredDataSource]) -> Iterator[Finding]:
+    """Tell which records are stored in an older schema; they work, since they are migrated each time they are read."""
+    sound = [(item.id, item.record) for item in stored if item.state == "ok" and item.record is not None]
+    ids = tuple(sorted(source_id for source_id, record in sound if record.origin is not None))
+    if ids:
+        message = f"Stored by an older version of a plugin: {len(ids)}."
+        yield warning("data source", "migration_waiting", message, ids=ids)
+
+
 def _remedy(item: StoredDataSource) -> dict[str, Any]:
-    """Name the distribution that is missing, as the record does; the code's own remedy must do else."""
-    if item.state != "type_unavailable" or item.record is None:
+    """Name the distribution that is missing or too old, as the record does; the code's own remedy must do else."""
+    if not item.is_left_alone or item.record is None:
         return {}
     distribution = item.record.plugin[0]
     if not isinstance(distribution, str) or not _DISTRIBUTION.fullmatch(distribution):  # it may be edited by hand
         return {}
+    if item.state == "newer_format":
+        return {"remedy": f"Install the newer version of the plugin again: pip install --upgrade {distribution}"}
     return {"remedy": f"Install the plugin that provides it: pip install {distribution}"}
 
 

@@ -52,7 +52,7 @@ class Lookup:
             raise RevisionMismatchError(stored=stored.revision or 0)
         check_echoed_revision(stored, document)
         known = self._registry.find(stored.type) if stored.type is not None else None
-        if known is None or stored.record is None:
+        if known is None or stored.is_left_alone:
             raise conflict_of(stored)
         return stored, known
 

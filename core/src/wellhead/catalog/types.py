@@ -57,9 +57,18 @@ def type_detail(registry: DataSourceTypeRegistry, type_name: str) -> dict[str, A
     return _ready(found) | {"schema": _local({**schema, "$defs": definitions}), **_more(found)}
 
 
-def _ready(found: RegisteredType, note: PluginReport | None = None) -> dict[str, Any]:
+def capabilities_of(found: RegisteredType) -> list[str]:
+    """Return what can be done with data sources of a type, besides keeping them."""
     capabilities = ["validate"] if found.validator is not None else []
-    capabilities += ["connection_string"] if takes_connection_string(found.model) else []
+    return capabilities + (["connection_string"] if takes_connection_string(found.model) else [])
+
+
+def examples_of(found: RegisteredType) -> list[dict[str, Any]]:
+    """Return the examples of a type; one that is made from its fields, if it gives none."""
+    return [dict(example) for example in found.examples] or [example_of(found)]
+
+
+def _ready(found: RegisteredType, note: PluginReport | None = None) -> dict[str, Any]:
     return {
         "name": found.name,
         "title": found.title,
@@ -72,7 +81,7 @@ def _ready(found: RegisteredType, note: PluginReport | None = None) -> dict[str,
         "load_ms": found.load_ms,
         "icon": found.icon,
         "docs_url": found.docs_url,
-        "capabilities": capabilities,
+        "capabilities": capabilities_of(found),
         "parameters": [dict(parameter) for parameter in found.parameters],
     }
 
@@ -99,10 +108,10 @@ def _not_ready(report: PluginReport) -> Iterator[dict[str, Any]]:
 def _more(found: RegisteredType) -> dict[str, Any]:
     """Return what is told of one type only, and not of each in the list."""
     codes = {name: {"title": of.title, "cause": of.cause, "remedy": of.remedy} for name, of in found.codes.items()}
-    return {"codes": codes, "examples": [dict(example) for example in found.examples] or [_example(found)]}
+    return {"codes": codes, "examples": examples_of(found)}
 
 
-def _example(found: RegisteredType) -> dict[str, Any]:
+def example_of(found: RegisteredType) -> dict[str, Any]:
     """Make an example from those of the fields: what is required, filled in."""
     example: dict[str, Any] = {"name": f"my-{found.name}", "type": found.name}
     for parameter in found.parameters:

@@ -65,7 +65,7 @@ def edit(  # noqa: PLR0917  # options of the command line, which come by name
         raise typer.Exit(EXIT_USAGE)
     with told(as_json), opened(workspace, config) as wellhead:
         stored = asyncio.run(wellhead.catalog.find(name))
-        if stored.record is None or stored.type is None or wellhead.catalog.registry.find(stored.type) is None:
+        if stored.is_left_alone or stored.type is None:
             raise conflict_of(stored)
         if by_options:
             parameters = wellhead.catalog.type(stored.type)["parameters"]

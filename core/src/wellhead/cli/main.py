@@ -8,13 +8,14 @@ from typing import Annotated
 
 import typer
 
-from wellhead.cli import keys, token
+from wellhead.cli import keys, plugin, token
 from wellhead.cli.add import add
 from wellhead.cli.audit import audit
 from wellhead.cli.doctor import doctor
 from wellhead.cli.edit import edit
 from wellhead.cli.history import history, rollback
 from wellhead.cli.listing import list_
+from wellhead.cli.migrate import migrate
 from wellhead.cli.run import run
 from wellhead.cli.serve import serve
 from wellhead.cli.session import EXIT_SETTINGS, out, write_whatever_the_encoding
@@ -54,8 +55,9 @@ def _root(
     """Keep the options that come before a command."""
 
 
-for command in (serve, types, list_, show, add, edit, validate, remove, history, rollback, audit, doctor):
+for command in (serve, types, list_, show, add, edit, validate, remove, history, rollback, migrate, audit, doctor):
     app.command(command.__name__.rstrip("_"))(command)
 app.command(context_settings={"ignore_unknown_options": True})(run)
 app.add_typer(keys.app)
+app.add_typer(plugin.app)
 app.add_typer(token.app)

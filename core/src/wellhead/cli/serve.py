@@ -72,16 +72,17 @@ def _run(service: Service, token: str | None, given: dict[str, Any], *, as_json:
 
     if settings.workers > 1:
         for_workers = {**given, "workers": settings.workers}
-        raise typer.Exit(Supervisor(listener, settings.workers, for_workers, announce=announce).run())
-    from wellhead.api import live, server  # noqa: PLC0415  # FastAPI is loaded for this command only
+        delay = settings.shutdown_delay
+        raise typer.Exit(Supervisor(listener, settings.workers, for_workers, announce=announce, delay=delay).run())
+    from wellhead.api import live, server, tracing  # noqa: PLC0415  # FastAPI is loaded for this command only
 
-    server.run(live.LiveApp(service), listener, announce=announce)
+    server.run(live.LiveApp(service, tracing=tracing.from_environment()), listener, announce=announce)
 
 
 @contextmanager
 def _made(settings: Settings) -> Iterator[Service]:
     """Make what the service is made of, and give back what it holds at the end."""
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, settings.log_format)
     service = make_service(settings)
     bar = IndexBar(err)
     if isinstance(service, Wellhead) and sys.stderr.isatty():

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from wellhead.codes import CODES
 from wellhead.errors import SettingsError
 from wellhead.guard import landlock
+from wellhead.mounts import is_shared
 from wellhead.settings import Settings
-from wellhead.storage.mounts import is_shared
 
 
 def check_settings(settings: Settings) -> None:

@@ -64,7 +64,7 @@ def print_json(document: Any) -> None:
 def opened(workspace: Path | None, config: Path | None, **given: Any) -> Iterator[Wellhead]:
     """Make the parts from the settings, and give back what they hold at the end."""
     settings = load_settings(config, workspace=workspace, **given)
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, settings.log_format)
     wellhead = assemble(settings)
     bar = IndexBar(err)
     if sys.stderr.isatty():

@@ -16,6 +16,7 @@ from wellhead.cli.session import out, tamed
 from wellhead.model.result import Check, ValidationResult
 from wellhead.storage.findings import Finding
 from wellhead.storage.key_service import KeyUse
+from wellhead.storage.rewriting import FieldChange, MigrationOutcome
 from wellhead.storage.rotation import Rotation
 
 _NOTHING = "–"  # noqa: RUF001  # a dash that is seen
@@ -190,6 +191,28 @@ def show_rotation(rotation: Rotation) -> None:
         out.print(tamed(f"  {name}{revision}: {left.reason}"), markup=False)
     if rotation.left:
         out.print("Mend those and rotate once more, or send their secrets anew. Old keys stay in the ring until then.")
+
+
+def show_migrations(outcomes: Sequence[MigrationOutcome], totals: Mapping[str, int], *, dry_run: bool) -> None:
+    """Print what came of migrating records: the fields that change, and why others were not migrated."""
+    for outcome in outcomes:
+        name = tamed(outcome.name or outcome.id)
+        if outcome.versions is not None:
+            first, last = outcome.versions
+            out.print(f"{name}: schema version {first} to {last}", markup=False)
+            for change in outcome.changes if dry_run else ():
+                _show_change(change)
+        elif outcome.reason is not None:
+            out.print(f"{name}: {outcome.status}. {tamed(outcome.reason)}", markup=False)
+    counts = ", ".join(f"{number} {status}" for status, number in totals.items())
+    out.print(f"{counts or 'No data source'}.{' Nothing was written: this was a dry run.' if dry_run else ''}")
+
+
+def _show_change(change: FieldChange) -> None:
+    for mark, text in (("-", change.before), ("+", change.after)):
+        if text is not None:
+            shown = "set" if json.loads(text) == {"is_set": True} else text
+            out.print(f"  {mark} {tamed(change.name)}: {tamed(shown)}", markup=False)
 
 
 def show_audit(entries: Sequence[Mapping[str, Any]]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, get_args, runtime_checkable
 
@@ -15,6 +15,10 @@ from wellhead.model.validator import ValidatorClass
 
 API_VERSION = "1.0"
 """The version of the plugin interface: the second number counts what was added, the first what was broken."""
+
+
+Migration = Callable[[dict[str, Any]], dict[str, Any]]
+"""Brings the stored fields of a type from one version of its schema to the next."""
 
 
 @runtime_checkable
@@ -64,6 +68,12 @@ class DataSourceType:
             lower-case words joined by `_`, and is none of core's. Core never takes one that begins with a type's name.
         examples: Valid configurations to start from, as the API takes them, without `type` and `name`. If left out,
             one is made of the examples of the fields that are required.
+        schema_version: The version of the model's schema: 1, and one more with each change that would make stored
+            data sources unfit, such as a field that was renamed.
+        migrations: How stored data sources of older versions come to this one: for each version from 1 to the one
+            before `schema_version`, a small pure function that takes the type's fields as that version stored them,
+            and returns them as the next one does. A stored secret is an opaque object in its place: it may be moved
+            to another key, or left out.
     """
 
     model: type[DataSourceConfig]
@@ -78,6 +88,8 @@ class DataSourceType:
     preload: Sequence[str] = ()
     codes: Mapping[str, CheckCode] = field(default_factory=dict, kw_only=True)
     examples: Sequence[Mapping[str, Any]] = field(default=(), kw_only=True)
+    schema_version: int = field(default=1, kw_only=True)
+    migrations: Mapping[int, Migration] = field(default_factory=dict, kw_only=True)
 
     def get_type_name(self) -> str:
         """Return the one value of the model's `type`.

@@ -21,9 +21,20 @@ _LIMITS = {
 }
 
 
+ABBREVIATIONS = frozenset(
+    """
+    api arn aws ca cn csv db dns gcp gcs html http https iam id ip json jwt kms ldap pem s3 sasl sql ssh ssl sso tcp tls
+    ttl udp uri url uuid vpc xml
+    """.split()  # noqa: SIM905  # it is read more easily
+)
+"""Words that are written in capitals in a title."""
+
+
 def title_of(name: str) -> str:
-    """Make a title from a field's name: `busy_timeout` becomes `Busy timeout`."""
-    return name.replace("_", " ").capitalize()
+    """Make a title from a field's name: `busy_timeout` becomes `Busy timeout`, and `ca_file` `CA file`."""
+    words = (word.upper() if word in ABBREVIATIONS else word for word in name.lower().split("_"))
+    title = " ".join(words)
+    return title[:1].upper() + title[1:]
 
 
 def parameters_of(shape: Shape) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal, Self
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationInfo,
@@ -19,7 +21,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
-from wellhead.clock import to_text
+from wellhead.clock import from_text, to_text
 from wellhead.model.conditions import Conditions, check_conditions, conditions_of
 from wellhead.model.markers import MultiLine, is_multi_line
 from wellhead.model.texts import (
@@ -41,6 +43,17 @@ LabelKey = Annotated[
 ]
 LabelValue = Annotated[str, Field(max_length=200)]
 Description = Annotated[str, MultiLine(), Field(max_length=2000)]
+
+
+def _read_instant(value: Any) -> Any:
+    """Read an instant: a type with a validator of `mode="before"` gets JSON as Python's values, and texts are none."""
+    if isinstance(value, str):
+        with suppress(ValueError):
+            return from_text(value)
+    return value
+
+
+Instant = Annotated[datetime, BeforeValidator(_read_instant)]
 
 
 class DataSourceConfig(BaseModel):
@@ -66,8 +79,8 @@ class DataSourceConfig(BaseModel):
         examples=[{"team": "sales"}],
         json_schema_extra={"additionalProperties": False},
     )
-    created_at: datetime | None = Field(None, description="Made by the server.")
-    updated_at: datetime | None = Field(None, description="Made by the server.")
+    created_at: Instant | None = Field(None, description="Made by the server.")
+    updated_at: Instant | None = Field(None, description="Made by the server.")
     revision: Annotated[int, Field(ge=1)] | None = Field(None, description="The number of this saved state.")
 
     @classmethod

@@ -1,7 +1,8 @@
-"""The rules for what a type's record says beside its model: texts, codes, and examples."""
+"""The rules for what a type's record says beside its model: texts, codes, migrations, and examples."""
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import unicodedata
@@ -20,16 +21,17 @@ CODE_NAME = re.compile(r"[a-z][a-z0-9]{0,19}(_[a-z0-9]{1,20}){0,4}")
 """Up to five words: a code that is shown in a result looks like this."""
 _MAX_ICON, _MAX_TITLE, _MAX_TEXT = 16, 200, 400
 _MAX_EXAMPLES = 20
+_MAX_SCHEMA_VERSION = 1000
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 _JOINER = "\u200d"
 """Joins emoji; of all the characters that are not seen themselves, the one that a text of one line may have."""
 
 
 def check_record(record: DataSourceType) -> None:
-    """Hold the rules for the texts and the codes of a record.
+    """Hold the rules for the texts, the codes and the migrations of a record.
 
     Raises:
-        TypeRefusedError: `record`, `check-code` or `error-code`.
+        TypeRefusedError: `record`, `check-code`, `error-code`, `schema-version` or `migrations`.
     """
     texts = (record.title, record.description, record.docs_url)
     if not all(text is None or _is_text(text, _MAX_TEXT * 5) for text in texts):
@@ -42,6 +44,7 @@ def check_record(record: DataSourceType) -> None:
         )
     _check_codes(record.codes)
     _check_errors(record)
+    _check_migrations(record.schema_version, record.migrations)
 
 
 def check_examples(name: str, shape: Shape, given: object) -> tuple[dict[str, Any], ...]:
@@ -114,6 +117,31 @@ def _check_errors(record: DataSourceType) -> None:
                 "error-code",
                 f"Nobody knows '{code}', which '{name}' is to mean. Use a code of the catalogue, or add it to `codes`.",
             )
+
+
+def _check_migrations(schema_version: object, migrations: object) -> None:
+    """Hold that there is one migration from each version of the schema to the next, and no other."""
+    if type(schema_version) is not int or not 1 <= schema_version <= _MAX_SCHEMA_VERSION:
+        raise TypeRefusedError(
+            "schema-version", f"DataSourceType: schema_version is a whole number from 1 to {_MAX_SCHEMA_VERSION}."
+        )
+    if not isinstance(migrations, Mapping) or any(type(version) is not int for version in migrations):
+        raise TypeRefusedError("migrations", "DataSourceType: migrations is a mapping of schema versions to functions.")
+    wanted = set(range(1, schema_version))
+    if missing := sorted(wanted - migrations.keys()):
+        raise TypeRefusedError(
+            "migrations",
+            f"A migration from schema version {missing[0]} to {missing[0] + 1} is missing in `migrations`.",
+        )
+    if extra := sorted(migrations.keys() - wanted):
+        raise TypeRefusedError(
+            "migrations",
+            f"`migrations` has one from schema version {extra[0]}, but schema_version is {schema_version}: "
+            "take it out, or raise schema_version.",
+        )
+    for version, migration in migrations.items():
+        if not callable(migration) or inspect.iscoroutinefunction(migration):
+            raise TypeRefusedError("migrations", f"The migration from schema version {version} is no plain function.")
 
 
 def _is_text(text: object, limit: int) -> bool:

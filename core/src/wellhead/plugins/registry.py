@@ -8,7 +8,7 @@ from typing import Any
 
 from wellhead.errors import TypeRefusedError, UnknownTypeError
 from wellhead.model.check_code import CheckCode
-from wellhead.model.extension import DataSourceType, DataSourceTypeExtension
+from wellhead.model.extension import DataSourceType, DataSourceTypeExtension, Migration
 from wellhead.model.shape import Shape
 from wellhead.model.source import DataSourceConfig
 from wellhead.model.validator import ValidatorClass
@@ -32,6 +32,8 @@ class RegisteredType:
         errors: What exceptions of its driver mean: class names to codes of checks.
         codes: Codes of its checks that are its own, and what they mean.
         examples: Whole configurations to start from.
+        schema_version: The version of its model's schema.
+        migrations: What brings stored fields from each older version of the schema to the next.
         environment: Variables that its own tools read, each with the field that it is set from.
         preload: Modules that are imported before the first validation.
         entry_point: Name and value of the entry point that it came by; None if it was registered by hand.
@@ -51,6 +53,8 @@ class RegisteredType:
     errors: Mapping[str, str] = field(default_factory=dict)
     codes: Mapping[str, CheckCode] = field(default_factory=dict)
     examples: tuple[dict[str, Any], ...] = ()
+    schema_version: int = 1
+    migrations: Mapping[int, Migration] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     preload: tuple[str, ...] = ()
     entry_point: tuple[str, str] | None = None
@@ -163,6 +167,8 @@ def describe(extension: DataSourceTypeExtension) -> RegisteredType:
         errors=dict(more.errors),
         codes=dict(more.codes),
         examples=check_examples(name, shape, more.examples),
+        schema_version=more.schema_version,
+        migrations=dict(more.migrations),
         environment=more.environment,
         preload=tuple(more.preload),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from inspect import get_annotations
 from typing import Any, Literal, get_args, get_origin
 
@@ -19,11 +19,6 @@ from wellhead.errors import TypeRefusedError
 from wellhead.model.conditions import conditions_of
 from wellhead.model.parameters import parameters_of
 from wellhead.model.shape import (
-    PLAIN,
-    SECRET,
-    Fields,
-    Map,
-    Node,
     Shape,
     defaults_of,
     flat,
@@ -33,6 +28,7 @@ from wellhead.model.shape import (
     shape_of,
 )
 from wellhead.model.source import BASE_FIELDS, RESERVED_FIELDS, TYPE_NAME, DataSourceConfig
+from wellhead.plugins.hidden_secrets import check_hidden_secrets, unresolved_reference
 
 _MIN_NAME, _MAX_NAME = 2, 32
 
@@ -45,7 +41,8 @@ def check_name(name: object) -> None:
     """
     if not isinstance(name, str) or not _MIN_NAME <= len(name) <= _MAX_NAME or not re.fullmatch(TYPE_NAME, name):
         raise TypeRefusedError(
-            "type-name", "A type's name has 2 to 32 characters: lower-case letters, digits, and single inner hyphens."
+            "type-name",
+            "A type's name has 2 to 32 characters: lower-case letters, digits, and single hyphens before letters.",
         )
 
 
@@ -80,7 +77,9 @@ def check_model(name: str, model: type[DataSourceConfig]) -> Shape:
         schema = json_schema_of(model)
     except PydanticUserError as error:
         raise TypeRefusedError("no-schema", f"{model.__name__} has a field without a JSON Schema.") from error
-    _check_hidden_secrets(model, shape, schema)
+    except KeyError:  # pydantic looks references up
+        raise unresolved_reference() from None
+    check_hidden_secrets(model, shape, schema)
     _check_defaults(name, shape)
     return shape
 
@@ -184,43 +183,3 @@ def _check_defaults(name: str, shape: Shape) -> None:
                 raise TypeRefusedError(
                     "default-value", f"The default of {place} is not a value that it takes."
                 ) from None
-
-
-def _check_hidden_secrets(model: type[DataSourceConfig], shape: Shape, schema: Mapping[str, Any]) -> None:
-    for name, inner in schema["properties"].items():
-        if any(_hidden(inner, shape.root.fields[name], schema.get("$defs", {}), frozenset())):
-            raise TypeRefusedError(
-                "hidden-secret",
-                f"{model.__name__}.{name} has a secret where it cannot be told apart. "
-                "Use wellhead.Secret, in a field of its own, a nested pydantic model, or a map.",
-            )
-
-
-def _hidden(schema: Any, node: Node, definitions: Mapping[str, Any], seen: frozenset[str]) -> Iterator[bool]:
-    """Look in a schema for values that are written only, where the shape knows of no secret."""
-    if isinstance(schema, list):
-        for inner in schema:
-            yield from _hidden(inner, node, definitions, seen)
-    if not isinstance(schema, Mapping) or node is SECRET:
-        return
-    reference = schema.get("$ref", "").rpartition("/")[2]
-    if reference and reference not in seen:
-        yield from _hidden(definitions[reference], node, definitions, seen | {reference})
-    if schema.get("writeOnly") is True:
-        yield True
-    for key, inner in schema.items():
-        if key in {"anyOf", "oneOf", "allOf"}:
-            yield from _hidden(inner, node, definitions, seen)
-        elif key in {"properties", "patternProperties"}:
-            for name, value in inner.items():
-                yield from _hidden(value, _below(node, key, name), definitions, seen)
-        else:
-            yield from _hidden(inner, _below(node, key, ""), definitions, seen)
-
-
-def _below(node: Node, key: str, name: str) -> Node:
-    if isinstance(node, Fields) and key == "properties":
-        return node.fields.get(name, PLAIN)
-    if isinstance(node, Map) and key in {"additionalProperties", "patternProperties"}:
-        return node.values
-    return PLAIN

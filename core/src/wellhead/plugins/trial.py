@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
 from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import structlog
 
-from wellhead.guard.confinement import KEPT_VARIABLES
 from wellhead.plugins.found import FoundPlugin, surroundings
 from wellhead.plugins.reports import report_it
+from wellhead.plugins.scratch_process import START_SECONDS, ScratchProcess
 from wellhead.plugins.verdicts import Verdict, VerdictFile
 
 SECONDS = 5.0
 """How long importing a plugin may take."""
-_START_SECONDS = 30.0
-_MAX_LINE = 64 * 1024
-_LOADER_VARIABLES = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
-_PROGRAM = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[3]); "
-    "from wellhead.plugins.scratch import main; main(int(sys.argv[1]), int(sys.argv[2]))"
-)
 
 _Outcomes = dict[int, Verdict]
 
@@ -38,14 +22,16 @@ _Outcomes = dict[int, Verdict]
 class Trials:
     """Tries plugins, and remembers what came of it."""
 
-    def __init__(self, memory: Path | None, *, seconds: float = SECONDS) -> None:
+    def __init__(self, memory: Path | None, *, seconds: float = SECONDS, path: Sequence[str] = ()) -> None:
         """Try plugins.
 
         Args:
             memory: The file that remembers; None remembers nothing.
             seconds: How long importing one may take.
+            path: Where their modules are looked for first.
         """
         self._memory = VerdictFile(memory)
+        self._path = path
         self._seconds = seconds
 
     def verdicts(self, plugins: Sequence[FoundPlugin], *, anew: bool = False) -> list[Verdict]:
@@ -91,113 +77,29 @@ class Trials:
         Raises:
             OSError: There is no process, or it came to nothing before the first plugin.
         """
-        process, line = _launch()
-        try:
-            jobs = [
-                {"name": plugin.point.name, "value": plugin.point.value, "distribution": plugin.distribution}
-                for plugin in plugins
-            ]
-            line.settimeout(_START_SECONDS)
-            line.sendall(json.dumps(jobs).encode("utf-8") + b"\n")
-            return self._listen(process, line, plugins)
-        finally:
-            _end(process)
-            line.close()
+        with ScratchProcess("wellhead.plugins.scratch", path=self._path) as process:
+            process.say(
+                [
+                    {"name": plugin.point.name, "value": plugin.point.value, "distribution": plugin.distribution}
+                    for plugin in plugins
+                ]
+            )
+            return self._listen(process, plugins)
 
-    def _listen(
-        self, process: subprocess.Popen[bytes], line: socket.socket, plugins: Sequence[FoundPlugin]
-    ) -> list[Verdict]:
+    def _listen(self, process: ScratchProcess, plugins: Sequence[FoundPlugin]) -> list[Verdict]:
         found: list[Verdict] = []
-        messages = _Messages(line)
-        messages.wait(_START_SECONDS)
+        process.wait(START_SECONDS)
         while len(found) < len(plugins):
             distribution = plugins[len(found)].distribution
             try:
-                found.append(Verdict.from_document(messages.wait(self._seconds)))
+                found.append(Verdict.from_document(process.wait(self._seconds)))
                 if len(found) < len(plugins):
-                    messages.wait(self._seconds)  # it begins with the next one
+                    process.wait(self._seconds)  # it begins with the next one
             except TimeoutError:
                 reason = f"Importing it took longer than {self._seconds:g} seconds."
                 return [*found, Verdict("broken", reason, report_it(distribution))]
             except (OSError, ValueError):
                 if found:  # what came before may have to do with it: it gets a process of its own to begin with
                     return found
-                return [Verdict("broken", _how_it_ended(process), report_it(distribution))]
+                return [Verdict("broken", f"Importing it {process.how_it_ended()}.", report_it(distribution))]
         return found
-
-
-class _Messages:
-    """What the process says, one JSON object to a line."""
-
-    def __init__(self, line: socket.socket) -> None:
-        self._line = line
-        self._kept = b""
-
-    def wait(self, seconds: float) -> dict[str, Any]:
-        """Return the next message.
-
-        Raises:
-            TimeoutError: It did not come in time.
-            ConnectionResetError: None comes any more.
-            ValueError: It is none.
-        """
-        deadline = time.monotonic() + seconds
-        while b"\n" not in self._kept:
-            self._line.settimeout(max(deadline - time.monotonic(), 0.001))
-            data = self._line.recv(_MAX_LINE)
-            if not data or len(self._kept) > _MAX_LINE:
-                raise ConnectionResetError
-            self._kept += data
-        message, _, self._kept = self._kept.partition(b"\n")
-        found = json.loads(message)
-        if not isinstance(found, dict):
-            raise ValueError("not a message")
-        return found
-
-
-def _launch() -> tuple[subprocess.Popen[bytes], socket.socket]:
-    """Start the process, with nothing of this one but a socket: no environment, no descriptor, no input."""
-    kept = {name: os.environ[name] for name in (*_LOADER_VARIABLES, *KEPT_VARIABLES) if name in os.environ}
-    flags = ["-I", "-B"] if sys.dont_write_bytecode else ["-I"]
-    path = json.dumps([place or str(Path.cwd()) for place in sys.path])
-    ours, theirs = socket.socketpair()
-    with theirs:
-        try:
-            process = subprocess.Popen(  # noqa: S603  # this very Python
-                [sys.executable, *flags, "-c", _PROGRAM, str(theirs.fileno()), str(os.getpid()), path],
-                pass_fds=[theirs.fileno()],
-                env=kept,
-                cwd="/",
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-        except BaseException:
-            ours.close()
-            raise
-    return process, ours
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kill the process with its group, and wait until it is gone."""
-    for kill in (os.killpg, os.kill):
-        with suppress(ProcessLookupError, PermissionError):
-            kill(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def _how_it_ended(process: subprocess.Popen[bytes]) -> str:
-    """Say in words how an import ended the process that it ran in."""
-    try:
-        code = process.wait(1)
-    except subprocess.TimeoutExpired:
-        return "Importing it cut the process off that it was tried in."
-    if code < 0:
-        return f"Importing it crashed the process ({_signal_name(-code)})."
-    return f"Importing it ended the process with exit code {code}."
-
-
-def _signal_name(number: int) -> str:
-    with suppress(ValueError):
-        return signal.Signals(number).name
-    return f"signal {number}"

@@ -19,6 +19,7 @@ from wellhead.errors import (
     KeyRingMissingError,
     KeyRingUnreachableError,
 )
+from wellhead.mounts import is_shared
 from wellhead.secrets.keyring import KeyRing
 from wellhead.secrets.links import UntrustedLinkError, without_links
 
@@ -49,6 +50,10 @@ class _Loaded:
         return self.settled and self.signature == signature and time.monotonic() - self.read_at < _TRUSTED
 
 
+def _signature(seen: os.stat_result) -> tuple[int, ...]:
+    return seen.st_dev, seen.st_ino, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_size
+
+
 class FileKeys:
     """The key ring in a file. It is read again whenever the file changes."""
 
@@ -65,6 +70,17 @@ class FileKeys:
         self._not_below = not_below
         self._loaded: _Loaded | None = None
         self._is_on_disk = False
+        self._is_local: bool | None = None
+
+    def known(self) -> KeyRing | None:
+        """Return the ring as it was read, if its file is the same still; None on a disk that may keep one waiting."""
+        known = self._loaded
+        if known is None or self._is_local is not True:
+            return None
+        try:
+            return known.ring if known.is_current(_signature(self._path.stat())) else None
+        except OSError:
+            return None
 
     def ring(self) -> KeyRing:
         """Return the ring as the file has it now.
@@ -79,13 +95,14 @@ class FileKeys:
             seen = self._path.stat()
         except OSError as error:
             raise self._failure(error) from error
-        signature = (seen.st_dev, seen.st_ino, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_size)
+        signature = _signature(seen)
         known = self._loaded
         if known is None or not known.is_current(signature):
             settled = time.time_ns() - seen.st_ctime_ns > _SETTLED
             text, read_at = self._read(), time.monotonic()
             ring = known.ring if known is not None and known.text == text else self._parse(text)
             self._loaded = known = _Loaded(signature, settled, read_at, text, ring)
+            self._is_local = not is_shared(self._path)
         return known.ring
 
     def ring_for_writing(self) -> KeyRing:

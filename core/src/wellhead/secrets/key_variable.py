@@ -20,6 +20,10 @@ class VariableKeys:
         self._text = text
         self._ring: KeyRing | None = None
 
+    def known(self) -> KeyRing | None:
+        """Return the ring, once it was read."""
+        return self._ring
+
     def ring(self) -> KeyRing:
         """Return the ring.
 

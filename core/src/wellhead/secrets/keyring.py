@@ -150,7 +150,11 @@ def _read_key(entry: Any) -> Key:
 
 
 class KeyProvider(Protocol):
-    """Where the key ring comes from. Its methods may block, and may be called from several threads at once."""
+    """Where the key ring comes from. All but `known` may block; all may be called from several threads."""
+
+    def known(self) -> KeyRing | None:
+        """Return the ring as it is now, where that can be told at once, without waiting for anything; else None."""
+        ...
 
     def ring(self) -> KeyRing:
         """Return the ring as it is now.

@@ -17,6 +17,7 @@ from wellhead.storage.index_writes import Judgement, judge_rows
 from wellhead.storage.indexing import Indexing
 from wellhead.storage.reading import digest_of, read_entry
 from wellhead.storage.selection import Chosen, Selection, Shown
+from wellhead.storage.shown import Judged
 from wellhead.storage.store import Judge
 
 _BATCH = 200
@@ -60,9 +61,9 @@ class Chooser:
         items: list[bytes] = []
         for batch in _batches(shown):
             items += self._items(case, batch)
-        return Chosen(items, total, shown[-1].position if len(rows) > len(shown) else None)
+        return Chosen(items, total, shown[-1].position(selection.sort) if len(rows) > len(shown) else None)
 
-    def show(self, directory: int, record_id: str, judge: Judge) -> Shown | None:
+    def show(self, directory: int, record_id: str, judge: Judge) -> Judged | None:
         """Return one data source as it was judged before, if the files are those that were judged; else None.
 
         The files are read, and not only looked at: whatever the index missed, it is noticed here.
@@ -77,8 +78,9 @@ class Chooser:
         if row is None or crc32(row[3]) != row[4]:
             return None
         type_name, sealed, judged, item, _, revision = row
-        basis = judge.basis(type_name, sealed=bool(sealed))
-        return Shown(item, revision) if judged == basis else None
+        if judged != judge.basis(type_name, sealed=bool(sealed)):
+            return None
+        return Judged(*found, type_name, bool(sealed), judged, Shown(item, revision))
 
     def _items(self, case: _Case, rows: Sequence[FoundRow]) -> Iterator[bytes]:
         """Return the items of rows; what had to be judged for that is kept."""

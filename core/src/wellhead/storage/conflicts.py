@@ -28,13 +28,18 @@ _CONFLICTS: Mapping[str, tuple[type[ConflictError], str]] = {
         "The stored record cannot be opened. Check the file's owner and permissions.",
     ),
     "corrupt": (RecordCorruptError, "The stored record is damaged. Restore it from a backup, or delete it by force."),
-    "newer_format": (NewerFormatError, "A newer Wellhead wrote this record. Install that version again."),
+    "newer_format": (
+        NewerFormatError,
+        "A newer Wellhead, or a newer version of the type's plugin, wrote this record. Install that version again.",
+    ),
 }
 
 
 def conflict_of(stored: StoredDataSource) -> ConflictError:
     """Return the error for what cannot be done with a data source in its state."""
     kind, message = _CONFLICTS[stored.state]
+    if stored.reason is not None:
+        return kind(f"{stored.reason} Go back to the plugin's former version, or send all fields anew.")
     return kind(f"{message} They are: {', '.join(map(_shown, stored.unfit))}." if stored.unfit else message)
 
 

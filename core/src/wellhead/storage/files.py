@@ -26,7 +26,9 @@ from wellhead.errors import (
     StorageError,
 )
 from wellhead.model.texts import name_key
+from wellhead.mounts import is_shared
 from wellhead.storage import history
+from wellhead.storage.backups import backup_name, content_of
 from wellhead.storage.choosing import Chooser
 from wellhead.storage.directory import (
     StoreDirectory,
@@ -40,6 +42,7 @@ from wellhead.storage.findings import Finding
 from wellhead.storage.history import Rewritten
 from wellhead.storage.index_file import IndexUnusableError
 from wellhead.storage.index_inspection import inspect_index
+from wellhead.storage.index_rows import item_of
 from wellhead.storage.indexing import Indexing, Watch
 from wellhead.storage.inspection import inspect_store
 from wellhead.storage.leading import Leading
@@ -49,6 +52,7 @@ from wellhead.storage.records import Record
 from wellhead.storage.results import Signature, read_results, results_name, with_result
 from wellhead.storage.revisions import Revision, revisions_of
 from wellhead.storage.selection import Chosen, Selection, Shown
+from wellhead.storage.shown import Judged, ShownItems
 from wellhead.storage.store import Entry, Judge
 from wellhead.storage.sweeper import Sweeper
 from wellhead.storage.workspace_id import make_workspace_id, read_workspace_id
@@ -90,6 +94,8 @@ class FileRecordStore:
         self._chooser = Chooser(self.indexing)
         self._known: OrderedDict[str, Seen] = OrderedDict()
         self._remembered = _REMEMBERED
+        self._shown = ShownItems()
+        self._is_local: bool | None = None
         self._workspace_id: str | None = None
         self._swept = False
         self._leading = Leading()
@@ -120,20 +126,36 @@ class FileRecordStore:
         return await asyncio.get_running_loop().run_in_executor(self._listers, self._choose, selection, judge)
 
     async def show(self, record_id: str, judge: Judge) -> Shown | None:
-        """Return a data source as it was judged before; None where it has to be read and judged."""
+        """Return a data source as it is read; None where there is none, or its record cannot be read.
+
+        What was shown before and is the same still is looked up without a thread: on a disk of this machine, reading
+        one small file takes less time than telling a thread to.
+        """
+        if (known := self._known_as_shown(record_id, judge)) is not None:
+            return known
         return await asyncio.to_thread(self._show, record_id, judge)
 
     async def create(self, record: Record) -> None:
         """Store a new record."""
         await self._in_writer(self._create, record)
 
-    async def replace(self, record: Record, *, expected: int, by: str | None = None) -> None:
+    async def replace(
+        self, record: Record, *, expected: int, by: str | None = None, changed: Sequence[str] | None = None
+    ) -> None:
         """Store a new state of a record, and keep the one before in its history."""
-        await self._in_writer(self._replace, record, expected, by)
+        await self._in_writer(self._replace, record, expected, by, changed)
 
     async def rewrite(self, record_id: str, change: Callable[[Record], Record]) -> bool:
         """Write a record anew, without a change of the data source."""
         return await self._in_writer(self._rewrite, record_id, change)
+
+    async def migrate(self, found: Record, record: Record) -> bool:
+        """Store a record in the schema that its type has now, and what was stored as its backup."""
+        return await self._in_writer(self._migrate, found, record)
+
+    async def remove_backup(self, record_id: str) -> None:
+        """Remove the backup of a record."""
+        await self._in_writer(self._remove_backup, record_id)
 
     async def delete(self, record_id: str, *, expected: int | None) -> None:
         """Delete what is stored under an id."""
@@ -256,14 +278,38 @@ class FileRecordStore:
             (records if is_record else results)[record_id] = signature
         return {record_id: (signature, results.get(record_id)) for record_id, signature in records.items()}
 
+    def _known_as_shown(self, record_id: str, judge: Judge) -> Shown | None:
+        if self._is_local is not True or not RECORD_ID.fullmatch(record_id):
+            return None
+        directory = self._directory.open()
+        return None if directory is None else self._shown.find(directory, record_id, judge)
+
     def _show(self, record_id: str, judge: Judge) -> Shown | None:
         directory = self._directory.open() if RECORD_ID.fullmatch(record_id) else None
         if directory is None:
             return None
-        try:
-            return self._chooser.show(directory, record_id, judge)
-        except IndexUnusableError:
+        if self._is_local is None:
+            self._is_local = not is_shared(self._directory.path)
+        judged = self._judged_before(directory, record_id, judge) or self._judged_now(directory, record_id, judge)
+        if judged is None:
             return None
+        self._shown.keep(record_id, judged)
+        return judged.shown
+
+    def _judged_before(self, directory: int, record_id: str, judge: Judge) -> Judged | None:
+        with suppress(IndexUnusableError):
+            return self._chooser.show(directory, record_id, judge)
+        return None
+
+    def _judged_now(self, directory: int, record_id: str, judge: Judge) -> Judged | None:
+        seen = read_entry(directory, record_id)
+        record = None if seen is None else seen.entry.record
+        if seen is None or record is None:
+            return None
+        sealed = bool(record.secrets)
+        basis = judge.basis(record.type, sealed=sealed)
+        shown = Shown(item_of(judge.judged(seen.entry)), record.revision)
+        return Judged(seen.digest, seen.signatures[1], record.type, sealed, basis, shown)
 
     def _sweep_if_due(self) -> None:
         with suppress(StorageError, IndexUnusableError, OSError):  # a list tells, or the next sweep does
@@ -309,7 +355,7 @@ class FileRecordStore:
                 os.rename(temporary, f"{record.id}.json", src_dir_fd=directory, dst_dir_fd=directory)
         sync_directory(directory)
 
-    def _replace(self, record: Record, expected: int, by: str | None) -> None:
+    def _replace(self, record: Record, expected: int, by: str | None, changed: Sequence[str] | None) -> None:
         directory = self._directory.open_for_writing()
         self._sweep_once(directory)
         content = record.encode()
@@ -318,7 +364,7 @@ class FileRecordStore:
         self.indexing.prepare(directory)
         with (
             temporary_file(directory, content, durable=True) as temporary,
-            history.prepared(directory, former, record, by=by, kept=kept) as put_history,
+            history.prepared(directory, former, record, by=by, changed=changed, kept=kept) as put_history,
             self._lock.hold(directory) as check_held,
         ):
             former = self._expect(directory, record.id, expected)
@@ -360,6 +406,44 @@ class FileRecordStore:
                 os.rename(temporary, f"{record.id}.json", src_dir_fd=directory, dst_dir_fd=directory)
             return True
 
+    def _migrate(self, found: Record, record: Record) -> bool:
+        directory = self._directory.open_for_writing()
+        self._sweep_once(directory)
+        content = record.encode()
+        with translated():
+            former = content_of(directory, found)
+        if former is None:
+            return False
+        with (
+            temporary_file(directory, former, durable=True) as backup,
+            temporary_file(directory, content, durable=True) as temporary,
+            translated(),
+            self._lock.hold(directory) as check_held,
+        ):
+            if content_of(directory, found) != former:
+                remove_quietly(directory, backup)
+                remove_quietly(directory, temporary)
+                return False
+            with self.indexing.change(directory, record.id, (record, content)):
+                check_held()
+                os.rename(backup, backup_name(record.id), src_dir_fd=directory, dst_dir_fd=directory)
+                check_held()
+                os.rename(temporary, f"{record.id}.json", src_dir_fd=directory, dst_dir_fd=directory)
+        sync_directory(directory)
+        return True
+
+    def _remove_backup(self, record_id: str) -> None:
+        directory = self._directory.open() if RECORD_ID.fullmatch(record_id) else None
+        if directory is None:
+            return
+        with translated(), self._lock.hold(directory) as check_held:
+            check_held()
+            try:
+                os.unlink(backup_name(record_id), dir_fd=directory)
+            except FileNotFoundError:
+                return
+        sync_directory(directory)
+
     def _delete(self, record_id: str, expected: int | None) -> None:
         directory = self._directory.open() if RECORD_ID.fullmatch(record_id) else None
         if directory is None:
@@ -373,7 +457,7 @@ class FileRecordStore:
                     os.unlink(f"{record_id}.json", dir_fd=directory)
                 except FileNotFoundError:
                     raise _not_found() from None
-                for name in (results_name(record_id), history.history_name(record_id)):
+                for name in (results_name(record_id), history.history_name(record_id), backup_name(record_id)):
                     remove_quietly(directory, name)
         sync_directory(directory)
 

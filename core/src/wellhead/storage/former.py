@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from wellhead.errors import InputError, InputProblem, SecretsPurgedError
-from wellhead.storage.records import Record
+from wellhead.storage.records import Record, as_stored
 from wellhead.storage.revisions import Revision, changed_fields
 from wellhead.storage.stored import StoredDataSource
 
@@ -41,3 +42,12 @@ def is_stored(former: Record, stored: StoredDataSource) -> bool:
     if present is None or stored.state != "ok":
         return False
     return not changed_fields(former, present) and former.extra == present.extra
+
+
+def changed_since(stored: StoredDataSource, record: Record) -> tuple[str, ...]:
+    """Return the names of the fields that a new state changes in what is stored, as its type has that now.
+
+    What a new version of the type has renamed or added is no change of whoever saves.
+    """
+    present = stored.record
+    return () if present is None else changed_fields(replace(present, fields=as_stored(stored.fields)), record)

@@ -71,7 +71,13 @@ def _unreadable(record_id: str) -> RecordUnreadableError:
 
 @contextmanager
 def prepared(
-    directory: int, former: Record | None, record: Record, *, by: str | None, kept: int
+    directory: int,
+    former: Record | None,
+    record: Record,
+    *,
+    by: str | None,
+    kept: int,
+    changed: Sequence[str] | None = None,
 ) -> Iterator[Callable[[Record], None]]:
     """Write the history that is to stand beside a new state of a record, so that the lock is held for no disk.
 
@@ -81,6 +87,7 @@ def prepared(
         record: The new state.
         by: Who changes it.
         kept: How many revisions are kept; with 0, the history is taken away.
+        changed: The names of the fields that are changed; found by comparing if left out.
 
     Yields:
         A function that puts the history in place. It is called under the lock, with the state that is really stored.
@@ -91,7 +98,7 @@ def prepared(
         StorageError: It could not be written.
     """
     with ExitStack() as files:
-        history = _Prepared(directory, record, _told(by), kept, files)
+        history = _Prepared(directory, record, files, by=_told(by), changed=changed, kept=kept)
         if former is not None and kept:
             history.write(former)
         yield history.put
@@ -100,10 +107,20 @@ def prepared(
 class _Prepared:
     """A history that is on disk under a name of its own, and what it was made from."""
 
-    def __init__(self, directory: int, record: Record, by: str | None, kept: int, files: ExitStack) -> None:
+    def __init__(
+        self,
+        directory: int,
+        record: Record,
+        files: ExitStack,
+        *,
+        by: str | None,
+        changed: Sequence[str] | None,
+        kept: int,
+    ) -> None:
         self._directory = directory
         self._record = record
         self._by = by
+        self._changed = changed
         self._kept = kept
         self._files = files
         self._basis: tuple[Record, list[bytes]] | None = None
@@ -114,7 +131,7 @@ class _Prepared:
         if self._temporary is not None:
             remove_quietly(self._directory, self._temporary)
         lines = read_lines(self._directory, self._record.id)
-        changed = changed_fields(former, self._record)
+        changed = changed_fields(former, self._record) if self._changed is None else tuple(self._changed)
         revision = Revision(former, self._record.updated_at, self._by, changed)
         content = _joined(_with_revision(lines, revision, self._kept))
         self._temporary = self._files.enter_context(temporary_file(self._directory, content, durable=True))

@@ -7,20 +7,22 @@ its own, that an index answers from its first row on. So the last page costs wha
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
 
 from wellhead.storage.index_file import IndexUnusableError
 from wellhead.storage.index_rows import microseconds
-from wellhead.storage.selection import Instants, Position, Selection
+from wellhead.storage.selection import Instants, Position, Selection, SortKey
 
 # Up to this many matches are fetched and sorted; more are met soon enough on the way along an index. A text that is
 # looked for on the way has to be looked for in each row, so that it pays to fetch more.
 _FEW, _FEW_WITH_TEXT = 400, 4000
 _TRIGRAM = 3
 _MOST = 2**62
+_PLACES = 500
+"""Of values in one statement; SQLite allows 999 and more."""
 
 Count = Callable[[str, tuple[Any, ...]], int]
 """Returns the number that a query counts, perhaps from before."""
@@ -44,8 +46,7 @@ class Filter:
         return " AND ".join(self.conditions) or "1"
 
 
-@dataclass(frozen=True, slots=True)
-class FoundRow:
+class FoundRow(NamedTuple):
     """A row as a list needs it."""
 
     id: str
@@ -53,7 +54,19 @@ class FoundRow:
     sealed: bool
     judged: int | None
     item: bytes | None
-    position: Position
+    name_key: str
+    created_at: str
+    updated_at: str
+
+    def position(self, sort: Sequence[SortKey]) -> Position:
+        """Return where it stands in a list that is sorted in some way."""
+        values = {
+            "name": self.name_key,
+            "type": self.type,
+            "created_at": self.created_at,
+            "updated_at": self.updated_at,
+        }
+        return Position(tuple(values[name] for name, _ in sort), self.name_key, self.id)
 
 
 def total_of(selection: Selection, count: Count) -> int:
@@ -80,13 +93,18 @@ def rows_of(connection: sqlite3.Connection, selection: Selection, total: int, co
     """
     selection = _rarest_first(selection, count)
     wanted = min(selection.limit, _MOST) + 1
-    rows: list[FoundRow] = []
+    rows: list[tuple[Any, ...]] = []
     for query, values in queries_of(selection, total):
-        found = connection.execute(query, (*values, wanted - len(rows)))
-        rows += [_row(connection, columns, selection) for columns in found.fetchall()]
+        rows += connection.execute(query, (*values, wanted - len(rows))).fetchall()
         if len(rows) >= wanted:
             break
-    return rows
+    items: dict[int, bytes] = {}
+    for start in range(0, len(rows), _PLACES):
+        items |= _items_of(connection, [row[0] for row in rows[start : start + _PLACES]])
+    return [
+        FoundRow(record_id, type_name, bool(sealed), judged, items.get(number), key, created, updated)
+        for number, record_id, type_name, sealed, judged, key, created, updated in rows
+    ]
 
 
 def queries_of(selection: Selection, total: int) -> Iterator[tuple[str, list[Any]]]:
@@ -202,11 +220,13 @@ def _label(key: str, value: str | None) -> tuple[str, tuple[str | None, ...]]:
     return "key = ? AND value = ?", (_storable(key), _storable(value))
 
 
-def _row(connection: sqlite3.Connection, columns: tuple[Any, ...], selection: Selection) -> FoundRow:
-    number, record_id, type_name, sealed, judged, key, created_at, updated_at = columns
-    values = {"name": key, "type": type_name, "created_at": created_at, "updated_at": updated_at}
-    position = Position(tuple(values[name] for name, _ in selection.sort), key, record_id)
-    found = connection.execute("SELECT item, checksum FROM items WHERE number = ?", (number,)).fetchone()
-    if found is not None and crc32(found[0]) != found[1]:
-        raise IndexUnusableError(damaged=True)
-    return FoundRow(record_id, type_name, bool(sealed), judged, None if found is None else found[0], position)
+def _items_of(connection: sqlite3.Connection, numbers: list[int]) -> dict[int, bytes]:
+    """Return the items of rows, by their numbers, of those that have one."""
+    places = ", ".join("?" * len(numbers))
+    found = connection.execute(f"SELECT number, item, checksum FROM items WHERE number IN ({places})", numbers)  # noqa: S608  # places for all values
+    items = {}
+    for number, item, checksum in found:
+        if crc32(item) != checksum:
+            raise IndexUnusableError(damaged=True)
+        items[number] = item
+    return items

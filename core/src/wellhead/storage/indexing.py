@@ -16,13 +16,13 @@ from itertools import islice
 from pathlib import Path
 
 from wellhead.errors import StorageError
+from wellhead.mounts import boot_id, is_shared
 from wellhead.storage import index_file
 from wellhead.storage.directory import remove_quietly
 from wellhead.storage.index_file import IndexFile, IndexUnusableError
 from wellhead.storage.index_upkeep import BATCH, differences, fill, ids_in, write_row, write_rows
 from wellhead.storage.index_writes import mark
 from wellhead.storage.locks import StoreLock
-from wellhead.storage.mounts import boot_id, is_shared
 from wellhead.storage.reading import Seen, as_written, scan
 from wellhead.storage.records import Record
 

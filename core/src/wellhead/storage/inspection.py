@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wellhead.errors import ConflictError, StorageError
+from wellhead.mounts import is_shared
 from wellhead.storage.directory import (
     IGNORE_NAME,
     TEMPORARY,
@@ -24,12 +25,11 @@ from wellhead.storage.directory import (
 from wellhead.storage.findings import Finding, listed, problem, warning
 from wellhead.storage.history import history_name, read_lines
 from wellhead.storage.locks import LOCK_NAME, StoreLock
-from wellhead.storage.mounts import is_shared
 from wellhead.storage.revisions import read_revision
 from wellhead.storage.workspace_id import WORKSPACE_FILE
 
 _RECORD = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.json")
-_SIDE = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.(?:health|history)\.jsonl")
+_SIDE = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.(?:(?:health|history)\.jsonl|backup\.json)")
 _INDEX = re.compile(r"\.index\..+")
 _FIXED = frozenset((IGNORE_NAME, LOCK_NAME, WORKSPACE_FILE))
 _OTHERS_WRITE, _OTHERS = 0o022, 0o077

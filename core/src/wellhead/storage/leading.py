@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import threading
 
-import portalocker
-
+from wellhead.storage import os_lock
 from wellhead.storage.directory import translated
 
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -51,8 +50,8 @@ class Leading:
         with translated():
             descriptor = os.open(name, _FLAGS, 0o600, dir_fd=directory)
         try:
-            portalocker.lock(descriptor, portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING)
-        except portalocker.LockException:
+            os_lock.lock(descriptor, os_lock.LockFlags.EXCLUSIVE | os_lock.LockFlags.NON_BLOCKING)
+        except os_lock.LockException:
             os.close(descriptor)
         else:
             self._held[work] = descriptor

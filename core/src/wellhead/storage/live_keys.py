@@ -46,6 +46,9 @@ class LiveKeys:
         Raises:
             KeyRingError: There is none, it cannot be used, or it did not come in time and no other stands in.
         """
+        if self._trouble is None and (known := self._provider.known()) is not None:
+            self._last = known
+            return known
         return await self._ask_for_ring(self._provider.ring, KeyRingDamagedError, KeyRingUnreachableError)
 
     async def ring_for_writing(self) -> KeyRing:

@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 
-import portalocker
-
 from wellhead.errors import StoreBusyError, StoreUnavailableError
+from wellhead.storage import os_lock
 
 LOCK_NAME = ".lock"
 _TIMEOUT = 5.0
@@ -144,8 +143,8 @@ class _Waiter:
 
     def _run(self) -> None:
         try:
-            portalocker.lock(self.descriptor, portalocker.LockFlags.EXCLUSIVE)
-        except portalocker.LockException:
+            os_lock.lock(self.descriptor, os_lock.LockFlags.EXCLUSIVE)
+        except os_lock.LockException:
             self._failed = True
         with self._changed:
             self._is_over = True
@@ -171,10 +170,10 @@ def _open(directory: int, name: str) -> int:
 def _lock_at_once(descriptor: int) -> bool:
     """Lock what is open; return False if others hold it."""
     try:
-        portalocker.lock(descriptor, portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING)
-    except portalocker.AlreadyLocked:
+        os_lock.lock(descriptor, os_lock.LockFlags.EXCLUSIVE | os_lock.LockFlags.NON_BLOCKING)
+    except os_lock.AlreadyLocked:
         return False
-    except portalocker.LockException as error:
+    except os_lock.LockException as error:
         os.close(descriptor)
         raise _refused() from error
     return True
@@ -182,8 +181,8 @@ def _lock_at_once(descriptor: int) -> bool:
 
 def _release(descriptor: int) -> None:
     """Unlock and close. Closing alone would leave the lock with a child that was forked meanwhile."""
-    with suppress(portalocker.LockException):
-        portalocker.unlock(descriptor)
+    with suppress(os_lock.LockException):
+        os_lock.unlock(descriptor)
     os.close(descriptor)
 
 

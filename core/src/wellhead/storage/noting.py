@@ -12,7 +12,7 @@ from wellhead.storage.records import Record
 from wellhead.storage.revisions import changed_fields
 from wellhead.storage.stored import StoredDataSource
 
-Operation = Literal["create", "update", "rollback", "delete", "purge_history"]
+Operation = Literal["create", "update", "rollback", "delete", "migrate", "purge_history"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,42 +9,22 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic import ValidationError
 
 from wellhead.model.secret import Secret
 from wellhead.model.shape import Shape
 from wellhead.model.source import BASE_FIELDS, RESERVED_FIELDS
+from wellhead.storage.known_type import FindType, KnownType
+from wellhead.storage.migration import MigrationFailedError, migrated
 from wellhead.storage.records import Record
 from wellhead.storage.sealing import Basis, opens
 from wellhead.storage.store import Entry
 from wellhead.storage.stored import StoredDataSource
-
-
-class KnownType(Protocol):
-    """What the service needs to know of a type."""
-
-    @property
-    def shape(self) -> Shape:
-        """The shape of its model."""
-        ...
-
-    @property
-    def distribution(self) -> str | None:
-        """The distribution that provides it."""
-        ...
-
-    @property
-    def version(self) -> str | None:
-        """The distribution's version."""
-        ...
-
-
-FindType = Callable[[str], KnownType | None]
 
 
 class Opener:
@@ -112,12 +92,18 @@ class OpeningJudge:
 def _basis_of(known: KnownType) -> bytes:
     """Return what tells a type from its other versions; while it is being written, only its code changes."""
     model = known.shape.model
-    source = getattr(sys.modules.get(model.__module__), "__file__", None)
+    modules = {str(getattr(part, "__module__", "")) for part in (model, *known.migrations.values())}
+    told = f"{known.distribution} {known.version} {known.schema_version} {model.__module__}.{model.__qualname__} "
+    return told.encode() + b"".join(_code_of(module) for module in sorted(modules))
+
+
+def _code_of(module: str) -> bytes:
+    """Return a digest of a module's code; nothing where that is not in a file."""
+    source = getattr(sys.modules.get(module), "__file__", None)
     try:
-        code = b"" if source is None else hashlib.sha256(Path(source).read_bytes()).digest()
+        return b"" if source is None else hashlib.sha256(Path(source).read_bytes()).digest()
     except OSError:
-        code = b""
-    return f"{known.distribution} {known.version} {model.__module__}.{model.__qualname__} ".encode() + code
+        return b""
 
 
 def opened(entry: Entry, known: KnownType | None) -> StoredDataSource:
@@ -125,8 +111,22 @@ def opened(entry: Entry, known: KnownType | None) -> StoredDataSource:
     record = entry.record
     if record is None:
         return without_record(entry)
-    facts = {pointer: sealed.facts for pointer, sealed in record.secrets.items()}
-    stored = StoredDataSource(
+    stored = _as_stored(entry, record)
+    if known is None:
+        return stored
+    if record.schema_version > known.schema_version:
+        return replace(stored, state="newer_format", fields=known.shape.without_secrets(record.fields))
+    try:
+        record = migrated(record, known)
+    except MigrationFailedError as error:
+        hidden = known.shape.without_secrets(record.fields)
+        return replace(stored, state="invalid", fields=hidden, reason=str(error))
+    return _as_type(_as_stored(entry, record), record, known.shape)
+
+
+def _as_stored(entry: Entry, record: Record) -> StoredDataSource:
+    """Return what can be told of a record without its type."""
+    return StoredDataSource(
         entry.id,
         "type_unavailable",
         record.name,
@@ -134,10 +134,9 @@ def opened(entry: Entry, known: KnownType | None) -> StoredDataSource:
         record.revision,
         record=record,
         fields=record.fields,
-        facts=facts,
+        facts={pointer: sealed.facts for pointer, sealed in record.secrets.items()},
         health=current_health(entry),
     )
-    return stored if known is None else _as_type(stored, record, known.shape)
 
 
 def current_health(entry: Entry) -> Mapping[str, Any] | None:

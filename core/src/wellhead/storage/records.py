@@ -40,6 +40,8 @@ _KNOWN = frozenset(
         "encryption",
     )
 )
+_SEALED = frozenset(("bound", "secrets", "encryption"))
+"""The members that a record with secrets has, and no other one."""
 
 
 class DamagedRecordError(Exception):
@@ -82,6 +84,7 @@ class Record:
         plugin: The distribution that the type came from, and its version.
         schema_version: The version of the type's schema.
         extra: Members that a newer minor format added; they are kept.
+        origin: What it was migrated from; None for a record as it is stored.
     """
 
     id: str
@@ -99,6 +102,7 @@ class Record:
     plugin: tuple[str | None, str | None] = (None, None)
     schema_version: int = 1
     extra: Mapping[str, Any] = field(default_factory=dict)
+    origin: Origin | None = None
 
     def as_document(self) -> dict[str, Any]:
         """Return the members of the record as they are stored."""
@@ -138,6 +142,10 @@ class Record:
             raise RecordTooLargeError(f"The data source has {len(text)} bytes; a record may have {MAX_RECORD_BYTES}.")
         return text
 
+    def sealed_at(self, pointer: str) -> tuple[Record, str]:
+        """Return the record that a secret is bound to, and its pointer there: of a migrated one, its origin's."""
+        return (self, pointer) if self.origin is None else (self.origin.record, self.origin.pointers.get(pointer, ""))
+
     def binding(self, workspace_id: str, pointer: str, facts: SecretFacts) -> bytes:
         """Return the associated data of one secret: where it belongs, in canonical JSON."""
         document = {
@@ -151,6 +159,19 @@ class Record:
             "free": sorted(self.fields.keys() - set(self.bound)),
         }
         return json.dumps(document, sort_keys=True, separators=(",", ":")).encode("ascii")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a record was migrated from, to which its secrets are still bound.
+
+    Attributes:
+        record: The record as it is stored.
+        pointers: Where each secret is there, by its pointer in the migrated record.
+    """
+
+    record: Record
+    pointers: Mapping[str, str]
 
 
 def as_stored(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -209,6 +230,8 @@ def read_record(document: Mapping[str, Any], record_id: str) -> Record:
 def _read(document: Mapping[str, Any]) -> Record:
     written_by = _typed(document["written_by"], dict)
     fields = _typed(document["fields"], dict)
+    if 0 < len(document.keys() & _SEALED) < len(_SEALED):
+        raise ValueError("a part of what belongs to secrets is not there")  # or else they would be taken for not set
     secrets = {pointer: _read_secret(entry) for pointer, entry in document.get("secrets", {}).items()}
     for pointer in secrets:
         _check_place(pointer, fields)

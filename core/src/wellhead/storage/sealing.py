@@ -119,6 +119,7 @@ def open_secret(record: Record, pointer: str, basis: Basis) -> str:
         SecretUnavailableError: It does not open.
     """
     ring, workspace = basis
+    record, pointer = record.sealed_at(pointer)
     sealed = record.secrets.get(pointer)
     key = None if ring is None or record.key_id is None else ring.find(record.key_id)
     if workspace is None:

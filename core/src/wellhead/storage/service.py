@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -18,17 +18,20 @@ from wellhead.errors import (
     RevisionMismatchError,
     TypeUnavailableError,
 )
-from wellhead.model.source import BASE_FIELDS, DataSourceConfig
+from wellhead.model.source import DataSourceConfig
 from wellhead.model.texts import name_key
 from wellhead.storage.changes import Change, change_of
 from wellhead.storage.conflicts import conflict_of
-from wellhead.storage.former import before, is_stored, restorable
+from wellhead.storage.former import before, changed_since, is_stored, restorable
 from wellhead.storage.history import Rewritten
+from wellhead.storage.known_type import FindType, KnownType
 from wellhead.storage.live_keys import LiveKeys
 from wellhead.storage.noting import Changed, Noting, unnoted
-from wellhead.storage.opening import FindType, KnownType, Opener, OpeningJudge
-from wellhead.storage.records import Record, as_stored
+from wellhead.storage.opening import Opener, OpeningJudge
+from wellhead.storage.recording import record_of
+from wellhead.storage.records import Record
 from wellhead.storage.revisions import Revision, without_values
+from wellhead.storage.rewriting import MigrationOutcome, Rewriter
 from wellhead.storage.sealing import Basis, Sealer
 from wellhead.storage.selection import Chosen, Selection, Shown
 from wellhead.storage.store import Entry, RecordStore
@@ -65,6 +68,7 @@ class ConfigurationStorageService:
         self._store = store
         self._sealer = Sealer(store, keys)
         self._opener = Opener(find_type)
+        self._rewriter = Rewriter(store, self._sealer, find_type, noting=noting)
         self._find_type = find_type
         self._acting = acting
         self._noting = noting
@@ -93,11 +97,11 @@ class ConfigurationStorageService:
         known = self._known(config.type)
         change = change_of(known.shape, None, config)
         now = clock.to_text(clock.now())
-        record = self._record(str(uuid.uuid4()), known, config, created_at=now, updated_at=now, revision=1)
+        record = record_of(config, known, record_id=str(uuid.uuid4()), created_at=now, updated_at=now, revision=1)
         record = await self._sealer.seal(record, known.shape, change, previous=None)
         async with self._noting(Changed.to(record, None, operation="create")):
             await self._store.create(record)
-        return self._opener.opened(Entry(record.id, "ok", record))
+        return self._opened(record)
 
     async def get_config(self, config_id: str) -> DataSourceConfig:
         """Return a data source, with its secrets sealed.
@@ -176,12 +180,13 @@ class ConfigurationStorageService:
             if not change.is_change and stored.config is not None:
                 return stored
             record = await self._next(stored, known, config, change)
+            changed = changed_since(stored, record)
             try:
                 async with self._noting(Changed.to(record, stored.record, operation="update")):
-                    await self._store.replace(record, expected=stored.revision or 0, by=self._acting())
+                    await self._store.replace(record, expected=stored.revision or 0, by=self._acting(), changed=changed)
             except RevisionMismatchError:
                 continue
-            return self._opener.opened(Entry(record.id, "ok", record))
+            return self._opened(record)
         raise RevisionMismatchError(stored=stored.revision or 0)
 
     async def history(self, config_id: str) -> list[Revision]:
@@ -220,26 +225,49 @@ class ConfigurationStorageService:
             stored = await self.read(config_id)
             if expected is not None and stored.revision != expected:
                 raise RevisionMismatchError(stored=stored.revision or 0)
-            if stored.record is None or stored.state == "type_unavailable":
+            if stored.record is None or stored.is_left_alone:
                 raise conflict_of(stored)
             if revision == stored.revision:
                 return stored
-            former = restorable(before(stored, await self._store.history(config_id)), revision)
-            if is_stored(former, stored):
+            former = self._opened(restorable(before(stored, await self._store.history(config_id)), revision))
+            if former.record is not None and is_stored(former.record, stored):
                 return stored
             record = await self._restored(former, stored.record)
+            changed = changed_since(stored, record)
             try:
                 async with self._noting(Changed.to(record, stored.record, operation="rollback")):
-                    await self._store.replace(record, expected=stored.record.revision, by=self._acting())
+                    expected_now = stored.record.revision
+                    await self._store.replace(record, expected=expected_now, by=self._acting(), changed=changed)
             except RevisionMismatchError:
                 continue
-            return self._opener.opened(Entry(record.id, "ok", record))
+            return self._opened(record)
+        raise RevisionMismatchError(stored=stored.revision or 0)
+
+    async def migrate(self, config_id: str, *, dry_run: bool = False) -> MigrationOutcome:
+        """Rewrite a record in the schema that its type has now; return when that is on disk.
+
+        This is no change of the data source: its revision stays, and its secrets keep their facts. The record's file as
+        it was is kept as a backup.
+
+        Args:
+            config_id: The data source's id.
+            dry_run: Find out what would be done, and store nothing.
+
+        Raises:
+            DataSourceNotFoundError: There is none of this id.
+            StorageError: The store cannot be read.
+        """
+        for _ in range(_ATTEMPTS):
+            stored = await self.read(config_id)
+            outcome = await self._rewriter.migrate(stored, dry_run=dry_run)
+            if outcome is not None:
+                return outcome
         raise RevisionMismatchError(stored=stored.revision or 0)
 
     async def purge_history(self, config_id: str) -> Rewritten:
         """Take the values of secrets out of all former revisions of a data source; return when that is on disk.
 
-        Lines that cannot be read may hold secrets too, so they are taken out whole.
+        Lines that cannot be read may hold secrets too, so they are taken out whole; the backup of a migration is, too.
 
         Raises:
             DataSourceNotFoundError: There is none of this id.
@@ -251,7 +279,9 @@ class ConfigurationStorageService:
         if stored.state == "newer_format":
             raise conflict_of(stored)
         async with self._noting(Changed.of(stored, operation="purge_history")):
-            return await self._store.rewrite_history(config_id, without_values, drop_unreadable=True)
+            done = await self._store.rewrite_history(config_id, without_values, drop_unreadable=True)
+            await self._store.remove_backup(config_id)
+            return done
 
     async def delete_config(self, config_id: str, *, expected: int | None = None, force: bool = False) -> None:
         """Delete a data source with all that belongs to it, and return when that is on disk.
@@ -315,26 +345,31 @@ class ConfigurationStorageService:
         }
         await self._store.add_result(config_id, summary, {**result, "revision": revision})
 
-    async def _restored(self, former: Record, present: Record) -> Record:
+    def _opened(self, record: Record) -> StoredDataSource:
+        """Read a record as its type, whether or not it is the one that is stored."""
+        return self._opener.opened(Entry(record.id, "ok", record))
+
+    async def _restored(self, former: StoredDataSource, present: Record) -> Record:
         """Make the new revision that has all that a former one had."""
-        known = self._known(present.type)
-        as_read = self._opener.opened(Entry(former.id, "ok", former))
-        if as_read.config is None:
+        known, config, source = self._known(present.type), former.config, former.record
+        if former.state == "newer_format":
+            raise conflict_of(former)
+        if config is None or source is None:
             raise RecordInvalidError(
                 "That revision does not fit its type any more. Change the data source instead: see 'wellhead edit'."
             )
-        secrets = await self._sealer.restored(former, {at: sealed.facts for at, sealed in present.secrets.items()})
-        record = self._record(
-            present.id,
+        secrets = await self._sealer.restored(source, {at: sealed.facts for at, sealed in present.secrets.items()})
+        record = record_of(
+            config,
             known,
-            as_read.config,
+            record_id=present.id,
             created_at=present.created_at,
             updated_at=clock.to_text(clock.now()),
             revision=present.revision + 1,
-            extra=former.extra,
+            extra=source.extra,
         )
         change = Change(is_change=True, secrets=secrets, moved=())
-        return await self._sealer.seal(record, known.shape, change, previous=former)
+        return await self._sealer.seal(record, known.shape, change, previous=source)
 
     async def lead(self, work: str) -> bool:
         """Take on a work that one process at a time does for the workspace; tell whether it is this one's."""
@@ -348,7 +383,7 @@ class ConfigurationStorageService:
 
     def _changeable(self, stored: StoredDataSource, config: DataSourceConfig) -> KnownType:
         """Refuse changes of records that are not to be touched."""
-        if stored.record is None or stored.state == "type_unavailable":
+        if stored.record is None or stored.is_left_alone:
             raise conflict_of(stored)
         if stored.record.type != config.type:
             raise InputError([InputProblem("/type", "immutable", "The type cannot be changed.")])
@@ -360,37 +395,16 @@ class ConfigurationStorageService:
         previous = stored.record
         if previous is None:
             raise conflict_of(stored)
-        record = self._record(
-            previous.id,
-            known,
+        record = record_of(
             config,
+            known,
+            record_id=previous.id,
             created_at=previous.created_at,
             updated_at=clock.to_text(clock.now()),
             revision=previous.revision + 1,
             extra=previous.extra,
         )
         return await self._sealer.seal(record, known.shape, change, previous=previous)
-
-    def _record(
-        self,
-        record_id: str,
-        known: KnownType,
-        config: DataSourceConfig,
-        *,
-        extra: Mapping[str, Any] | None = None,
-        **made: Any,
-    ) -> Record:
-        return Record(
-            id=record_id,
-            type=config.type,
-            name=config.name,
-            description=config.description,
-            labels=config.labels,
-            fields=as_stored(known.shape.without_secrets(config.model_dump(mode="json", exclude=set(BASE_FIELDS)))),
-            plugin=(known.distribution, known.version),
-            extra=extra or {},
-            **made,
-        )
 
     async def _found(self, entries: Sequence[Entry]) -> list[StoredDataSource]:
         """Read entries as their types, and look whether their secrets open: once, for as long as nothing changes."""

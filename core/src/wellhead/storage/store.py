@@ -92,13 +92,16 @@ class RecordStore(Protocol):
         """
         ...
 
-    async def replace(self, record: Record, *, expected: int, by: str | None = None) -> None:
+    async def replace(
+        self, record: Record, *, expected: int, by: str | None = None, changed: Sequence[str] | None = None
+    ) -> None:
         """Store a new state of a record, and keep the one before in its history; return when both are on disk.
 
         Args:
             record: The new state.
             expected: The revision that it was made from.
             by: Who changes it; None where nobody knows.
+            changed: The names of the fields that it changes, for the history; found by comparing if left out.
 
         Raises:
             DataSourceNotFoundError: Nothing is stored under its id.
@@ -124,8 +127,33 @@ class RecordStore(Protocol):
         """
         ...
 
+    async def migrate(self, found: Record, record: Record) -> bool:
+        """Store a record in the schema that its type has now, and what was stored as its backup.
+
+        This is no change of the data source: the revision is the same.
+
+        Args:
+            found: The record that it was made from, as it is stored.
+            record: The record to store.
+
+        Returns:
+            True when both are on disk; False, and nothing is done, if something else is stored by now.
+
+        Raises:
+            StorageError: It could not be stored; what is stored is as it was.
+        """
+        ...
+
+    async def remove_backup(self, record_id: str) -> None:
+        """Remove the backup of a record, if there is one; return when that is on disk.
+
+        Raises:
+            StorageError: It could not be removed.
+        """
+        ...
+
     async def delete(self, record_id: str, *, expected: int | None) -> None:
-        """Delete what is stored under an id, its results and its history too; return when that is on disk.
+        """Delete what is stored under an id, its results, history and backup too; return when that is on disk.
 
         Args:
             record_id: The id.

@@ -34,12 +34,13 @@ class StoredDataSource:
         type: Its type's name.
         revision: The number of this state.
         config: The type's model, with its secrets sealed; None where the record does not fit its type.
-        record: The record; None where it cannot be read.
+        record: The record, migrated to its type's schema where that could be done; None where it cannot be read.
         fields: The type's fields as the model has them, without secrets; as stored where there is no model.
         facts: What may be told of each stored secret, by JSON Pointer.
         blank_secrets: The names of the type's secret fields that are not set.
         health: The summary of the newest result of validating this revision; None if there is none.
         unfit: The names of the fields that do not fit the type, where `state` is `invalid` and that is known.
+        reason: Why it is `invalid`, where that lies in a migration of its type; None else.
     """
 
     id: str
@@ -54,6 +55,12 @@ class StoredDataSource:
     blank_secrets: tuple[str, ...] = ()
     health: Mapping[str, Any] | None = None
     unfit: tuple[str, ...] = ()
+    reason: str | None = None
+
+    @property
+    def is_left_alone(self) -> bool:
+        """True where it can be shown and deleted, and not be changed."""
+        return self.record is None or self.state in {"type_unavailable", "newer_format"}
 
     def as_document(self) -> dict[str, Any]:
         """Return what a read shows: base fields, the type's fields, secrets as facts, state and health."""

@@ -10,6 +10,9 @@
 The types are `answering`, `failing` and `slow`. They are never there unless a test asks for them. `servers` has servers
 that behave well and rogue ones, `certificates` what they show, and `mutations` changes of what they say.
 
+`DataSourceTypeContract` holds a type to the rules for plugins: `class TestMine(DataSourceTypeContract)` with its
+`type_name` is one test for each rule.
+
 Names are imported when they are first used, so that a test pays only for what it needs.
 """
 
@@ -21,6 +24,7 @@ from typing import Any
 _MODULES = frozenset(("certificates", "mutations", "servers"))
 _HOME_OF = {
     "AnsweringDataSource": "wellhead.testing.types",
+    "DataSourceTypeContract": "wellhead.testing.contract",
     "FailingDataSource": "wellhead.testing.types",
     "PluginWarning": "wellhead.testing.notices",
     "RunningService": "wellhead.testing.service",

@@ -3,6 +3,7 @@
 from wellhead.testing import certificates as certificates
 from wellhead.testing import mutations as mutations
 from wellhead.testing import servers as servers
+from wellhead.testing.contract import DataSourceTypeContract as DataSourceTypeContract
 from wellhead.testing.notices import PluginWarning as PluginWarning
 from wellhead.testing.service import RunningService as RunningService
 from wellhead.testing.service import running_service as running_service

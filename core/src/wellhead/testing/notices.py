@@ -26,7 +26,7 @@ def notices_of(known: RegisteredType, result: ValidationResult) -> list[str]:
         A sentence for each thing that the type should say: checks that are not among its validator's `steps`, if there
         are any, and codes that nobody has given a meaning.
     """
-    return [*_of_steps(known, result), *_of_codes(known, result)]
+    return [*unknown_steps(known, result), *unknown_codes(known, result)]
 
 
 def tell_defect(type_name: str, where: list[str]) -> None:
@@ -35,7 +35,8 @@ def tell_defect(type_name: str, where: list[str]) -> None:
     sys.stderr.write(f"A check of type '{type_name}' raised what nobody has given a code:\n  {lines}\n")
 
 
-def _of_steps(known: RegisteredType, result: ValidationResult) -> Iterator[str]:
+def unknown_steps(known: RegisteredType, result: ValidationResult) -> Iterator[str]:
+    """Say which checks of a result are not among the steps of its type's validator, if there are any."""
     steps = tuple(getattr(known.validator, "steps", ()))
     if not steps:
         return
@@ -44,7 +45,8 @@ def _of_steps(known: RegisteredType, result: ValidationResult) -> Iterator[str]:
             yield f"Type '{known.name}': the check '{name}' is not among the validator's steps: {', '.join(steps)}."
 
 
-def _of_codes(known: RegisteredType, result: ValidationResult) -> Iterator[str]:
+def unknown_codes(known: RegisteredType, result: ValidationResult) -> Iterator[str]:
+    """Say which codes of a result nobody has given a meaning."""
     for check in result.checks:
         if check.code is not None and check.code not in CODES and check.code not in known.codes:
             yield f"Type '{known.name}': the code '{check.code}' has no meaning: add it to the `codes` of its record."

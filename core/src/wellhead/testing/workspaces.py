@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from wellhead.plugins.registry import DataSourceTypeRegistry, describe
 from wellhead.settings import Settings
 from wellhead.testing.notices import PluginWarning, notices_of, tell_defect
 from wellhead.testing.types import data_source_types
+from wellhead.validation.service import Defects
 from wellhead.workspace import Workspace
 
 
@@ -58,10 +60,30 @@ def parts(
     registry = DataSourceTypeRegistry()
     for extension in data_source_types() if types is None else types:
         registry.add(describe(extension))
+    return assembled(path, registry, plugins=None if types is None else (), token=token)
+
+
+def assembled(
+    path: str | Path,
+    registry: DataSourceTypeRegistry,
+    *,
+    plugins: Iterable[EntryPoint] | None = (),
+    token: str | None = None,
+    defects: Defects = tell_defect,
+) -> Wellhead:
+    """Make all parts of a Wellhead for a test, with the types of a registry.
+
+    Args:
+        path: The workspace.
+        registry: The types that there are.
+        plugins: The plugins that are loaded besides; None loads those that are installed.
+        token: The token of the REST API.
+        defects: Is told what a validator raised that nobody understood.
+    """
     settings = Settings.model_construct(
         **{**_defaults(), "workspace": Path(path), "config_dir": Path(path) / ".wellhead", "token": token}
     )
-    return assemble(settings, registry=registry, plugins=None if types is None else (), defects=tell_defect)
+    return assemble(settings, registry=registry, plugins=plugins, defects=defects)
 
 
 def _defaults() -> dict[str, Any]:

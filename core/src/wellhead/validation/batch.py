@@ -21,6 +21,7 @@ from wellhead.validation.run import KnownType, Run
 from wellhead.validation.slots import Groups, Ticket
 from wellhead.validation.unlocking import unlock_secrets
 from wellhead.validation.waiting import Job, Waiting
+from wellhead.validation.watching import Watchers
 from wellhead.validation.worker import Worker, WorkerFailedError
 
 AT_ONCE = 16
@@ -50,6 +51,7 @@ class Batch:
         references: References,
         seconds: float,
         defect: Callable[[str], Callable[[list[str]], None]],
+        watchers: Watchers,
         groups: Groups = (),
     ) -> None:
         self._pool = pool
@@ -59,6 +61,7 @@ class Batch:
         self._references = references
         self._seconds = seconds
         self._defect = defect
+        self._watchers = watchers
         self._waiting = Waiting(jobs)
         self._left = self._waiting.total
         self._changed = asyncio.Event()
@@ -152,6 +155,7 @@ class Batch:
             for task in running:
                 task.cancel()
             worker.close()
+            self._pool.killed += shared.is_overdue
             if running:
                 await asyncio.wait(running)
             await worker.gone()
@@ -183,6 +187,7 @@ class Batch:
             run.fail(shared.why_lost)
         except TimeoutError:
             run.expire()
+            shared.is_overdue = True
             shared.is_usable = False  # whatever held it up may go on in there
         except asyncio.CancelledError:  # nobody waits for it: how it would have ended is not known, and not to be kept
             is_cancelled = True
@@ -208,6 +213,7 @@ class Batch:
 
     async def _finish(self, job: Job, run: Run) -> None:
         result = run.result()
+        self._watchers.ended(run)
         try:
             await job.keep(result)
         finally:
@@ -229,6 +235,7 @@ class _Shared:
         self.is_alone = is_alone
         self.is_usable = not is_alone
         self.was_blocked = False
+        self.is_overdue = False
 
     @property
     def why_lost(self) -> str:
@@ -240,6 +247,6 @@ class _Shared:
     def look(self) -> None:
         """Kill the worker if its event loop is held up."""
         if not self.is_alone and self.worker.is_alive and self.worker.silence > MAX_SILENCE:
-            self.was_blocked = True
+            self.was_blocked = self.is_overdue = True
             self.worker.close()
         self.is_usable = self.is_usable and self.worker.is_alive

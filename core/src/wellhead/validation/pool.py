@@ -15,7 +15,12 @@ from wellhead.validation.worker import PluginHungError, Worker, WorkerFailedErro
 
 
 class WorkerPool:
-    """Starts workers of one service."""
+    """Starts workers of one service.
+
+    Attributes:
+        started: How many were started so far.
+        killed: How many of them were killed because a validation in them did not end.
+    """
 
     def __init__(self, *, rules: Message, workers: int, waiting: int) -> None:
         """Start workers on demand.
@@ -27,6 +32,8 @@ class WorkerPool:
         """
         self.slots = Slots(workers, waiting=waiting)
         self.workers = workers
+        self.started = 0
+        self.killed = 0
         self._rules = rules
         self._server: WorkerParent | None = None
         self._is_closed = False
@@ -47,12 +54,14 @@ class WorkerPool:
         if key in self._hanging:
             raise WorkerFailedError("its plugin hung while it was loaded", is_plugins_fault=True)
         try:
-            return await self._fork(origin, files, seconds)
+            worker = await self._fork(origin, files, seconds)
         except PluginHungError:
             self._hanging.add(key)
             raise
         except OSError as error:
             raise WorkerFailedError("no process can be started") from error
+        self.started += 1
+        return worker
 
     async def _fork(self, origin: Mapping[str, Any], files: FileGuard, seconds: float) -> Worker:
         server = self.server()

@@ -71,6 +71,7 @@ class Run:
         ended: Set when nothing more comes: it is over, or its worker is gone.
         is_over: Whether the result is certain.
         has_dialled: Whether it has begun to reach out.
+        ends: When each check ended, in nanoseconds since 1970.
     """
 
     def __init__(self, known: KnownType, config: DataSourceConfig, *, defect: Callable[[list[str]], None]) -> None:
@@ -86,6 +87,7 @@ class Run:
         self.ended = asyncio.Event()
         self.is_over = False
         self.has_dialled = False
+        self.ends: list[int] = []
         self._defect = defect
         self._defects = 0
         self._left = MAX_BYTES
@@ -226,6 +228,7 @@ class Run:
 
     def _emit(self, check: Check) -> None:
         self._checks.append(check)
+        self.ends.append(time.time_ns())
         self._queue.put_nowait(check)
 
     def _steps_to_come(self) -> tuple[str, ...]:

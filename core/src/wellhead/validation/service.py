@@ -22,6 +22,7 @@ from wellhead.validation.run import KnownType, Run
 from wellhead.validation.slots import Groups, Ticket
 from wellhead.validation.unlocking import Unlock, already, resolve_references, unlock_secrets
 from wellhead.validation.waiting import Job
+from wellhead.validation.watching import Watchers
 from wellhead.validation.worker import WorkerFailedError
 
 __all__ = ["DataSourceValidationService", "Event", "Job", "KnownType", "Unlock"]
@@ -45,6 +46,7 @@ class DataSourceValidationService:
         references: References,
         timeout: float = 10.0,
         defects: Defects | None = None,
+        watchers: Watchers | None = None,
         groups: Callable[[], Groups] = tuple,
     ) -> None:
         """Validate data sources.
@@ -57,6 +59,7 @@ class DataSourceValidationService:
             references: Looks references up.
             timeout: Seconds that a validation may take, if it does not say otherwise.
             defects: Is told of what nobody understood; the log if left out.
+            watchers: Are told of each validation that has ended.
             groups: Returns what the processes of whoever asks now count for.
         """
         self._describe = describe
@@ -67,6 +70,7 @@ class DataSourceValidationService:
         self._timeout = timeout
         self._log = structlog.get_logger("wellhead.validation")
         self._defects = defects or self._log_defect
+        self._watchers = watchers or Watchers()
         self._groups = groups
 
     async def validate(
@@ -131,7 +135,7 @@ class DataSourceValidationService:
         seconds = self._timeout if timeout is None else timeout
         task = asyncio.create_task(self._work(run, ticket, seconds, unlock or already(config)))
         task.add_done_callback(lambda _: ticket.leave())  # also of a task that was cancelled before it began
-        return _events(run, task)
+        return _events(run, task, self._watchers)
 
     def start_many(self, jobs: Iterable[Job], *, timeout: float | None = None) -> Batch:
         """Begin to validate many data sources; those of one type share processes.
@@ -155,6 +159,7 @@ class DataSourceValidationService:
             references=self._references,
             seconds=self._timeout if timeout is None else timeout,
             defect=self._logger_of,
+            watchers=self._watchers,
             groups=self._groups(),
         )
 
@@ -192,6 +197,7 @@ class DataSourceValidationService:
                     run.fail("plugin_crashed" if worker.was_left_alone else "worker_unavailable")
         except TimeoutError:
             run.expire()
+            self._pool.killed += worker is not None
         except TypeRefusedError as error:
             run.fail("plugin_error", error.message)
         except WorkerFailedError as error:
@@ -212,10 +218,11 @@ class DataSourceValidationService:
         self._log.warning("validation not understood", type=type_name, error=where)
 
 
-async def _events(run: Run, task: asyncio.Task[None]) -> AsyncGenerator[Event, None]:
+async def _events(run: Run, task: asyncio.Task[None], watchers: Watchers) -> AsyncGenerator[Event, None]:
     try:
         while (check := await run.next_check()) is not None:
             yield check
+        watchers.ended(run)
         yield run.result()
     finally:
         if not run.is_over:

@@ -28,6 +28,16 @@ class Slots:
         self._in_all = 0
         self._queue: deque[Ticket] = deque()
 
+    @property
+    def taken(self) -> int:
+        """How many places are taken."""
+        return self._in_all
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for a place."""
+        return len(self._queue)
+
     def enter(self, groups: Groups = ()) -> Ticket:
         """Get in line, or a place at once if there is one.
 

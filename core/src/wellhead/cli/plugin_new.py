@@ -1,0 +1,44 @@
+"""`wellhead plugin new`: begin a plugin with a package that works."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wellhead.cli.session import EXIT_NO, err, out
+from wellhead.errors import TypeRefusedError
+from wellhead.scaffold.package import Family, write_package
+
+_COMMANDS = ("pip install -e . pytest", "python -m pytest", "wellhead plugin check .", "wellhead types")
+
+
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name of its type, such as postgres or my-database.")],
+    family: Annotated[
+        Family, typer.Option(metavar="FAMILY", help="What the type is one of: database, file or api.")
+    ] = "database",
+    directory: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where the folder is made; this directory if left out.")
+    ] = Path(),
+) -> None:
+    """Write a package for a new plugin: one type, its tests, and what a distribution needs."""
+    try:
+        folder = write_package(name, family, directory)
+    except TypeRefusedError as error:
+        raise typer.BadParameter(error.message, param_hint="NAME") from None
+    except FileExistsError as error:
+        told = f"{error.filename} is there already, and nothing was written. Move it, or use --directory."
+        err.print(f"Error: {told}", markup=False)
+        raise typer.Exit(EXIT_NO) from None
+    except OSError as error:
+        err.print(f"Error: the package could not be written: {error.strerror}: {error.filename}", markup=False)
+        raise typer.Exit(EXIT_NO) from None
+    out.print(f"Made {folder}. What to do next:\n", markup=False)
+    for command in (f"cd {shlex.quote(str(folder))}", *_COMMANDS):
+        out.print(f"  {command}", markup=False)
+    out.print(
+        f"\nThen write in {folder / 'src'} what a data source of your type is, and how it is checked.", markup=False
+    )

@@ -1,0 +1,1 @@
+"""Beginning a plugin: a complete package from templates, for `wellhead plugin new`."""
