@@ -30,7 +30,8 @@ _CONFLICTS: Mapping[str, tuple[type[ConflictError], str]] = {
     "corrupt": (RecordCorruptError, "The stored record is damaged. Restore it from a backup, or delete it by force."),
     "newer_format": (
         NewerFormatError,
-        "A newer Wellhead, or a newer version of the type's plugin, wrote this record. Install that version again.",
+        "A newer Wellhead, or a newer version of the type's plugin, wrote this record. Install that version, and "
+        "restart the service.",
     ),
 }
 
