@@ -171,7 +171,7 @@ async def test_what_a_newer_version_wrote_is_left(workspace: Path, old: tuple[st
     before = content_of(probe)
     outcome = await probe.service.migrate(old[0])
     assert (outcome.status, content_of(probe)) == ("newer", before)
-    assert "newer version of the type's plugin" in (outcome.reason or "")
+    assert "newer version of its plugin" in (outcome.reason or "")
 
 
 @pytest.mark.parametrize(("content", "status"), [(b"{", "failed"), (b'{"wellhead_format": 2, "id": "ID"}', "newer")])

@@ -30,8 +30,7 @@ _CONFLICTS: Mapping[str, tuple[type[ConflictError], str]] = {
     "corrupt": (RecordCorruptError, "The stored record is damaged. Restore it from a backup, or delete it by force."),
     "newer_format": (
         NewerFormatError,
-        "A newer Wellhead, or a newer version of the type's plugin, wrote this record. Install that version, and "
-        "restart the service.",
+        "A newer Wellhead, or a newer version of its plugin, wrote this record. Install that, and restart the service.",
     ),
 }
 
