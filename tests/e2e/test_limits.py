@@ -70,6 +70,7 @@ def test_R_06_after_waiting_as_told_the_answer_is_200(tmp_path: Path) -> None:
         assert service.client.get(SOURCES).status_code == 200
 
 
+@pytest.mark.slow
 def test_R_12_many_writers_do_not_exceed_the_quota(tmp_path: Path) -> None:
     with running_service(**started(tmp_path, WELLHEAD_QUOTA="7")) as service:  # type: ignore[arg-type]
         headers = {"Authorization": f"Bearer {service.token}", "Connection": "close"}

@@ -33,7 +33,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     return site
 
 
-@pytest.fixture(params=[1, 2], ids=["one process", "two processes"])
+@pytest.fixture(params=[pytest.param(1, marks=pytest.mark.slow, id="one process"), pytest.param(2, id="two processes")])
 def service(request: pytest.FixtureRequest, site: Site, tmp_path: Path) -> Iterator[Service]:
     """A service of one process, or of several, that was started before anything was installed."""
     (tmp_path / "workspace").mkdir()

@@ -183,6 +183,7 @@ def test_S_04_other_files_in_the_store_are_no_data_sources(client: httpx2.Client
     assert client.get(SOURCES).json()["total"] == before + 1
 
 
+@pytest.mark.slow
 def test_G_16_without_its_plugin_a_data_source_is_kept_listed_and_deletable(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, canary: Canary
 ) -> None:

@@ -95,6 +95,7 @@ def test_it_gives_the_service_time_to_end_and_starts_no_wrong_settings_again(ser
     assert int(service_part["RestartPreventExitStatus"]) == EXIT_SETTINGS
 
 
+@pytest.mark.slow
 def test_the_service_makes_no_call_that_it_forbids(service_part: dict[str, str], unit: Path, tmp_path: Path) -> None:
     if shutil.which("strace") is None:
         missing_service("strace is not installed")
