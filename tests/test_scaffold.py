@@ -151,6 +151,13 @@ def test_the_command_says_what_to_do_next(workspace: Path) -> None:
     assert "  cd 'my plugins/wellhead-acme'\n  pip install -e . pytest\n  python -m pytest\n" in run.out
 
 
+def test_the_command_warns_of_a_type_that_is_installed(workspace: Path) -> None:
+    note = "wellhead-files, which is installed, provides a type 'json' already"
+    assert note in " ".join(CommandLine(workspace)("plugin", "new", "json").err.split())
+    assert (workspace / "wellhead-json").is_dir()
+    assert CommandLine(workspace)("plugin", "new", "acme").err == ""
+
+
 def test_the_command_refuses_a_name_as_wrong_usage(workspace: Path) -> None:
     run = CommandLine(workspace)("plugin", "new", "Acme", code=2)
     assert "Invalid value for NAME" in run.err
