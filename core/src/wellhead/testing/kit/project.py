@@ -42,7 +42,8 @@ class Project:
         except FileNotFoundError:
             raise TargetError(
                 f"{path} is not there. Go to the directory of a plugin's source, or name it: "
-                "wellhead plugin check DIR. An installed plugin is checked by its name; a new one is begun with wellhead plugin new NAME."
+                "wellhead plugin check DIR. An installed plugin is checked by its name; a new one is begun with "
+                "wellhead plugin new NAME."
             ) from None
         except (OSError, ValueError) as error:
             raise TargetError(f"{path} cannot be read as TOML: {error}.") from error
