@@ -21,7 +21,7 @@ _COMMANDS = ("pip install -e . pytest", "python -m pytest", "wellhead plugin che
 def new(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The name of its type, such as postgres or my-database.")],
     family: Annotated[
-        Family, typer.Option(metavar="FAMILY", help="What the type is one of: database, file or api.")
+        Family, typer.Option(metavar="FAMILY", help="What the type is one of: database, file, api or server.")
     ] = "database",
     directory: Annotated[
         Path, typer.Option(metavar="DIR", help="Where the folder is made; this directory if left out.")
