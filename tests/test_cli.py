@@ -96,7 +96,7 @@ def test_errors_in_json_are_those_of_the_api_too(
 def test_an_unknown_type_is_wrong_usage_and_names_those_that_there_are(wellhead: CommandLine) -> None:
     run = wellhead("add", "postgre", code=2)
     assert "csv, " in run.err
-    assert "postgres" in run.err
+    assert run.err.count("postgres, redis") == 1
     assert wellhead("add", "postgre", "--json", code=2).document["code"] == "unknown_type"
 
 
@@ -152,6 +152,14 @@ def test_a_terminal_is_asked_for_what_is_missing_and_shows_no_secret(wellhead: C
     shown = wellhead("show", "talked", "--json").document
     assert (shown["host"], shown["port"], shown["tls_mode"]) == ("localhost", 5432, "disable")
     assert shown["password"]["is_set"] is True
+
+
+def test_a_type_without_a_tls_mode_is_not_asked_about_tls(wellhead: CommandLine, tmp_path: Path) -> None:
+    plugins = install_plugin(tmp_path / "plugins")
+    answers = [("Name: ", "talked"), ("Host: ", "localhost")]
+    run = wellhead.talk("add", "gadget", answers=answers, PYTHONPATH=str(plugins))
+    assert run.code == 0, run.out
+    assert "without TLS" not in run.out
 
 
 def test_a_server_elsewhere_is_not_asked_about_tls(wellhead: CommandLine) -> None:

@@ -63,6 +63,16 @@ def test_a_field_that_does_not_apply_keeps_its_default(fields: dict[str, Any], f
     assert codes(**fields) == found
 
 
+def test_a_condition_is_told_as_json_spells_its_values() -> None:
+    shape = make_type(
+        mode=(Literal["off", "full"], "off"),
+        secure=(bool, False),
+        note=(str, wellhead.field("", visible_when={"mode": "full", "secure": True})),
+    ).shape
+    with pytest.raises(InputError, match="only with mode 'full' and secure true"):
+        read_new(shape, {"name": "n", "type": "mine", "note": "n"})
+
+
 def test_all_that_a_condition_breaks_is_told_at_once() -> None:
     assert codes(mode="basic", secure=True, level=9) == {
         "/user": "required",

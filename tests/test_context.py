@@ -350,6 +350,26 @@ async def test_only_another_well_known_service_is_called_wrong(
     assert (await ending(saying(said), "protocol_error", checks, service)).code == "protocol_error"
 
 
+async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read(1)
+
+
+async def test_a_server_that_hangs_up_when_tls_is_started_may_offer_none(checks: list[Check]) -> None:
+    context = make(checks)
+    async with serve(hang_up) as rogue:
+        with pytest.raises(CheckFailedError):
+            await context.connect("127.0.0.1", rogue.port, tls=verifying_context())
+    context.close()
+
+    assert (checks[-1].name, checks[-1].code) == ("tls", "connection_lost")
+    assert "as with `tls_not_offered`" in (checks[-1].hint or "")
+
+
+async def test_a_server_that_hangs_up_without_tls_is_told_without_it(checks: list[Check]) -> None:
+    check = await ending(saying(b"?"), "connection_lost", checks)
+    assert check.hint == CODES["connection_lost"].remedy
+
+
 async def test_a_server_that_answers_without_tls_is_named(checks: list[Check]) -> None:
     context = make(checks)
     async with serve(saying(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as rogue:

@@ -26,6 +26,7 @@ STEPS = {
     "api": ["resolve", "connect", "tls", "request", "response"],
     "database": ["resolve", "connect", "tls", "greet", "authenticate"],
     "file": ["locate", "read"],
+    "server": ["resolve", "connect", "tls", "greet", "authenticate"],
 }
 
 
@@ -93,7 +94,7 @@ def test_a_package_is_clean(family: Family, name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_package_is_short(family: Family, tmp_path: Path) -> None:
     folder = write_package("acme", family, tmp_path)
-    assert len((folder / "src/wellhead_acme/__init__.py").read_text().splitlines()) <= 40
+    assert len((folder / "src/wellhead_acme/__init__.py").read_text().splitlines()) <= 42
     assert len((folder / "pyproject.toml").read_text().splitlines()) <= 12
 
 
@@ -149,6 +150,13 @@ def test_the_command_says_what_to_do_next(workspace: Path) -> None:
     run = CommandLine(workspace)("plugin", "new", "acme", "--family", "file", "--directory", "my plugins")
     assert (workspace / "my plugins/wellhead-acme/src/wellhead_acme/__init__.py").is_file()
     assert "  cd 'my plugins/wellhead-acme'\n  pip install -e . pytest\n  python -m pytest\n" in run.out
+
+
+def test_the_command_warns_of_a_type_that_is_installed(workspace: Path) -> None:
+    note = "wellhead-files, which is installed, provides a type 'json' already"
+    assert note in " ".join(CommandLine(workspace)("plugin", "new", "json").err.split())
+    assert (workspace / "wellhead-json").is_dir()
+    assert CommandLine(workspace)("plugin", "new", "acme").err == ""
 
 
 def test_the_command_refuses_a_name_as_wrong_usage(workspace: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
@@ -83,6 +83,24 @@ def test_a_slip_is_an_error_of_the_plugin_and_is_printed_with_its_line(
     assert "A check of type 'slipping' raised what nobody has given a code" in printed
     assert class_name in printed
     assert f"{Path(__file__).name}:" in printed
+
+
+def slipping_migration(fields: dict[str, Any]) -> dict[str, Any]:
+    fields["slop"] = fields.pop("slope")
+    return fields
+
+
+def test_a_fault_in_a_migration_is_printed_with_its_line(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], canary: Canary
+) -> None:
+    validate(tmp_path, "none", canary.secret())
+    newer = wellhead.DataSourceType(SlippingDataSource, schema_version=2, migrations={1: slipping_migration})
+    with testing.open_workspace(tmp_path, types=[newer]) as workspace:
+        assert [source["state"] for source in workspace.list()] == ["invalid"]
+    printed = capfd.readouterr().err
+    assert "A migration of type 'slipping' raised:\n  KeyError: 'slope', at" in printed
+    assert f"{Path(__file__).name}:" in printed
+    assert "slipping_migration" in printed
 
 
 def test_the_text_of_an_unknown_exception_is_printed_without_the_secret_and_stays_out_of_the_result(

@@ -11,7 +11,7 @@ import wellhead
 from support.types import Strict, codes, make_type, problems
 from wellhead.catalog.documents import read_new
 from wellhead.errors import InputError
-from wellhead.model.texts import name_key
+from wellhead.model.texts import name_key, spelled
 
 CONTROLS = ["\x00", "\x07", "\x1b", "\x7f", "\x85", "\x9f"]
 GOOD_NAMES = ["w", "w" * 100, "Größe 7", "売上", "a/b:c", "👩‍💻 laptop", "🏳️‍🌈", "🧔🏽‍♂️", "e\u0301", "\U00020000"]
@@ -131,3 +131,8 @@ def test_nested_models_are_checked_in_lists_too() -> None:
     shape = make_type(steps=list[Step]).shape
     with pytest.raises(InputError, match="/steps/1/command: The text has a control character"):
         read_new(shape, {"name": "n", "type": "mine", "steps": [{"command": "a"}, {"command": "a\0"}]})
+
+
+@pytest.mark.parametrize(("value", "text"), [("a", "a"), (True, "true"), (None, "null"), (3, "3"), ("é", "é")])
+def test_a_value_is_spelled_as_json_but_a_text_as_it_is(value: object, text: str) -> None:
+    assert spelled(value) == text

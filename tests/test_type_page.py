@@ -28,6 +28,8 @@ class LedgerDataSource(wellhead.DataSourceConfig):
     key: wellhead.Secret | None = wellhead.field(None, description="The key.", required_when={"mode": "key"})
     quote: str = wellhead.field("`", description="Character around names.", harmless=True)
     folder: str | None = wellhead.field(None, description="Where to look.", visible_when={"mode": ["key"]})
+    tls: bool = wellhead.field(True, description="Whether to use TLS.")
+    trust: str | None = wellhead.field(None, description="Whom to trust.", visible_when={"tls": True})
 
 
 class LedgerValidator(wellhead.Validator[LedgerDataSource]):
@@ -82,6 +84,8 @@ def test_each_field_is_shown_with_its_conditions(page: str) -> None:
         "| `key` | string | secret |  | The key. Required with `mode` `key`. |",
         '| `quote` | string | harmless | `` "`" `` | Character around names. |',
         "| `folder` | string |  |  | Where to look. Only with `mode` `key`. |",
+        "| `tls` | boolean |  | `true` | Whether to use TLS. |",
+        "| `trust` | string |  |  | Whom to trust. Only with `tls` `true`. |",
     ]
 
 

@@ -29,6 +29,7 @@ def test_a_bad_plugin_is_told_by_rule_and_ends_with_1(run: CommandLine, tmp_path
     directory = plugin.write(tmp_path / "plugin")
     said = run("plugin", "check", directory, code=1).out
     assert "breaks 1 of" in said
+    assert "What to do: Write `wellhead.field(description=…)`" in " ".join(said.split())
     assert "greeter.greeting has no description" in said
     assert "Waived: It needs none." in said
     document = run("plugin", "check", directory, "--json", code=1).document
@@ -42,6 +43,12 @@ def test_a_plugin_that_hangs_does_not_hang_the_command(run: CommandLine, tmp_pat
     said = run("plugin", "check", when_loaded("while True: pass").write(tmp_path / "plugin"), code=1).out
     assert "Importing it took longer than 5 seconds." in said
     assert time.monotonic() - started < 40
+
+
+def test_a_directory_without_a_project_is_told_with_what_to_do(run: CommandLine) -> None:
+    said = " ".join(run("plugin", "check", code=2).err.split())
+    assert "pyproject.toml is not there. Go to the directory of a plugin's source" in said
+    assert "wellhead plugin new NAME" in said
 
 
 def test_this_directory_is_what_is_checked_if_nothing_else_is_named(workspace: Path, tmp_path: Path) -> None:

@@ -67,6 +67,16 @@ WRITING = "import os\nopen('/tmp/wellhead-kit-test', 'w').close()\nos.unlink('/t
 NEEDS_DRIVER = ("wellhead>=0.1,<0.2", "psutil>=7")
 GONE = {"type": "string", "values": None, "required": False, "secret": False, "bound": True}
 SNAPSHOT = {"greeter": {"schema_version": 1, "fields": {"realm": GONE}}}
+MIGRATING = ", schema_version=2, migrations={1: migrate})"
+
+
+def migrated_by(body: str) -> Plugin:
+    """Return the good plugin in its second version, with a migration of this body."""
+    hook = "@wellhead.hookimpl\n"
+    plugin = changed(hook, f"def migrate(fields):\n    {body}\n\n\n{hook}", snapshot=SNAPSHOT)
+    plugin.source = plugin.source.replace("(GreeterDataSource)]", f"(GreeterDataSource{MIGRATING}]")
+    return plugin
+
 
 BAD: dict[str, tuple[str, Plugin, str]] = {
     "unknown-waiver": ("K00", Plugin(CHEAP, waivers={"K99": "It is old."}), "K99 is no rule"),
@@ -144,6 +154,9 @@ BAD: dict[str, tuple[str, Plugin, str]] = {
         when_validated('raise wellhead.CheckFailedError("auth_failed", config.password.reveal())'),
         "a check of the result",
     ),
+    "migration-raises": ("K50", migrated_by("del fields['relm']\n    return fields"), "raised KeyError"),
+    "migration-in-vain": ("K50", migrated_by("return fields"), "They are: host, password, realm."),
+    "migration-hangs": ("K50", migrated_by("while True: pass"), "the migrations of type 'greeter'"),
     "field-gone": ("K50", Plugin(CHEAP, snapshot=SNAPSHOT), "greeter.realm is gone"),
 }  # fmt: skip
 QUICKLY = {

@@ -13,7 +13,7 @@ from wellhead.catalog.catalog import Catalog
 from wellhead.errors import ConflictError, KeyRingError, StorageError
 from wellhead.model.texts import name_key
 from wellhead.secrets.keyring import KeyProvider
-from wellhead.storage.conflicts import conflict_of
+from wellhead.storage.conflicts import MIGRATION_REMEDY, conflict_of
 from wellhead.storage.findings import Finding, problem, warning
 from wellhead.storage.store import RecordStore
 from wellhead.storage.stored import StoredDataSource
@@ -100,7 +100,8 @@ def _states(stored: Sequence[StoredDataSource]) -> Iterator[Finding]:
     for item in stored:
         if item.state != "ok":
             error = conflict_of(item)
-            yield problem("data source", error.code, _of(item, error.message), ids=(item.id,), **_remedy(item))
+            message = _of(item, item.reason or error.message)
+            yield problem("data source", error.code, message, ids=(item.id,), **_remedy(item))
 
 
 def _waiting(stored: Sequence[StoredDataSource]) -> Iterator[Finding]:
@@ -113,7 +114,12 @@ def _waiting(stored: Sequence[StoredDataSource]) -> Iterator[Finding]:
 
 
 def _remedy(item: StoredDataSource) -> dict[str, Any]:
-    """Name the distribution that is missing or too old, as the record does; the code's own remedy must do else."""
+    """Name the distribution that is missing or too old, as the record does; the code's own remedy must do else.
+
+    Where a migration failed, no field can be changed by itself.
+    """
+    if item.reason is not None:
+        return {"remedy": MIGRATION_REMEDY}
     if not item.is_left_alone or item.record is None:
         return {}
     distribution = item.record.plugin[0]

@@ -9,6 +9,7 @@ from typing import Any
 from wellhead.catalog.types import capabilities_of, examples_of
 from wellhead.codes import CODES, Code
 from wellhead.model.check_code import CheckCode
+from wellhead.model.texts import spelled
 from wellhead.plugins.registry import RegisteredType
 
 _CONDITIONS = (("visible_when", "Only with"), ("required_when", "Required with"))
@@ -116,7 +117,7 @@ def _block(example: Mapping[str, Any]) -> str:
 
 
 def _listed(values: Iterable[Any]) -> str:
-    return ", ".join(_code(str(value)) for value in values)
+    return ", ".join(_code(spelled(value)) for value in values)
 
 
 def _code(text: str) -> str:

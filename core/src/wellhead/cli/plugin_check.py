@@ -18,7 +18,7 @@ _STATUS = {
     "failed": "[red]failed[/]",
     "waived": "[yellow]waived[/]",
     "skipped": "[dim]skipped[/]",
-    "info": "[cyan]see[/]",
+    "info": "[cyan]info[/]",
 }
 
 
@@ -66,7 +66,8 @@ def _show(report: Mapping[str, Any]) -> None:
     """Print a table of rules, and what became of all of them in one line."""
     table = Table("Rule", "", "Status", "What was found", box=None, pad_edge=False)
     for rule in report["rules"]:
-        found = [*rule["messages"], *([f"Waived: {rule['reason']}"] if rule["reason"] else [])]
+        ends = {"Waived": rule["reason"], "What to do": rule["remedy"]}
+        found = [*rule["messages"], *(f"{word}: {text}" for word, text in ends.items() if text)]
         lines = "\n".join(escape(tamed(text)) for text in found)
         table.add_row(rule["rule"], escape(rule["name"]), _STATUS[rule["status"]], lines)
     out.print(table)
@@ -76,5 +77,4 @@ def _show(report: Mapping[str, Any]) -> None:
         more = f", {counts['waived']} waived" if counts["waived"] else ""
         out.print(f"\n{named} keeps the rules for plugins{more}.", markup=False)
     else:
-        broken = f"\n{named} breaks {counts['failed']} of {len(report['rules'])} rules"
-        out.print(f"{broken}. docs/reference/plugin-rules.md explains each.", markup=False)
+        out.print(f"\n{named} breaks {counts['failed']} of {len(report['rules'])} rules.", markup=False)

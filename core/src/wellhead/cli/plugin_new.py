@@ -10,6 +10,9 @@ import typer
 
 from wellhead.cli.session import EXIT_NO, err, out
 from wellhead.errors import TypeRefusedError
+from wellhead.plugins.found import find_plugins
+from wellhead.plugins.loader import load
+from wellhead.plugins.trial import Trials
 from wellhead.scaffold.package import Family, write_package
 
 _COMMANDS = ("pip install -e . pytest", "python -m pytest", "wellhead plugin check .", "wellhead types")
@@ -18,7 +21,7 @@ _COMMANDS = ("pip install -e . pytest", "python -m pytest", "wellhead plugin che
 def new(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The name of its type, such as postgres or my-database.")],
     family: Annotated[
-        Family, typer.Option(metavar="FAMILY", help="What the type is one of: database, file or api.")
+        Family, typer.Option(metavar="FAMILY", help="What the type is one of: database, file, api or server.")
     ] = "database",
     directory: Annotated[
         Path, typer.Option(metavar="DIR", help="Where the folder is made; this directory if left out.")
@@ -36,9 +39,22 @@ def new(
     except OSError as error:
         err.print(f"Error: the package could not be written: {error.strerror}: {error.filename}", markup=False)
         raise typer.Exit(EXIT_NO) from None
+    _warn_of_conflict(name)
     out.print(f"Made {folder}. What to do next:\n", markup=False)
     for command in (f"cd {shlex.quote(str(folder))}", *_COMMANDS):
         out.print(f"  {command}", markup=False)
     out.print(
         f"\nThen write in {folder / 'src'} what a data source of your type is, and how it is checked.", markup=False
     )
+
+
+def _warn_of_conflict(name: str) -> None:
+    """Say who provides a type of this name already."""
+    loaded = load(find_plugins(), trials=Trials(None))
+    providers = [plugin.report.distribution for plugin in loaded if name in plugin.report.types]
+    for provider in providers:
+        told = (
+            f"Note: {provider}, which is installed, provides a type '{name}' already. With both installed, neither can "
+            "be used until WELLHEAD_PLUGINS_PREFER names one. If your type is another one, choose another name."
+        )
+        err.print(told, markup=False)

@@ -11,6 +11,7 @@ import typer
 from wellhead.cli.inputs import Parameters, typed
 from wellhead.errors import InputError
 from wellhead.model.pointer import from_pointer
+from wellhead.model.texts import spelled
 
 _NAME = {"name": "name", "title": "Name", "type": "string", "secret": False, "required": True}
 _NAME_PARAMETER: Mapping[str, Any] = {**_NAME, "default": None, "enum": None}
@@ -35,11 +36,15 @@ def ask(document: dict[str, Any], parameters: Parameters) -> dict[str, Any]:
         value = _answer(parameter)
         if value != "":
             answered[parameter["name"]] = value
-    if _is_loopback(answered.get("host")) and "tls_mode" not in answered:
+    if "tls_mode" in _names(parameters) - answered.keys() and _is_loopback(answered.get("host")):
         text = "The server is on this machine. Connect without TLS (tls_mode=disable)?"
         if typer.confirm(text, default=True, err=True):
             answered["tls_mode"] = "disable"
     return answered
+
+
+def _names(parameters: Parameters) -> set[str]:
+    return {parameter["name"] for parameter in parameters}
 
 
 def can_ask(parameters: Parameters, pointers: Iterable[str]) -> bool:
@@ -73,7 +78,7 @@ def _answer(parameter: Mapping[str, Any]) -> Any:
     if parameter["secret"]:
         text = typer.prompt(_label(parameter), default="", hide_input=True, show_default=False, err=True)
         return read(text)
-    default = None if parameter["default"] is None else str(parameter["default"])
+    default = None if parameter["default"] is None else spelled(parameter["default"])
     if default is None and not parameter["required"] and not parameter.get("required_when"):
         return typer.prompt(_label(parameter), default="", show_default=False, value_proc=read, err=True)
     return typer.prompt(_label(parameter), default=default, value_proc=read, err=True)
@@ -98,7 +103,7 @@ def _holds(condition: Mapping[str, Sequence[Any]] | None, values: Mapping[str, A
 
 
 def _label(parameter: Mapping[str, Any]) -> str:
-    extra = "" if not parameter["enum"] else f" ({', '.join(str(value) for value in parameter['enum'])})"
+    extra = "" if not parameter["enum"] else f" ({', '.join(map(spelled, parameter['enum']))})"
     optional = "" if parameter["required"] or parameter.get("required_when") else ", empty for none"
     hidden = f" (not shown{optional})" if parameter["secret"] else ""
     return f"{parameter['title']}{extra}{hidden}"

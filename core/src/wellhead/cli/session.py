@@ -20,6 +20,7 @@ from wellhead.assembly import Wellhead, assemble
 from wellhead.cli.completion import source_names
 from wellhead.cli.index_bar import IndexBar
 from wellhead.errors import InputError, SettingsError, ValidationFailedError, WellheadError
+from wellhead.model.texts import spelled
 from wellhead.problem_details import problem_of
 from wellhead.settings import load_settings
 
@@ -126,5 +127,6 @@ def tell(error: WellheadError) -> None:
     err.print("Error: this does not fit, so nothing was done:")
     for problem in error.problems:
         name = problem.pointer.removeprefix("/").replace("/", ".") or "document"
-        allowed = f" Allowed: {', '.join(str(value) for value in problem.allowed)}." if problem.allowed else ""
+        listed = ", ".join(map(spelled, problem.allowed or ()))
+        allowed = f" Allowed: {listed}." if listed and listed not in problem.message else ""
         err.print(f"  {name}: {problem.message}{allowed}{' ' + problem.hint if problem.hint else ''}", markup=False)

@@ -7,6 +7,7 @@ problem is made from the error's type, from facts of the schema, and from a path
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -122,10 +123,13 @@ _GENERIC = frozenset(
 
 
 def _condition(when: When | None) -> str:
-    """Write a condition in words: `auth_type 'basic'`."""
-    return " and ".join(
-        f"{name} {' or '.join(repr(value) for value in allowed)}" for name, allowed in (when or {}).items()
-    )
+    """Write a condition in words: `auth_type 'basic'`, `tls true`."""
+    return " and ".join(f"{name} {' or '.join(map(_value, allowed))}" for name, allowed in (when or {}).items())
+
+
+def _value(value: object) -> str:
+    """Write a value as JSON does, but a text in single quotes, as all messages have it."""
+    return repr(value) if isinstance(value, str) else json.dumps(value)
 
 
 def _explain(  # noqa: PLR0911  # a table of kinds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import unicodedata
@@ -87,6 +88,11 @@ def _inside(value: Any, *, multi_line: bool) -> Iterator[tuple[str | int, Any, b
         yield from ((place, item, multi_line) for place, item in enumerate(value))
     elif is_dataclass(value) and not isinstance(value, type):
         yield from ((part.name, getattr(value, part.name), multi_line) for part in fields_of_dataclass(value))
+
+
+def spelled(value: Any) -> str:
+    """Write a value for people: a text as it is, everything else as JSON has it."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def check_name(name: str) -> str:

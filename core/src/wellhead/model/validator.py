@@ -87,11 +87,29 @@ class Stream(Protocol):
         ...
 
     async def write(self, data: bytes) -> None:
-        """Send bytes."""
+        """Send bytes.
+
+        Raises:
+            OSError: The connection has failed. In a check it becomes `connection_lost`.
+        """
         ...
 
     async def start_tls(self, tls: ssl.SSLContext, *, server_hostname: str) -> None:
-        """Upgrade the connection to TLS; what the server sent before that and was not read is refused."""
+        """Upgrade the connection to TLS; what the server sent before that and was not read is refused.
+
+        What is raised needs no `except`: in a check it becomes the code that is named here.
+
+        Args:
+            tls: What `ValidationContext.tls` or `verifying_tls` made.
+            server_hostname: The name that the certificate must have.
+
+        Raises:
+            CheckFailedError: `protocol_error`: the server sent something that was not read, which somebody in between
+                could have slipped in.
+            OSError: The handshake failed. An `ssl.SSLError` becomes a code of the certificate (`certificate_expired`,
+                `certificate_untrusted` and others), `tls_version_unsupported`, `tls_not_offered` where the answer was
+                no TLS, or `tls_failed`; where the server closed the connection, `connection_lost`.
+        """
         ...
 
     async def sound_out(self, *, seconds: float) -> None:
@@ -196,6 +214,9 @@ class ValidationContext(Protocol):
 
     def verifying_tls(self, *, ca_certificate: str | None = None) -> ssl.SSLContext:
         """Make the TLS context for a server whose certificate and name are always checked.
+
+        With `ca_certificate`, call it inside the check that starts TLS, after `connect`: what it raises outside a check
+        is reported before all others, as one that is called `validator`.
 
         Args:
             ca_certificate: Certificates (PEM) of the authorities to trust; the system's if None.

@@ -12,8 +12,8 @@ from packaging.version import Version
 
 from wellhead.plugins.rules import check_name
 
-Family = Literal["api", "database", "file"]
-"""Which family the model of the type derives from."""
+Family = Literal["api", "database", "file", "server"]
+"""Which family the model of the type derives from; that of a `server` derives from none, and has its own fields."""
 
 
 def write_package(name: str, family: Family, parent: Path) -> Path:

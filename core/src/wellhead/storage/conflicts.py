@@ -34,12 +34,15 @@ _CONFLICTS: Mapping[str, tuple[type[ConflictError], str]] = {
     ),
 }
 
+MIGRATION_REMEDY = "Go back to the plugin's former version, or send all fields anew."
+"""What to do about a record that a migration failed on."""
+
 
 def conflict_of(stored: StoredDataSource) -> ConflictError:
     """Return the error for what cannot be done with a data source in its state."""
     kind, message = _CONFLICTS[stored.state]
     if stored.reason is not None:
-        return kind(f"{stored.reason} Go back to the plugin's former version, or send all fields anew.")
+        return kind(f"{stored.reason} {MIGRATION_REMEDY}")
     return kind(f"{message} They are: {', '.join(map(_shown, stored.unfit))}." if stored.unfit else message)
 
 

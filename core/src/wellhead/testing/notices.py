@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
+from wellhead import logs
 from wellhead.codes import CODES
+from wellhead.model.extension import Migration
 from wellhead.model.result import ValidationResult
 from wellhead.plugins.registry import RegisteredType
 from wellhead.validation.wording import CORE_CHECKS
@@ -33,6 +38,25 @@ def tell_defect(type_name: str, where: list[str]) -> None:
     """Print where in a plugin's code something was raised that nobody understood, with what it says."""
     lines = "\n  from ".join(where)
     sys.stderr.write(f"A check of type '{type_name}' raised what nobody has given a code:\n  {lines}\n")
+
+
+def telling(known: RegisteredType) -> RegisteredType:
+    """Return a type whose migrations print where in a plugin's code they raised, with what it says."""
+    told = {version: _telling(known.name, migration) for version, migration in known.migrations.items()}
+    return replace(known, migrations=told)
+
+
+def _telling(type_name: str, migration: Migration) -> Migration:
+    @functools.wraps(migration)
+    def told(fields: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return migration(fields)
+        except Exception as error:
+            lines = "\n  from ".join(logs.where(error, texts=True))
+            sys.stderr.write(f"A migration of type '{type_name}' raised:\n  {lines}\n")
+            raise
+
+    return told
 
 
 def unknown_steps(known: RegisteredType, result: ValidationResult) -> Iterator[str]:

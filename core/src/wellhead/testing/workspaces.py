@@ -13,7 +13,7 @@ from wellhead.model.extension import DataSourceTypeExtension
 from wellhead.model.result import ValidationResult
 from wellhead.plugins.registry import DataSourceTypeRegistry, describe
 from wellhead.settings import Settings
-from wellhead.testing.notices import PluginWarning, notices_of, tell_defect
+from wellhead.testing.notices import PluginWarning, notices_of, tell_defect, telling
 from wellhead.testing.types import data_source_types
 from wellhead.validation.service import Defects
 from wellhead.workspace import Workspace
@@ -42,7 +42,8 @@ def open_workspace(path: str | Path, *, types: Iterable[DataSourceTypeExtension]
 
     Key ring, token and log of uses lie in `path/.wellhead`, so that the test touches nothing of the user's.
 
-    What a validator raises that is in no table of errors is printed to standard error: class, text and source lines.
+    What a validator raises that is in no table of errors is printed to standard error: class, text and source lines. So
+    is what a migration of one of these types raises.
     `validate` gives a `PluginWarning` where checks ran that are not among the validator's `steps`, or with codes that
     nobody has given a meaning.
 
@@ -59,7 +60,7 @@ def parts(
     """Make all parts of a Wellhead for a test; arguments are those of `open_workspace`, and the API's token."""
     registry = DataSourceTypeRegistry()
     for extension in data_source_types() if types is None else types:
-        registry.add(describe(extension))
+        registry.add(telling(describe(extension)))
     return assembled(path, registry, plugins=None if types is None else (), token=token)
 
 

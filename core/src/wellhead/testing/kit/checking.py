@@ -45,7 +45,7 @@ def _outcome(rule: Rule, answer: _Answer, waived: Mapping[str, str]) -> Outcome:
     if defects and rule.number in waived:
         return Outcome(rule.number, rule.name, "waived", defects, waived[rule.number])
     if defects:
-        return Outcome(rule.number, rule.name, "failed", defects)
+        return Outcome(rule.number, rule.name, "failed", defects, remedy=rule.remedy)
     return Outcome(rule.number, rule.name, "info" if notes else "passed", notes)
 
 

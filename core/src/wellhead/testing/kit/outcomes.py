@@ -33,6 +33,7 @@ class Outcome:
             (it could not be checked), or `info` (there is something to look at).
         messages: What was found.
         reason: Why it is waived.
+        remedy: What to do, where it failed.
     """
 
     number: str
@@ -40,6 +41,7 @@ class Outcome:
     status: Status
     messages: tuple[str, ...] = ()
     reason: str | None = None
+    remedy: str | None = None
 
     def as_document(self) -> dict[str, Any]:
         """Return the outcome as JSON."""
@@ -49,6 +51,7 @@ class Outcome:
             "status": self.status,
             "messages": list(self.messages),
             "reason": self.reason,
+            "remedy": self.remedy,
         }
 
 

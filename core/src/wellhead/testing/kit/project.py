@@ -40,7 +40,11 @@ class Project:
         try:
             content = tomllib.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise TargetError(f"{path} is not there. Name the directory of a plugin's source.") from None
+            raise TargetError(
+                f"{path} is not there. Go to the directory of a plugin's source, or name it: "
+                "wellhead plugin check DIR. An installed plugin is checked by its name; a new one is begun with "
+                "wellhead plugin new NAME."
+            ) from None
         except (OSError, ValueError) as error:
             raise TargetError(f"{path} cannot be read as TOML: {error}.") from error
         tool = _table(_table(content, "tool"), "wellhead")

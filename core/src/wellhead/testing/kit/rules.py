@@ -227,9 +227,10 @@ RULES: tuple[Rule, ...] = (
         "schema-changes",
         "No change of a model breaks what is stored: since the snapshot, no field is gone, newly required, of another "
         "type, no longer secret or newly so, and none that secrets are bound to is harmless, unless `schema_version` "
-        "is raised.",
-        "Raise `schema_version` and write a migration. `wellhead plugin check --snapshot` writes "
-        "`schema-snapshot.json`; do that at each release, and commit the file.",
+        "is raised. Then the migrations make of a record with the fields of the snapshot one that fits the model. A "
+        "secret stays one.",
+        "Raise `schema_version` and write a migration that leaves no field unfit. `wellhead plugin check --snapshot` "
+        "writes `schema-snapshot.json`; do that at each release, and commit the file.",
         schema_changes.check_changes,
     ),
 )

@@ -16,7 +16,7 @@ from wellhead.plugins.registry import RegisteredType
 from wellhead.testing import certificates
 
 Document = dict[str, Any]
-_TEXTS = ("sample", "https://example.com/", "/sample", "sample.txt", "127.0.0.1", "12", "2026-11-23")
+SAMPLE_TEXTS = ("sample", "https://example.com/", "/sample", "sample.txt", "127.0.0.1", "12", "2026-11-23")
 _ROUNDS = 8
 
 
@@ -64,8 +64,9 @@ def _sample(known: RegisteredType, document: Mapping[str, Any], name: str) -> An
         return None
     numbers = (parameter.get("minimum", 1), parameter.get("maximum", 1))
     certificate = _pair().certificate
-    made_up = (*_secret_values("sample"), *_TEXTS, certificate, *numbers, True, {}, [], *(parameter["enum"] or ()))
-    candidates = (*parameter["examples"], *(parameter["enum"] or ()), *made_up)
+    enum = parameter["enum"] or ()
+    made_up: tuple[Any, ...] = (*_secret_values("sample"), *SAMPLE_TEXTS, certificate, *numbers, True, {}, [])
+    candidates = (*parameter["examples"], *enum, *made_up)
     return next((value for value in candidates if fits(known, {**document, name: value}, name)), None)
 
 

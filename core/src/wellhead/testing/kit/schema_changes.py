@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from wellhead.plugins.registry import RegisteredType
+from wellhead.testing.kit.old_records import faults_of_migrations
 from wellhead.testing.kit.outcomes import Finding
 from wellhead.testing.kit.subject import SkippedError, Subject
 
@@ -63,6 +64,10 @@ def check_changes(subject: Subject) -> Iterator[Finding]:
         elif now[name]["schema_version"] <= former["schema_version"]:
             changes = _changes(former["fields"], now[name]["fields"])
             yield from (Finding(f"{name}.{change}, and schema_version is the same.") for change in changes)
+        else:
+            subject.say(f"the migrations of type '{name}'")
+            known = next(known for known in subject.types if known.name == name)
+            yield from map(Finding, _faults(known, former, now[name]["fields"]))
 
 
 def _read(subject: Subject) -> Snapshot:
@@ -83,6 +88,15 @@ def write(directory: Path, snapshot: Snapshot) -> Path:
     path = directory / SNAPSHOT_FILE
     path.write_text(json.dumps(snapshot, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
+
+
+def _faults(known: RegisteredType, former: Snapshot, now: Snapshot) -> Iterator[str]:
+    """Say what no migration may do, or what those that there are do not do."""
+    bared = [name for name, field in former["fields"].items() if field["secret"] and name in now]
+    bared = [name for name in bared if not now[name]["secret"]]
+    yield from (f"{known.name}.{name} was secret, and is not. Give the plain field another name." for name in bared)
+    if not bared:
+        yield from faults_of_migrations(known, former["schema_version"], former["fields"])
 
 
 def _changes(former: Snapshot, now: Snapshot) -> Iterator[str]:

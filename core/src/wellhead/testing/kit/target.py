@@ -95,7 +95,7 @@ def target_of(name_or_path: str) -> Target:
     path = Path(name_or_path)
     if path.suffix == ".whl":
         raise TargetError("A wheel is checked when it is installed. To compare with one, use --since.")
-    if "/" in name_or_path or (path / PROJECT_FILE).is_file():
+    if "/" in name_or_path or name_or_path in {".", ".."} or (path / PROJECT_FILE).is_file():
         return target_at(path)
     return installed_target(name_or_path)
 

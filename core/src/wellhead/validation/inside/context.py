@@ -206,7 +206,13 @@ class RunContext:
             return CheckFailedError("connection_failed")
         if failure.check_code not in UNEXPLAINED:
             return failure
-        found = (dialled.wrong_service() for dialled in reversed(self._dialled))
+        return self._explained(failure)
+
+    def _explained(self, failure: CheckFailedError) -> CheckFailedError:
+        """Say more of a failure that is not understood, where what was heard from the servers tells it."""
+        found = [dialled.wrong_service() for dialled in reversed(self._dialled)]
+        if failure.check_code == "connection_lost" and failure.hint is None:
+            found += [dialled.without_tls() for dialled in reversed(self._dialled)]
         return next((other for other in found if other is not None), failure)
 
     def _refuse_when_over(self) -> None:

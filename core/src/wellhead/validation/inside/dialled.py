@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from wellhead.codes import CODES
 from wellhead.errors import CheckFailedError
 from wellhead.guard.network import GuardedStream
 from wellhead.guard.services import TLS
 
 UNEXPLAINED = frozenset(("protocol_error", "connection_lost", "connection_timeout", "tls_failed"))
 """The codes that another service on the port often ends with."""
+
+_HUNG_UP = (
+    f"{CODES['connection_lost'].remedy} It closed when TLS was started: perhaps it offers none on this port, as with "
+    "`tls_not_offered`."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +32,12 @@ class Dialled:
     stream: GuardedStream
     service: str | None
     fields: Sequence[str]
+
+    def without_tls(self) -> CheckFailedError | None:
+        """Say that the server may offer no TLS, if it hung up when that was started."""
+        if not self.stream.is_starting_tls:
+            return None
+        return CheckFailedError("connection_lost", hint=_HUNG_UP)
 
     def wrong_service(self) -> CheckFailedError | None:
         """Say which other service answers, if it is one that is recognised."""
