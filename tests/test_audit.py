@@ -156,6 +156,26 @@ def parts(workspace: Path, tmp_path: Path) -> Wellhead:
     return assemble(Settings(workspace=workspace, config_dir=tmp_path / "config"))
 
 
+@pytest.mark.parametrize("trouble", [ValueError("I/O operation on closed file"), BrokenPipeError()])
+def test_a_service_log_that_is_closed_lets_nobody_wait_for_ever(tmp_path: Path, trouble: Exception) -> None:
+    class Closed:
+        def error(self, *_: object, **__: object) -> None:
+            raise trouble
+
+        warning = error
+
+    log = AuditLog(audit_file(tmp_path))
+    log._log = Closed()
+    (tmp_path / "audit.jsonl").mkdir()
+    for _ in range(2):
+        with pytest.raises(AuditUnavailableError):
+            log.add(entry()).result(10)
+    (tmp_path / "audit.jsonl").rmdir()
+    log.add(entry()).result(10)
+    log.close()
+    assert len(lines(tmp_path / "audit.jsonl")) == 1
+
+
 def test_each_change_has_one_entry_of_who_what_when_and_from_where(parts: Wellhead, tmp_path: Path) -> None:
     with api_of(parts) as api:
         made = api.post(SOURCES, json=csv_source()).json()
@@ -266,6 +286,7 @@ def test_where_it_is_required_no_change_is_made_without_an_entry(workspace: Path
         assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(503, "audit_unavailable")}
         assert api.get(SOURCES).json()["total"] == 1
         assert api.get(one).json()["revision"] == 1
+    parts.close()
     assert [line["outcome"] for line in lines(tmp_path / "before")] == ["begun", "done"]
 
 

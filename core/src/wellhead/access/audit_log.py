@@ -9,6 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 from concurrent.futures import Future
+from contextlib import suppress
 
 import structlog
 
@@ -85,19 +86,25 @@ class AuditLog:
                 return
 
     def _write(self, batch: list[tuple[Entry, _Written]]) -> None:
+        """Write entries, and tell those who wait for them before anybody else: they must not wait for ever."""
         try:
             self.file.append(b"".join(entry.encode() for entry, _ in batch))
         except OSError as error:
             self.lost += len(batch)
-            if not self._is_failing:
-                self._log.error("audit_unwritable", path=str(self.file.path), reason=error.strerror)
-            self._is_failing = True
             problem = AuditUnavailableError(f"The audit log {self.file.path} cannot be written: {error.strerror}.")
             for _, written in batch:
                 written.set_exception(problem)
+            self._tell(error)
         else:
-            if self._is_failing:
-                self._log.warning("audit_writable_again", lost=self.lost)
-            self._is_failing = False
             for _, written in batch:
                 written.set_result(None)
+            self._tell(None)
+
+    def _tell(self, trouble: OSError | None) -> None:
+        """Log when writing begins to fail, and when it works again."""
+        was_failing, self._is_failing = self._is_failing, trouble is not None
+        with suppress(OSError, ValueError):  # the service's log may be closed, which is not to end this thread
+            if trouble is not None and not was_failing:
+                self._log.error("audit_unwritable", path=str(self.file.path), reason=trouble.strerror)
+            elif trouble is None and was_failing:
+                self._log.warning("audit_writable_again", lost=self.lost)
