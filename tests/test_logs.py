@@ -1,7 +1,11 @@
 """Logs have facts and no texts of exceptions."""
 
+import contextlib
 import json
 import logging
+import os
+import sys
+from pathlib import Path
 
 import pytest
 import structlog
@@ -81,3 +85,21 @@ def test_what_is_below_the_level_is_not_logged(level: str, capsys: pytest.Captur
     logs.configure(level)
     structlog.get_logger("x").info("request")
     assert not capsys.readouterr().err
+
+
+def test_a_log_that_is_closed_is_not_an_error_of_the_work(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    logs.configure("info", "json")
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w", buffering=1) as broken, (tmp_path / "closed").open("w") as closed:
+        closed.close()
+        for stream in (broken, closed):
+            monkeypatch.setattr(sys, "stderr", stream)
+            structlog.get_logger("x").info("request")
+        monkeypatch.undo()
+        with contextlib.suppress(BrokenPipeError):
+            broken.close()
+    structlog.get_logger("x").info("request")
+    assert json.loads(capsys.readouterr().err)["event"] == "request"

@@ -62,7 +62,7 @@ class Author:
         return done.stdout
 
 
-@pytest.fixture(params=FAMILIES)
+@pytest.fixture(params=[pytest.param(name, marks=() if name == "file" else pytest.mark.slow) for name in FAMILIES])
 def author(request: pytest.FixtureRequest, tmp_path: Path) -> Author:
     """An author for each family."""
     return Author(request.param, tmp_path)

@@ -38,6 +38,7 @@ def test_a_bad_plugin_is_told_by_rule_and_ends_with_1(run: CommandLine, tmp_path
     assert (statuses["K14"], statuses["K21"], statuses["K40"]) == ("waived", "failed", "skipped")
 
 
+@pytest.mark.slow
 def test_a_plugin_that_hangs_does_not_hang_the_command(run: CommandLine, tmp_path: Path) -> None:
     started = time.monotonic()
     said = run("plugin", "check", when_loaded("while True: pass").write(tmp_path / "plugin"), code=1).out

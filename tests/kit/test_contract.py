@@ -53,6 +53,7 @@ def test_a_broken_rule_is_a_failed_test_and_a_waived_one_is_skipped_with_its_rea
     )  # the traceback is the message, and no code of the kit
 
 
+@pytest.mark.slow
 def test_a_type_that_the_plugin_does_not_have_is_told_and_passes_nothing(tmp_path: Path) -> None:
     directory = Plugin(without_validator()).write(tmp_path / "plugin")
     (directory / "test_contract.py").write_text(CONTRACT.replace('"greeter"', '"greter"'))

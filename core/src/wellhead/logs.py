@@ -6,16 +6,31 @@ import json
 import logging
 import sys
 import traceback
+from contextlib import suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 REQUEST_ID: ContextVar[str | None] = ContextVar("wellhead_request_id", default=None)
 """The id of the request that this task works for; each line of the log has it."""
+
+
+class _StandardError:
+    """Standard error as it is when something is written. Where it is closed, lines are lost, and nothing else is."""
+
+    def write(self, text: str) -> None:
+        """Write a text."""
+        with suppress(OSError, ValueError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        """Send on what was written."""
+        with suppress(OSError, ValueError):
+            sys.stderr.flush()
 
 
 def configure(level: str, form: str | None = None) -> None:
@@ -35,7 +50,7 @@ def configure(level: str, form: str | None = None) -> None:
             structlog.dev.ConsoleRenderer(colors=is_terminal) if is_text else structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _StandardError())),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sys.stderr)
