@@ -176,6 +176,12 @@ FILTER_PARAMETERS = (
     Parameter("updated_after", _instant, _INSTANT, "Last changed at this instant or later."),
     Parameter("updated_before", _instant, _INSTANT, "Last changed at this instant or earlier."),
 )
+_LIMIT = Parameter(
+    "limit",
+    _limit,
+    {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+    "The most items of a page.",
+)
 LIST_PARAMETERS = (
     *FILTER_PARAMETERS,
     Parameter(
@@ -185,12 +191,7 @@ LIST_PARAMETERS = (
         "Fields to sort by, `-` before one for descending; then by name and id.",
         allowed=SORT_FIELDS,
     ),
-    Parameter(
-        "limit",
-        _limit,
-        {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
-        "The most items of a page.",
-    ),
+    _LIMIT,
     Parameter(
         "cursor",
         _matching(r"[A-Za-z0-9_-]{1,1500}", "the 'next' of an answer"),
@@ -215,12 +216,7 @@ AUDIT_PARAMETERS = (
     ),
     Parameter("from", _instant, _INSTANT, "At this instant or later."),
     Parameter("to", _instant, _INSTANT, "At this instant or earlier."),
-    Parameter(
-        "limit",
-        _limit,
-        {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
-        "The most items of a page.",
-    ),
+    _LIMIT,
     Parameter(
         "cursor",
         _matching(r"[0-9a-f]{16}", "the 'next' of an answer"),
