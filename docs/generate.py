@@ -254,7 +254,7 @@ def contract() -> str:
 def rules() -> str:
     """Describe each rule for plugins."""
     parts = (
-        f"### {rule.number} `{rule.name}`\n\n{rule.claim}\n\n- What to do: {rule.remedy}\n- {_waiving(rule.number)}"
+        f"## {rule.number} `{rule.name}`\n\n{rule.claim}\n\n- What to do: {rule.remedy}\n- {_waiving(rule.number)}"
         for rule in RULES
     )
     return "\n\n".join(parts)
