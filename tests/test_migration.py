@@ -269,6 +269,10 @@ RUBBISH: dict[str, tuple[Callable[[Fields], Any], str]] = {
     "surrogate": (lambda fields: {**fields, "host": "\ud800"}, "returned what JSON cannot hold"),
     "a number as name": (lambda fields: {**fields, 1: "x"}, "returned a name that is no string"),
     "secret in a list": (lambda fields: {**fields, "host": [fields.pop("password")]}, "a stored secret in a list"),
+    "secret in an object in a list": (
+        lambda fields: {**fields, "host": [{"password": fields.pop("password")}]},
+        "a stored secret in a list",
+    ),
     "secret twice": (lambda fields: {**fields, "again": fields["password"]}, "one stored secret in two places"),
     "secret that was made": (lambda fields: {**fields, "new": type(fields["password"])()}, "that is not stored"),
     "secret in a plain field": (lambda fields: {"host": fields.pop("password"), **fields}, "where the type has none"),

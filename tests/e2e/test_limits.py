@@ -1,6 +1,5 @@
 """Limits of a live service: over all of its workers, with and without Redis, and for bodies that never come."""
 
-import os
 import socket
 import time
 from collections import Counter
@@ -14,6 +13,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from support.api import csv_source
+from support.programs import missing_service
 from support.service import SOURCES, Service, running_service
 
 REDIS = "redis://127.0.0.1:6379/0"
@@ -48,8 +48,7 @@ def test_R_03_with_redis_two_workers_permit_just_the_limit(tmp_path: Path) -> No
     try:
         before = set(redis.scan_iter("wellhead:limits:*"))
     except RedisError:
-        assert not os.environ.get("WELLHEAD_REQUIRE_SERVICES"), "there is no Redis"
-        pytest.skip("there is no Redis on 127.0.0.1:6379")
+        missing_service("there is no Redis on 127.0.0.1:6379")
     settings = started(tmp_path, WELLHEAD_LIMIT_READ="21/hour", WELLHEAD_LIMITS_REDIS=REDIS)
     try:
         with running_service(**settings) as service:  # type: ignore[arg-type]

@@ -108,10 +108,10 @@ def _taken_apart(document: object, known: Places) -> tuple[Mapping[str, Any], Pl
         raise _RubbishError("what JSON cannot hold") from None
 
 
-def _without_markers(value: Any, path: Path, places: dict[Marker, Path]) -> Any:
-    """Copy what JSON can hold, and take markers out, noting where they were."""
+def _without_markers(value: Any, path: Path | None, places: dict[Marker, Path]) -> Any:
+    """Copy what JSON can hold, and take markers out, noting where they were. Inside lists, `path` is None."""
     if type(value) is list:
-        return [_without_markers(inner, (), places) for inner in value]
+        return [_without_markers(inner, None, places) for inner in value]
     if type(value) is not dict:
         return _plain(value)
     fields = {}
@@ -119,7 +119,9 @@ def _without_markers(value: Any, path: Path, places: dict[Marker, Path]) -> Any:
         if type(name) is not str:
             raise _RubbishError("a name that is no string")
         if not isinstance(inner, Marker):
-            fields[name] = _without_markers(inner, (*path, name), places)
+            fields[name] = _without_markers(inner, None if path is None else (*path, name), places)
+        elif path is None:
+            raise _RubbishError("a stored secret in a list")
         elif inner in places:
             raise _RubbishError("one stored secret in two places")
         else:
