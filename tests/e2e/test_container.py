@@ -89,7 +89,8 @@ def test_what_the_first_stage_installs_can_serve(tmp_path: Path) -> None:
     with running_service(
         tmp_path / "workspace", tmp_path / "config", python=str(installed), workers=2, WELLHEAD_PLUGINS_STRICT=strict
     ) as service:
-        assert service.client.get("/readyz").json()["plugins"]["ready"] == 4
+        ready = service.client.get("/readyz").json()["plugins"]["ready"]
+    assert ready == len(list((ROOT / "plugins").iterdir()))
 
 
 @pytest.mark.slow
