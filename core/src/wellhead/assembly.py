@@ -14,6 +14,7 @@ from wellhead.access.audit_log import AuditLog
 from wellhead.access.authentication import Authenticator, LocalAuthenticator
 from wellhead.access.limits import Limits
 from wellhead.access.principal import Principal, acting_user, local_user
+from wellhead.access.signing import Signer, TokenKeys
 from wellhead.access.token import LocalToken
 from wellhead.catalog.catalog import Catalog
 from wellhead.catalog.doctor import Doctor
@@ -62,6 +63,7 @@ class Wellhead:
         token: The token of the REST API.
         authenticator: Tells by a token who sends a request: the user of this machine, an administrator.
         limits: How often who may do what.
+        signer: Signs cursors.
         audit: Writes who did what in the workspace.
         audit_log: The file that this is written to.
         store: Where the data sources are kept.
@@ -80,6 +82,7 @@ class Wellhead:
     token: LocalToken
     authenticator: Authenticator
     limits: Limits
+    signer: Signer
     audit: Audit
     audit_log: AuditLog
     store: FileRecordStore
@@ -176,6 +179,7 @@ class Shared:
         token: The token of the settings, or of the configuration directory.
         authenticator: Tells by a token who sends a request.
         limits: How often who may do what.
+        signer: Signs cursors.
         audit_log: Where it is written who did what.
         references: Looks references to secrets up.
         forbidden: What is never opened for a data source.
@@ -191,6 +195,7 @@ class Shared:
     token: LocalToken
     authenticator: Authenticator
     limits: Limits
+    signer: Signer
     audit_log: AuditLog
     references: References
     forbidden: tuple[Path, ...]
@@ -225,6 +230,7 @@ class Shared:
             token=self.token,
             authenticator=self.authenticator,
             limits=self.limits,
+            signer=self.signer,
             audit=audit,
             audit_log=self.audit_log,
             store=store,
@@ -268,6 +274,7 @@ def assemble(
         token=token,
         authenticator=LocalAuthenticator(token, Principal(local_user(), str(workspace), "admin")),
         limits=limits(settings),
+        signer=Signer(TokenKeys(token)),
         audit_log=audit_log(settings),
         references=References(
             names=settings.reference_env,

@@ -268,8 +268,9 @@ _INPUT = _table(
         "repeated_parameter": ("The parameter was given twice.", "It takes one value.", "Give it once."),
         "bad_cursor": (
             "The cursor does not belong to this list.",
-            "It was shortened, or the filter or the order changed.",
-            "Start again without a cursor.",
+            "The filter or the order changed, or the user or the workspace; it was shortened or edited; or it was given "
+            "out before an upgrade, or under a key or a token that is not used any more.",
+            "Start again from the first page, without a cursor.",
         ),
         "revision_not_kept": (
             "This revision is not in the history.",

@@ -12,6 +12,7 @@ from wellhead import durable
 from wellhead.access.authentication import AnyOf, Authenticator, LocalAuthenticator
 from wellhead.access.issued_tokens import IssuedTokens
 from wellhead.access.principal import Principal, is_workspace_name
+from wellhead.access.signing import RingKeys, Signer
 from wellhead.access.token import LocalToken
 from wellhead.access.token_store import TokenStore
 from wellhead.assembly import Shared, Wellhead
@@ -182,15 +183,17 @@ def assemble_team(settings: Settings) -> Team:
     """
     root = _root(settings)
     keys = key_provider(settings, may_create=lambda: False, not_below=root)
+    live_keys = LiveKeys(keys)
     token = LocalToken(settings.token_path, settings.token)
     hidden = (settings.key_path, settings.token_path, root)
     shared = Shared(
         settings=settings,
         keys=keys,
-        live_keys=LiveKeys(keys),
+        live_keys=live_keys,
         token=token,
         authenticator=_authenticator(settings, root, token),
         limits=limits(settings),
+        signer=Signer(RingKeys(live_keys)),
         audit_log=audit_log(settings),
         references=References(mode="server", rules=reference_rules(settings), forbidden=hidden),
         forbidden=(settings.key_path, settings.token_path),
