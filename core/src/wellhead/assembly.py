@@ -11,6 +11,7 @@ from pathlib import Path
 
 from wellhead.access.audit import Audit
 from wellhead.access.audit_log import AuditLog
+from wellhead.access.failed_logins import FailedLogins
 from wellhead.access.authentication import Authenticator, LocalAuthenticator
 from wellhead.access.limits import Limits
 from wellhead.access.principal import Principal, acting_user, local_user
@@ -64,6 +65,7 @@ class Wellhead:
         authenticator: Tells by a token who sends a request: the user of this machine, an administrator.
         limits: How often who may do what.
         signer: Signs cursors.
+        failed_logins: Counts the tokens that were nobody's.
         audit: Writes who did what in the workspace.
         audit_log: The file that this is written to.
         store: Where the data sources are kept.
@@ -83,6 +85,7 @@ class Wellhead:
     authenticator: Authenticator
     limits: Limits
     signer: Signer
+    failed_logins: FailedLogins
     audit: Audit
     audit_log: AuditLog
     store: FileRecordStore
@@ -160,6 +163,7 @@ class Wellhead:
         """Give back what is held open, and end what runs in other processes."""
         self.pool.close()
         self.close_workspace()
+        self.failed_logins.write()
         self.audit_log.close()
 
     def close_workspace(self) -> None:
@@ -180,6 +184,7 @@ class Shared:
         authenticator: Tells by a token who sends a request.
         limits: How often who may do what.
         signer: Signs cursors.
+        failed_logins: Counts the tokens that were nobody's.
         audit_log: Where it is written who did what.
         references: Looks references to secrets up.
         forbidden: What is never opened for a data source.
@@ -196,6 +201,7 @@ class Shared:
     authenticator: Authenticator
     limits: Limits
     signer: Signer
+    failed_logins: FailedLogins
     audit_log: AuditLog
     references: References
     forbidden: tuple[Path, ...]
@@ -231,6 +237,7 @@ class Shared:
             authenticator=self.authenticator,
             limits=self.limits,
             signer=self.signer,
+            failed_logins=self.failed_logins,
             audit=audit,
             audit_log=self.audit_log,
             store=store,
@@ -267,6 +274,7 @@ def assemble(
     hidden = (*forbidden, store)
     token = LocalToken(settings.token_path, settings.token)
     keys = key_provider(settings, may_create=lambda: not has_secrets(store), not_below=store)
+    log = audit_log(settings)
     shared = Shared(
         settings=settings,
         keys=keys,
@@ -275,7 +283,8 @@ def assemble(
         authenticator=LocalAuthenticator(token, Principal(local_user(), str(workspace), "admin")),
         limits=limits(settings),
         signer=Signer(TokenKeys(token)),
-        audit_log=audit_log(settings),
+        failed_logins=FailedLogins(log, str(workspace)),
+        audit_log=log,
         references=References(
             names=settings.reference_env,
             directories=settings.reference_dirs,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from wellhead import durable
 from wellhead.access.authentication import AnyOf, Authenticator, LocalAuthenticator
+from wellhead.access.failed_logins import FailedLogins
 from wellhead.access.issued_tokens import IssuedTokens
 from wellhead.access.principal import Principal, is_workspace_name
 from wellhead.access.signing import RingKeys, Signer
@@ -68,6 +69,7 @@ class Team:
         self.pool = shared.pool
         self.watchers = shared.watchers
         self.limits = shared.limits
+        self.failed_logins = shared.failed_logins
         self.types: TypeSet = shared.plugins.load()
         self._root = root
         self._shared = shared
@@ -138,6 +140,7 @@ class Team:
         self._shared.pool.close()
         while self._opened:
             self._opened.popitem()[1].parts.close_workspace()
+        self.failed_logins.write()
         self._shared.audit_log.close()
 
     async def _entered(self, name: str) -> _Opened:
@@ -183,7 +186,7 @@ def assemble_team(settings: Settings) -> Team:
     """
     root = _root(settings)
     keys = key_provider(settings, may_create=lambda: False, not_below=root)
-    live_keys = LiveKeys(keys)
+    live_keys, log = LiveKeys(keys), audit_log(settings)
     token = LocalToken(settings.token_path, settings.token)
     hidden = (settings.key_path, settings.token_path, root)
     shared = Shared(
@@ -194,7 +197,8 @@ def assemble_team(settings: Settings) -> Team:
         authenticator=_authenticator(settings, root, token),
         limits=limits(settings),
         signer=Signer(RingKeys(live_keys)),
-        audit_log=audit_log(settings),
+        failed_logins=FailedLogins(log, ""),
+        audit_log=log,
         references=References(mode="server", rules=reference_rules(settings), forbidden=hidden),
         forbidden=(settings.key_path, settings.token_path),
         pool=worker_pool(settings, egress_policy(settings, public_only=True), hidden),

@@ -14,6 +14,7 @@ from fastapi import Response
 from starlette.routing import BaseRoute, Match
 
 from wellhead.access.authentication import Authenticator
+from wellhead.access.failed_logins import FailedLogins
 from wellhead.access.limits import Limits
 from wellhead.access.principal import Principal, acting_as
 from wellhead.api.limiting import check_failed_login
@@ -54,6 +55,7 @@ class Gate:
         allowed_hosts: Sequence[str] = (),
         origins: Sequence[str] = (),
         observer: Observer | None = None,
+        failed_logins: FailedLogins | None = None,
     ) -> None:
         """Guard an app.
 
@@ -65,6 +67,7 @@ class Gate:
             allowed_hosts: Host names under which the service answers, besides those of this machine.
             origins: Origins of web pages that may use it.
             observer: Sees the requests.
+            failed_logins: Counts the tokens that were nobody's.
         """
         self._app = app
         self._authenticator = authenticator
@@ -73,6 +76,7 @@ class Gate:
         self._hosts = _LOCAL_HOSTS | {host.lower() for host in allowed_hosts}
         self._origins = Origins(origins)
         self._observer = observer or Observer()
+        self._failed_logins = failed_logins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -105,7 +109,10 @@ class Gate:
         if principal is not None:
             scope["state"]["user"] = principal.user
         elif not self._is_public(scope):
-            await check_failed_login(self._limits, (scope.get("client") or (None,))[0])
+            address = (scope.get("client") or (None,))[0]
+            if b"authorization" in headers and self._failed_logins is not None:
+                self._failed_logins.count(address)
+            await check_failed_login(self._limits, address)
             raise HttpProblem(401, "unauthorized", {"WWW-Authenticate": "Bearer"})
         if len(scope["query_string"]) > MAX_QUERY_BYTES:
             raise HttpProblem(414, "query_too_long")
