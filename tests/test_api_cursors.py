@@ -67,7 +67,7 @@ def test_I_15_a_cursor_belongs_to_its_user_and_workspace(
     with api_of(acting(wellhead_parts, "ada", "red")) as ada:
         cursor = first(ada, path, **more)
         assert ada.get(path, params={"cursor": cursor, **more}).json()["items"]
-    for user, workspace in (("ada", "blue"), ("bob", "red"), ("red", "ada"), ('ada", "red', "red")):
+    for user, workspace in (("ada", "blue"), ("bob", "red"), ("red", "ada"), ("dada", "re"), ('ada", "red', "red")):
         with api_of(acting(wellhead_parts, user, workspace)) as other:
             refused(other, cursor, path, **more)
 
