@@ -146,7 +146,17 @@ def _forged(cursor: str) -> list[str]:
     """Return cursors whose content was changed, written as a cursor is."""
     data = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
     place = json.loads(zlib.decompress(data[16:], wbits=-15))
-    forgeries = [[], {}, None, place[:-1], place[:1], [*place, "x"], [*place[:-1], "zzz"], [*place[:-1], 5], [place] * 4]
+    forgeries = [
+        [],
+        {},
+        None,
+        place[:-1],
+        place[:1],
+        [*place, "x"],
+        [*place[:-1], "zzz"],
+        [*place[:-1], 5],
+        [place] * 4,
+    ]
     packed = [zlib.compress(json.dumps(item).encode(), wbits=-9) for item in forgeries]
     signatures = (data[:16], bytes(16), hashlib.sha256(data[16:]).digest()[:16])
     texts = [base64.urlsafe_b64encode(signature + item) for signature in signatures for item in packed]

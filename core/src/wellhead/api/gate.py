@@ -39,6 +39,7 @@ _CONTENT_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ances
 _MAX_HEADERS = 100
 _MAX_HEADER_BYTES = 16 * 1024
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]]+)(:[0-9]{1,5})?")
+_ENCODED_SLASH = re.compile(rb"%2f|%5c", re.IGNORECASE)
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
@@ -114,6 +115,8 @@ class Gate:
                 self._failed_logins.count(address)
             await check_failed_login(self._limits, address)
             raise HttpProblem(401, "unauthorized", {"WWW-Authenticate": "Bearer"})
+        if _ENCODED_SLASH.search(scope.get("raw_path") or b""):
+            raise HttpProblem(404, "not_found")  # a proxy in front has seen another path than would be routed
         if len(scope["query_string"]) > MAX_QUERY_BYTES:
             raise HttpProblem(414, "query_too_long")
         with acting_as(principal):
