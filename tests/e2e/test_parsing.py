@@ -59,7 +59,7 @@ def test_I_01_to_I_06_what_is_no_clear_json_is_refused_by_every_operation(
 ) -> None:
     source = make()
     for operation in TAKING:
-        if body or operation.body_required and operation.body:
+        if body or (operation.body_required and operation.body):
             answer = client.request(operation.method, target_of(operation, source), content=body, headers=JSON)
             assert code_of(answer, 400) == code, operation.name
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from wellhead.access.audit import Audit
 from wellhead.access.audit_log import AuditLog
-from wellhead.access.failed_logins import FailedLogins
 from wellhead.access.authentication import Authenticator, LocalAuthenticator
+from wellhead.access.failed_logins import FailedLogins
 from wellhead.access.limits import Limits
 from wellhead.access.principal import Principal, acting_user, local_user
 from wellhead.access.signing import Signer, TokenKeys

@@ -268,8 +268,7 @@ _INPUT = _table(
         "repeated_parameter": ("The parameter was given twice.", "It takes one value.", "Give it once."),
         "bad_cursor": (
             "The cursor does not belong to this list.",
-            "The filter or the order changed, or the user or the workspace; it was shortened or edited; or it was given "
-            "out before an upgrade, or under a key or a token that is not used any more.",
+            "The filter, the order, the user or the workspace changed; or it was edited, or is older than an upgrade.",
             "Start again from the first page, without a cursor.",
         ),
         "revision_not_kept": (

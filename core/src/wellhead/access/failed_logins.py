@@ -1,4 +1,4 @@
-"""Failed logins in the audit log: counted by address, and written once a minute, so that a flood of them is one entry."""
+"""Failed logins in the audit log: counted by address and written once a minute, so that a flood is one entry."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ class TokenKeys:
 class Signer:
     """Signs, and knows its own signatures (HMAC-SHA256, cut to 16 bytes).
 
-    While keys cannot be had, it signs with one of its own, that no other process knows: reading a list needs no key ring.
+    While keys cannot be had, it signs with one of its own, which no other process knows: a list needs no key ring.
     """
 
     def __init__(self, keys: SigningKeys) -> None:
@@ -82,7 +82,7 @@ class Signer:
 
     async def fits(self, content: bytes, signature: bytes) -> bool:
         """Tell whether a signature is one of this content, by any key that may be used."""
-        return any([hmac.compare_digest(_signature(key, content), signature) for key in await self._usable()])
+        return any(hmac.compare_digest(_signature(key, content), signature) for key in await self._usable())
 
     async def _usable(self) -> Sequence[bytes]:
         try:

@@ -13,9 +13,9 @@ from wellhead.access.audit import Request as AuditedRequest
 from wellhead.access.audit import request_audited
 from wellhead.access.audit_query import AuditQuery
 from wellhead.api.answers import as_json
-from wellhead.api.problems import HttpProblem
 from wellhead.api.cursors import cursor_for, place_in
 from wellhead.api.parameters import AUDIT_PARAMETERS
+from wellhead.api.problems import HttpProblem
 from wellhead.api.query import read_query
 from wellhead.assembly import Wellhead
 from wellhead.catalog.reader import is_source_id

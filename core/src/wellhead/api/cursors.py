@@ -1,7 +1,7 @@
 """Cursors: where a page begins, as a text that only this service can write, for one user and one list.
 
-A cursor is the base64url of a signature and of where the page begins. Signed are that, the user, the workspace, and what
-the list is of: its filters and its order. So a cursor is good for nothing but the list that it came from.
+A cursor is the base64url of a signature and of where the page begins. Signed are that, the user, the workspace, and
+what the list is of: its filters and its order. So a cursor is good for nothing but the list that it came from.
 """
 
 from __future__ import annotations

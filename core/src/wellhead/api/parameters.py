@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, get_args
+from typing import get_args
 
 from wellhead import clock
 from wellhead.api.cursors import MAX_CURSOR

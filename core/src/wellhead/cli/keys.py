@@ -68,10 +68,14 @@ def rotate(
     as_json: AsJson = False,
 ) -> None:
     """Make a new primary key, and seal every secret of the workspace anew. Exits with 1 if one is left."""
-    with told(as_json), opened(workspace, config) as wellhead, Counting("Sealing anew", shown=not as_json) as counting:
-        with wellhead.audit.doing("rotate_keys") as entry:
-            rotation = asyncio.run(wellhead.key_service.rotate(new_key=not keep_primary, report=counting.show))
-            entry["id"] = rotation.key_id
+    with (
+        told(as_json),
+        opened(workspace, config) as wellhead,
+        Counting("Sealing anew", shown=not as_json) as counting,
+        wellhead.audit.doing("rotate_keys") as entry,
+    ):
+        rotation = asyncio.run(wellhead.key_service.rotate(new_key=not keep_primary, report=counting.show))
+        entry["id"] = rotation.key_id
     if as_json:
         print_json(rotation.as_document())
     else:

@@ -77,9 +77,12 @@ def revoke(
     as_json: AsJson = False,
 ) -> None:
     """Revoke a token. Running services refuse it within two seconds."""
-    with told(as_json), _store(root, config) as (store, audit):
-        with audit.doing("revoke_token", **_facts_of(token_id, store)):
-            store.remove(token_id)
+    with (
+        told(as_json),
+        _store(root, config) as (store, audit),
+        audit.doing("revoke_token", **_facts_of(token_id, store)),
+    ):
+        store.remove(token_id)
     if as_json:
         print_json({"id": token_id})
     else:
