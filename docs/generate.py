@@ -23,7 +23,7 @@ import wellhead
 from wellhead import testing
 from wellhead.access.policy import least_role
 from wellhead.api.operations import OPERATIONS, Operation
-from wellhead.api.query import LIST_PARAMETERS
+from wellhead.api.parameters import LIST_PARAMETERS
 from wellhead.catalog.type_page import parameter_table, table
 from wellhead.cli.main import app
 from wellhead.codes import CODES, Kind

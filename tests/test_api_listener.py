@@ -17,7 +17,7 @@ def test_the_service_listens_on_loopback(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.1.2.3", "192.0.2.1", "::ffff:10.1.2.3"])
-def test_A_02_it_listens_nowhere_else(host: str) -> None:
+def test_A_02_Z_10_without_users_it_listens_nowhere_else(host: str) -> None:
     with pytest.raises(SettingsError, match=r"loopback|cannot be used"):
         listen(host, 0)
 

@@ -1,5 +1,6 @@
 """Queries are read strictly, and no value of theirs comes back."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -8,13 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wellhead import clock
-from wellhead.api.query import FORCE, LIST_PARAMETERS, list_query, read_query, timeout_parameter
+from wellhead.api.listing import list_query
+from wellhead.api.parameters import FORCE, LIST_PARAMETERS, timeout_parameter
+from wellhead.api.query import read_query
+from wellhead.catalog.listing import ListQuery
 from wellhead.errors import InputError, MalformedJSONError
 
 
 def request(query: str | bytes) -> Request:
     raw = query.encode() if isinstance(query, str) else query
     return Request({"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": raw})
+
+
+def listed(query: str) -> ListQuery:
+    return asyncio.run(list_query(request(query)))
 
 
 def problems(query: str, *parameters: Any) -> list[tuple[str, str]]:
@@ -100,21 +108,21 @@ def test_all_problems_are_told_at_once() -> None:
 
 
 def test_the_filters_that_may_repeat_are_collected() -> None:
-    query = list_query(request("type=csv&type=postgres&label=team&label=stage:prod:eu&state=ok&health=none"))
+    query = listed("type=csv&type=postgres&label=team&label=stage:prod:eu&state=ok&health=none")
     assert query.types == ("csv", "postgres")
     assert query.labels == (("team", None), ("stage", "prod:eu"))
     assert (query.states, query.health) == (("ok",), ("none",))
 
 
 def test_instants_and_the_order_are_read() -> None:
-    query = list_query(request("created_after=2026-11-23T08:00:00%2B01:00&sort=-updated_at,name&limit=7"))
+    query = listed("created_after=2026-11-23T08:00:00%2B01:00&sort=-updated_at,name&limit=7")
     assert query.created == (clock.from_text("2026-11-23T07:00:00Z"), None)
     assert query.sort == (("updated_at", True), ("name", False))
     assert query.limit == 7
 
 
 def test_a_list_without_a_query_has_fifty_items() -> None:
-    assert list_query(request("")).limit == 50
+    assert listed("").limit == 50
 
 
 @pytest.mark.parametrize("query", [b"q=%ff%fe%fd", b"q=\xff\xff\xff", b"&".join([b"type=csv"] * 101)])

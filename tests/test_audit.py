@@ -337,12 +337,12 @@ def test_the_log_is_read_by_filters(written: AuditFile, query: dict[str, Any], n
 
 
 def test_pages_go_on_where_the_last_one_ended_though_more_is_written(written: AuditFile) -> None:
-    found, cursor = [], None
+    found, before = [], None
     while True:
-        page = read_page(written, AuditQuery(limit=3, cursor=cursor))
+        page = read_page(written, AuditQuery(limit=3, before=before))
         found += [item["name"] for item in page.items]
-        cursor = page.next
-        if cursor is None:
+        before = page.next
+        if before is None:
             break
         written.append(entry(99).encode())
     assert found == [f"number {number}" for number in range(9, -1, -1)]

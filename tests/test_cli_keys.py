@@ -28,7 +28,9 @@ def password_of(wellhead: CommandLine, name: str) -> str:
     return wellhead("run", name, "--", "sh", "-c", 'printf %s "$WELLHEAD_PASSWORD"').out
 
 
-def test_keys_are_listed_made_rotated_and_retired(wellhead: CommandLine, canary: Canary) -> None:
+def test_keys_are_listed_made_rotated_and_retired_and_the_audit_log_has_it(
+    wellhead: CommandLine, canary: Canary, tmp_path: Path
+) -> None:
     assert "wellhead keys add" in wellhead("keys", "list").out
     secret = canary.plain_secret()
     add(wellhead, "db", secret)
@@ -43,8 +45,17 @@ def test_keys_are_listed_made_rotated_and_retired(wellhead: CommandLine, canary:
     assert "Deleted" in wellhead("keys", "retire", old["id"], "--delete", "--yes").out
     added = wellhead("keys", "add")
     assert "enabled" in added.out
-    assert len(wellhead("keys", "list", "--json").document["items"]) == 2
+    new, last = (item["id"] for item in wellhead("keys", "list", "--json").document["items"])
+    wellhead("keys", "retire", new, code=1)
     assert secret == password_of(wellhead, "db")
+    entries = [json.loads(line) for line in (tmp_path / "config" / "audit.jsonl").read_text().splitlines()]
+    assert [(entry["operation"], entry["id"], entry["code"]) for entry in entries if "_key" in entry["operation"]] == [
+        ("rotate_keys", new, None),
+        ("retire_key", old["id"], None),
+        ("delete_key", old["id"], None),
+        ("add_key", last, None),
+        ("retire_key", new, "key_in_use"),
+    ]
 
 
 def test_what_programs_read_holds_no_key(wellhead: CommandLine, canary: Canary, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 import re
+import shutil
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -281,6 +282,33 @@ def test_a_token_is_issued_listed_and_revoked_by_commands(wellhead: CommandLine)
     assert wellhead("token", "revoke", "--root", ".", made["id"], "--json").document == {"id": made["id"]}
     assert "There is no token" in wellhead("token", "revoke", "--root", ".", made["id"], code=1).err
     assert "Issue one" in wellhead("token", "list", "--root", ".").out
+    log = (wellhead.workspace / ".audit" / "audit.jsonl").read_text()
+    names = ("operation", "id", "name", "workspace", "role", "code")
+    assert [tuple(json.loads(line)[name] for name in names) for line in log.splitlines()] == [
+        ("create_token", made["id"], "ada", "ada", "editor", None),
+        ("revoke_token", made["id"], "ada", "ada", "editor", None),
+        ("revoke_token", None, None, "", None, "not_found"),
+    ]
+    assert token not in log
+    assert token[-43:] not in log
+
+
+def test_where_the_audit_log_is_required_no_token_is_issued_or_revoked_without_it(wellhead: CommandLine) -> None:
+    made = create(wellhead, "--user", "ada", "--role", "editor")
+    shutil.rmtree(wellhead.workspace / ".audit")
+    (wellhead.workspace / ".audit").write_text("")
+    options, required = ("--root", "."), {"WELLHEAD_AUDIT_REQUIRED": "true"}
+    wellhead("token", "create", *options, "--user", "bob", "--role", "viewer", code=1, **required)
+    wellhead("token", "revoke", *options, made["id"], code=1, **required)
+    assert [item["user"] for item in wellhead("token", "list", *options, "--json").document["items"]] == ["ada"]
+    wellhead("token", "revoke", *options, made["id"])
+
+
+def test_A_13_a_token_is_revoked_even_where_tokens_cannot_be_read(wellhead: CommandLine) -> None:
+    made = create(wellhead, "--user", "ada", "--role", "editor")
+    (wellhead.workspace / DIRECTORY).chmod(0o777)
+    wellhead("token", "revoke", "--root", ".", made["id"])
+    assert not list((wellhead.workspace / DIRECTORY).glob("*.json"))
 
 
 def test_a_person_sees_the_token_once_with_its_id(wellhead: CommandLine) -> None:

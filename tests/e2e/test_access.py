@@ -1,28 +1,20 @@
 """Who gets in, over real connections: what a client library would never send is sent by hand."""
 
 import json
-import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx2
 import pytest
 
 from support.documents import Make, path_of
 from support.programs import wait_until
+from support.raw import raw
 from support.service import SOURCES, Service
+from wellhead.api.operations import OPERATIONS, Operation
+from wellhead.settings import Settings
 
 ID = "5f3c2d1e-0a4b-4c5d-8e6f-7a8b9c0d1e2f"
-
-
-def raw(service: Service, head: str, body: bytes = b"", *, token: bool = True, close: bool = True) -> tuple[int, str]:
-    """Send bytes as they are, and return the status and all that comes back."""
-    lines = [*head.splitlines(), *([f"Authorization: Bearer {service.token}"] if token else [])]
-    lines += ["Connection: close"] if close else []
-    host, port = service.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
-        connection.sendall("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
-        answer = b"".join(iter(lambda: connection.recv(65536), b""))
-    return int(answer.split(b" ", 2)[1]), answer.decode("utf-8", errors="replace")
 
 
 def test_a_raw_request_works_at_all(service: Service) -> None:
@@ -66,20 +58,42 @@ def test_I_12_two_ways_to_tell_a_length_are_refused_and_end_the_connection(
     "lines",
     [
         "Content-Length: 2\nContent-Length: 3",
+        "Content-Length: 2, 3",
+        "Content-Length: 2 2",
+        "Content-Length: ",
         "Content-Length: -1",
         "Content-Length: +2",
         "Content-Length: 0x2",
         "Content-Length: " + "9" * 5000,
         "Transfer-Encoding: chunked, identity",
         "Transfer-Encoding: xchunked",
+        "Transfer-Encoding: \x0bchunked",
+        'Transfer-Encoding: "chunked"',
+        "Transfer-Encoding: gzip, chunked",
+        "Transfer-Encoding: chunked\nTransfer-Encoding: identity",
+        "Transfer-Encoding: chunked\nTransfer-Encoding: chunked",
+        "Transfer-Encoding : chunked",
         "Content-Length : 2",
+        "X-A: b\rContent-Length: 5",
+        "X-A: a\x00b",
     ],
 )
-def test_I_12_ambiguous_framing_is_refused(service: Service, lines: str) -> None:
+def test_I_12_ambiguous_framing_is_refused_and_ends_the_connection(service: Service, lines: str) -> None:
     head = f"POST {SOURCES} HTTP/1.1\nHost: localhost\nContent-Type: application/json\n{lines}"
-    status, text = raw(service, head, b"0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    body = b"0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    status, text = raw(service, head, body, close=False)
     assert status in {400, 413, 501}
     assert text.count("HTTP/1.1 ") == 1
+
+
+@pytest.mark.parametrize(
+    "body", [b"0x2\r\n{}\r\n0\r\n\r\n", b"+2\r\n{}\r\n0\r\n\r\n", b"-2\r\n{}\r\n0\r\n\r\n", b"1\r\n{}\r\n0\r\n\r\n"]
+)
+def test_I_12_a_chunk_whose_length_is_wrong_ends_the_connection(service: Service, body: bytes) -> None:
+    head = f"POST {SOURCES} HTTP/1.1\nHost: localhost\nContent-Type: application/json\nTransfer-Encoding: chunked"
+    follows = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    status, text = raw(service, head, body + follows, close=False)
+    assert (status, text.count("HTTP/1.1 ")) == (400, 1)
 
 
 @pytest.mark.parametrize(
@@ -93,6 +107,34 @@ def test_I_12_ambiguous_framing_is_refused(service: Service, lines: str) -> None
 )
 def test_I_13_a_head_that_is_absurdly_long_is_refused(service: Service, head: str) -> None:
     assert raw(service, head.format(SOURCES))[0] in {400, 414, 431}
+
+
+def test_I_13_a_hundred_headers_are_not_too_many(service: Service) -> None:
+    for count, status in ((97, 200), (98, 400)):  # three more are there anyway
+        lines = "\n".join(f"X-{number}: 1" for number in range(count))
+        assert raw(service, f"GET {SOURCES} HTTP/1.1\nHost: localhost\n{lines}")[0] == status
+
+
+@pytest.mark.parametrize("authority", ["localhost", "127.0.0.1", "evil.example", "x@localhost", "localhost:99999"])
+def test_I_13_a_target_in_absolute_form_is_none_of_the_services(service: Service, authority: str) -> None:
+    head = f"GET http://{authority}{SOURCES} HTTP/1.1\nHost: localhost"
+    assert raw(service, head)[0] in {400, 404}
+    assert raw(service, head, token=False)[0] in {400, 401}
+
+
+def test_I_14_head_has_the_same_rules_and_no_body(service: Service) -> None:
+    head = f"HEAD {SOURCES} HTTP/1.1\nHost: localhost"
+    for token, expected in ((True, 200), (False, 401)):
+        status, text = raw(service, head, token=token)
+        assert (status, text.partition("\r\n\r\n")[2]) == (expected, "")
+
+
+@pytest.mark.parametrize("override", ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"])
+def test_I_14_a_method_that_a_header_names_is_not_looked_at(service: Service, make: Make, override: str) -> None:
+    path = path_of(make())
+    for verb, meant, status in (("GET", "DELETE", 200), ("POST", "DELETE", 405), ("POST", "PUT", 405)):
+        assert raw(service, f"{verb} {path} HTTP/1.1\nHost: localhost\n{override}: {meant}")[0] == status
+    assert raw(service, f"GET {path} HTTP/1.1\nHost: localhost")[0] == 200
 
 
 @pytest.mark.parametrize("method", ["TRACE", "OPTIONS", "CONNECT", "PROPFIND", "BREW", "get"])
@@ -115,6 +157,19 @@ def test_I_14_other_methods_need_the_token_and_are_not_known(
         "/api/v1/datasources;x",
         "/api/v1/datasources%00",
         "/api/v1/datasources%2f",
+        "/api/v1%2fdatasources",
+        "/api%2Fv1/datasources",
+        "/api/v1/datasources%5c",
+        "/api/v1%5cdatasources",
+        "/api/v1/%252e/datasources",
+        "/api/v1/datasources%3flimit=1",
+        "\\api\\v1\\datasources",
+        "/api/v1/datasources/..;/datasources",
+        "/api/v1/data%0asources",
+        "/healthz/../api/v1/datasources",
+        "/healthz/..%2fapi/v1/datasources",
+        "/healthz;/api/v1/datasources",
+        "/openapi.json%00/api/v1/datasources",
         "/API/v1/datasources",
         f"{SOURCES}/",
         "*",
@@ -165,6 +220,19 @@ def test_A_05_A_15_a_bad_token_is_answered_alike_whatever_it_is(service: Service
     del document["request_id"]
     assert (status, document["code"]) == (401, "unauthorized")
     assert value.partition(" ")[2][:50] not in text or not value.partition(" ")[2]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+def test_Z_10_in_local_mode_too_nothing_is_done_without_the_token(
+    service: Service, home: Path, operation: Operation
+) -> None:
+    token_file = home / "config" / "token"
+    assert (token_file.stat().st_mode & 0o777, token_file.read_text().strip()) == (0o600, service.token)
+    path = operation.path.format(source_id=ID, type_name="csv", code="not_found")
+    status, text = raw(service, f"{operation.method} {path} HTTP/1.1\nHost: localhost", token=False)
+    assert (status == 401) is (not operation.is_open(Settings()))
+    assert status in {200, 401}
+    assert service.token not in text
 
 
 def test_A_16_a_form_of_a_web_page_changes_nothing(client: httpx2.Client) -> None:

@@ -84,8 +84,13 @@ def test_an_administrator_sees_one_workspace_and_others_see_nothing(tmp_path: Pa
         assert ask(editor, "POST", SOURCES, json=csv_source()).status_code == 201
         assert ask(other, "POST", SOURCES, json=csv_source("another")).status_code == 201
         assert ask(editor, "GET", AUDIT).status_code == 403
-        seen = [(item["user"], item["workspace"], item["name"]) for item in ask(boss, "GET", AUDIT).json()["items"]]
-        assert seen == [("ed", "red", "sales")]
+        items = ask(boss, "GET", AUDIT).json()["items"]
+        seen = [(item["operation"], item["workspace"], item["name"], item["role"]) for item in items]
+        assert seen == [
+            ("create", "red", "sales", None),
+            ("create_token", "red", "ed", "editor"),
+            ("create_token", "red", "boss", "admin"),
+        ]
         assert (team.root / ".audit").stat().st_mode & 0o777 == 0o700
         shown = json.loads(command(team.config, "audit", "--root", str(team.root), "--json"))
         assert {item["workspace"] for item in shown["items"]} == {"red", "blue"}

@@ -9,6 +9,8 @@ import pytest
 
 from support.documents import Make, document_of, path_of
 from support.service import SOURCES, running_service
+from wellhead.api.operations import OPERATIONS, Operation
+from wellhead.settings import Settings
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 JSON = {"content-type": "application/json"}
@@ -330,8 +332,26 @@ def test_health_and_readiness_are_told_without_reasons(client: httpx2.Client) ->
     assert client.get("/readyz").json()["status"] == "ready"
 
 
-@pytest.mark.parametrize("path", [f"{SOURCES}/types", f"{SOURCES}/types/csv", "{}", "{}/health"])
-def test_I_10_a_query_where_none_is_known_is_refused(client: httpx2.Client, make: Make, path: str) -> None:
-    answer = client.get(path.format(path_of(make())), params={"bogus": "1"})
-    assert code_of(answer, 422) == "unknown_parameter"
-    assert answer.json()["errors"][0]["parameter"] == "bogus"
+@pytest.mark.parametrize(
+    "operation", [item for item in OPERATIONS if not item.is_open(Settings())], ids=lambda operation: operation.name
+)
+def test_I_10_a_parameter_that_is_not_known_is_refused_by_every_operation_and_nothing_is_done(
+    client: httpx2.Client, make: Make, operation: Operation
+) -> None:
+    source = make()
+    bodies = {"createDataSource": document_of(), "replaceDataSource": source, "rollBackDataSource": {"revision": 1}}
+    body = bodies.get(operation.name, {}) if operation.method in {"POST", "PUT", "PATCH"} else None
+    path, before = operation.path.format(source_id=source["id"], type_name="csv"), client.get(SOURCES).json()
+    for query in ("bogus=", "bogus=1", "Force=true", "timeout=1&timeout=2"):
+        answer = client.request(operation.method, f"{path}?{query}", json=body)
+        assert code_of(answer, 422) in {"unknown_parameter", "repeated_parameter", "invalid"}
+        assert query.startswith(answer.json()["errors"][0]["parameter"])
+    assert client.get(SOURCES).json() == before
+
+
+@pytest.mark.parametrize("port", ["true", '"5432"', "5432.5", "9007199254740992", "1" * 300, "[5432]", '"5_432"'])
+def test_I_05_I_07_what_is_no_integer_is_not_made_one(client: httpx2.Client, port: str) -> None:
+    content = json.dumps(document_of("postgres", port=5)).replace('"port": 5', f'"port": {port}')
+    answer = client.post(SOURCES, content=content, headers=JSON)
+    assert answer.status_code == 422, answer.text
+    assert [error["pointer"] for error in answer.json()["errors"]] == ["/port"]

@@ -1,7 +1,9 @@
 """Filtering, sorting and paging over HTTP."""
 
 import base64
+import hashlib
 import json
+import zlib
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -132,17 +134,33 @@ def test_I_15_I_17_no_change_of_a_cursor_is_taken_or_does_harm(client: httpx2.Cl
     others = ["A" if letter != "A" else "B" for letter in cursor]
     tampered = [cursor[:place] + other + cursor[place + 1 :] for place, other in enumerate(others)]
     tampered += [cursor[:-1], cursor + "A", cursor * 2, "A", "_" * 100, *_forged(cursor)]
+    tampered += [base64.urlsafe_b64encode(b'["bWFyaw",[],"source 04",""]').decode()]  # as they were once
     for text in tampered:
         answer = client.get(SOURCES, params={"cursor": text, "sort": "type,-created_at"})
         assert answer.status_code == 422, (text, answer.text)
         assert answer.json()["errors"][0]["parameter"] == "cursor"
+        assert "first page" in answer.json()["errors"][0]["message"]
 
 
 def _forged(cursor: str) -> list[str]:
     """Return cursors whose content was changed, written as a cursor is."""
-    content = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    forgeries = [[], {}, None, content[:-1], [*content, "x"], [*content[:-1], "zzz"], [*content[:-1], 5], [content] * 4]
-    return [base64.urlsafe_b64encode(json.dumps(item).encode()).decode().rstrip("=") for item in forgeries]
+    data = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+    place = json.loads(zlib.decompress(data[16:], wbits=-15))
+    forgeries = [
+        [],
+        {},
+        None,
+        place[:-1],
+        place[:1],
+        [*place, "x"],
+        [*place[:-1], "zzz"],
+        [*place[:-1], 5],
+        [place] * 4,
+    ]
+    packed = [zlib.compress(json.dumps(item).encode(), wbits=-9) for item in forgeries]
+    signatures = (data[:16], bytes(16), hashlib.sha256(data[16:]).digest()[:16])
+    texts = [base64.urlsafe_b64encode(signature + item) for signature in signatures for item in packed]
+    return [text.decode().rstrip("=") for text in texts]
 
 
 def test_D_31_a_page_goes_on_where_it_stopped_though_items_came_and_went(client: httpx2.Client) -> None:

@@ -1,10 +1,13 @@
 """What is read of a body: only JSON that no two programs read differently."""
 
+from typing import Any
+
 import httpx2
 import pytest
 
 from support.documents import Make, document_of, path_of
 from support.service import SOURCES
+from wellhead.api.operations import OPERATIONS, Operation
 
 JSON = {"content-type": "application/json"}
 
@@ -12,6 +15,14 @@ JSON = {"content-type": "application/json"}
 def code_of(answer: httpx2.Response, status: int) -> str:
     assert answer.status_code == status, answer.text
     return str(answer.json()["code"])
+
+
+TAKING = [operation for operation in OPERATIONS if operation.method in {"POST", "PUT", "PATCH"}]
+"""Every operation that takes a body, or none."""
+
+
+def target_of(operation: Operation, source: dict[str, Any]) -> str:
+    return operation.path.format(source_id=source["id"], type_name="csv")
 
 
 BODIES = [
@@ -46,12 +57,11 @@ BODIES = [
 def test_I_01_to_I_06_what_is_no_clear_json_is_refused_by_every_operation(
     client: httpx2.Client, make: Make, body: bytes, code: str
 ) -> None:
-    path = path_of(make())
-    requests = [("POST", SOURCES), ("POST", f"{SOURCES}/validate"), ("PUT", path), ("PATCH", path)]
-    for method, target in requests:
-        assert code_of(client.request(method, target, content=body, headers=JSON), 400) == code
-    if body:  # no body is needed to validate what is stored
-        assert code_of(client.post(f"{path}/validate", content=body, headers=JSON), 400) == code
+    source = make()
+    for operation in TAKING:
+        if body or (operation.body_required and operation.body):
+            answer = client.request(operation.method, target_of(operation, source), content=body, headers=JSON)
+            assert code_of(answer, 400) == code, operation.name
 
 
 @pytest.mark.parametrize(
@@ -69,11 +79,10 @@ def test_I_01_to_I_06_what_is_no_clear_json_is_refused_by_every_operation(
 def test_I_11_another_content_type_is_refused_by_every_operation(
     client: httpx2.Client, make: Make, kind: str, encoding: str
 ) -> None:
-    path = path_of(make())
-    headers = {"content-type": kind, "content-encoding": encoding}
-    for method, target in (("POST", SOURCES), ("PUT", path), ("PATCH", path), ("POST", f"{path}/validate")):
-        answer = client.request(method, target, content=b"{}", headers=headers)
-        assert code_of(answer, 415) == "unsupported_media_type"
+    source, headers = make(), {"content-type": kind, "content-encoding": encoding}
+    for operation in TAKING:
+        answer = client.request(operation.method, target_of(operation, source), content=b"{}", headers=headers)
+        assert code_of(answer, 415) == "unsupported_media_type", operation.name
 
 
 def test_I_11_only_a_patch_may_be_a_merge_patch(client: httpx2.Client, make: Make) -> None:

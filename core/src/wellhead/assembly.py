@@ -12,8 +12,10 @@ from pathlib import Path
 from wellhead.access.audit import Audit
 from wellhead.access.audit_log import AuditLog
 from wellhead.access.authentication import Authenticator, LocalAuthenticator
+from wellhead.access.failed_logins import FailedLogins
 from wellhead.access.limits import Limits
 from wellhead.access.principal import Principal, acting_user, local_user
+from wellhead.access.signing import Signer, TokenKeys
 from wellhead.access.token import LocalToken
 from wellhead.catalog.catalog import Catalog
 from wellhead.catalog.doctor import Doctor
@@ -62,6 +64,8 @@ class Wellhead:
         token: The token of the REST API.
         authenticator: Tells by a token who sends a request: the user of this machine, an administrator.
         limits: How often who may do what.
+        signer: Signs cursors.
+        failed_logins: Counts the tokens that were nobody's.
         audit: Writes who did what in the workspace.
         audit_log: The file that this is written to.
         store: Where the data sources are kept.
@@ -80,6 +84,8 @@ class Wellhead:
     token: LocalToken
     authenticator: Authenticator
     limits: Limits
+    signer: Signer
+    failed_logins: FailedLogins
     audit: Audit
     audit_log: AuditLog
     store: FileRecordStore
@@ -157,6 +163,7 @@ class Wellhead:
         """Give back what is held open, and end what runs in other processes."""
         self.pool.close()
         self.close_workspace()
+        self.failed_logins.write()
         self.audit_log.close()
 
     def close_workspace(self) -> None:
@@ -176,6 +183,8 @@ class Shared:
         token: The token of the settings, or of the configuration directory.
         authenticator: Tells by a token who sends a request.
         limits: How often who may do what.
+        signer: Signs cursors.
+        failed_logins: Counts the tokens that were nobody's.
         audit_log: Where it is written who did what.
         references: Looks references to secrets up.
         forbidden: What is never opened for a data source.
@@ -191,6 +200,8 @@ class Shared:
     token: LocalToken
     authenticator: Authenticator
     limits: Limits
+    signer: Signer
+    failed_logins: FailedLogins
     audit_log: AuditLog
     references: References
     forbidden: tuple[Path, ...]
@@ -225,6 +236,8 @@ class Shared:
             token=self.token,
             authenticator=self.authenticator,
             limits=self.limits,
+            signer=self.signer,
+            failed_logins=self.failed_logins,
             audit=audit,
             audit_log=self.audit_log,
             store=store,
@@ -261,6 +274,7 @@ def assemble(
     hidden = (*forbidden, store)
     token = LocalToken(settings.token_path, settings.token)
     keys = key_provider(settings, may_create=lambda: not has_secrets(store), not_below=store)
+    log = audit_log(settings)
     shared = Shared(
         settings=settings,
         keys=keys,
@@ -268,7 +282,9 @@ def assemble(
         token=token,
         authenticator=LocalAuthenticator(token, Principal(local_user(), str(workspace), "admin")),
         limits=limits(settings),
-        audit_log=audit_log(settings),
+        signer=Signer(TokenKeys(token)),
+        failed_logins=FailedLogins(log, str(workspace)),
+        audit_log=log,
         references=References(
             names=settings.reference_env,
             directories=settings.reference_dirs,

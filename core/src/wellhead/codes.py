@@ -268,8 +268,8 @@ _INPUT = _table(
         "repeated_parameter": ("The parameter was given twice.", "It takes one value.", "Give it once."),
         "bad_cursor": (
             "The cursor does not belong to this list.",
-            "It was shortened, or the filter or the order changed.",
-            "Start again without a cursor.",
+            "The filter, the order, the user or the workspace changed; or it was edited, or is older than an upgrade.",
+            "Start again from the first page, without a cursor.",
         ),
         "revision_not_kept": (
             "This revision is not in the history.",

@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol, Self
 
 from wellhead.access.authentication import Authenticator
+from wellhead.access.failed_logins import FailedLogins
 from wellhead.access.limits import Limits
 from wellhead.assembly import Wellhead, assemble
 from wellhead.plugins.installed import TypeSet
@@ -30,6 +31,10 @@ class Service(Protocol):
     @property
     def limits(self) -> Limits:
         """How often who may do what."""
+
+    @property
+    def failed_logins(self) -> FailedLogins:
+        """What counts the tokens that were nobody's."""
 
     @property
     def types(self) -> TypeSet:

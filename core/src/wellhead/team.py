@@ -10,8 +10,10 @@ from pathlib import Path
 
 from wellhead import durable
 from wellhead.access.authentication import AnyOf, Authenticator, LocalAuthenticator
+from wellhead.access.failed_logins import FailedLogins
 from wellhead.access.issued_tokens import IssuedTokens
 from wellhead.access.principal import Principal, is_workspace_name
+from wellhead.access.signing import RingKeys, Signer
 from wellhead.access.token import LocalToken
 from wellhead.access.token_store import TokenStore
 from wellhead.assembly import Shared, Wellhead
@@ -67,6 +69,7 @@ class Team:
         self.pool = shared.pool
         self.watchers = shared.watchers
         self.limits = shared.limits
+        self.failed_logins = shared.failed_logins
         self.types: TypeSet = shared.plugins.load()
         self._root = root
         self._shared = shared
@@ -137,6 +140,7 @@ class Team:
         self._shared.pool.close()
         while self._opened:
             self._opened.popitem()[1].parts.close_workspace()
+        self.failed_logins.write()
         self._shared.audit_log.close()
 
     async def _entered(self, name: str) -> _Opened:
@@ -182,16 +186,19 @@ def assemble_team(settings: Settings) -> Team:
     """
     root = _root(settings)
     keys = key_provider(settings, may_create=lambda: False, not_below=root)
+    live_keys, log = LiveKeys(keys), audit_log(settings)
     token = LocalToken(settings.token_path, settings.token)
     hidden = (settings.key_path, settings.token_path, root)
     shared = Shared(
         settings=settings,
         keys=keys,
-        live_keys=LiveKeys(keys),
+        live_keys=live_keys,
         token=token,
         authenticator=_authenticator(settings, root, token),
         limits=limits(settings),
-        audit_log=audit_log(settings),
+        signer=Signer(RingKeys(live_keys)),
+        failed_logins=FailedLogins(log, ""),
+        audit_log=log,
         references=References(mode="server", rules=reference_rules(settings), forbidden=hidden),
         forbidden=(settings.key_path, settings.token_path),
         pool=worker_pool(settings, egress_policy(settings, public_only=True), hidden),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
@@ -72,13 +73,13 @@ class Workspace:
         if query is not None:
             return [dict(item) for item in self._run(self._wellhead.catalog.list(query)).items]
         found: list[dict[str, Any]] = []
-        cursor = None
+        query = ListQuery(limit=MAX_LIMIT)
         while True:
-            page = self._run(self._wellhead.catalog.list(ListQuery(limit=MAX_LIMIT, cursor=cursor)))
+            page = self._run(self._wellhead.catalog.list(query))
             found += [dict(item) for item in page.items]
-            cursor = page.next
-            if cursor is None:
+            if page.next is None:
                 return found
+            query = replace(query, after=page.next)
 
     def get(self, name_or_id: str) -> DataSourceConfig:
         """Return a data source as its type's model, with its secrets sealed.

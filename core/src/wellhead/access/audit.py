@@ -76,8 +76,7 @@ class Audit:
             yield
         except WellheadError as error:
             if request is None:
-                outcome = "failed" if isinstance(error, StorageError) else "refused"
-                await self._kept(self._entry(change, None, outcome=outcome, code=error.code))
+                await self._kept(self._entry(change, None, **_went(error)))
             raise
         if request is None:
             await self._kept(self._entry(change, None))
@@ -96,6 +95,33 @@ class Audit:
         except OSError as error:
             message = f"The audit log {self._log.file.path} cannot be written: {error.strerror}."
             raise AuditUnavailableError(message) from error
+
+    @contextmanager
+    def doing(self, operation: str, **facts: Any) -> Iterator[dict[str, Any]]:
+        """Surround what a command does; its one entry is on disk afterwards.
+
+        Args:
+            operation: What is done.
+            **facts: What there is to say of it: members of the entry.
+
+        Yields:
+            The facts, for what is known only when it is done.
+
+        Raises:
+            AuditUnavailableError: Entries are required, and none can be written; then nothing is done.
+        """
+        if self._is_required:
+            self._log.add(self._bare(operation, outcome="begun", **facts)).result()
+        went: dict[str, Any] = {"outcome": "failed", "code": "internal_error"}
+        try:
+            yield facts
+            went = {}
+        except WellheadError as error:
+            went = _went(error)
+            raise
+        finally:
+            with suppress(AuditUnavailableError):
+                self._log.add(self._bare(operation, **facts, **went)).result()
 
     async def answered(self, entry: Entry, *, wait: bool) -> None:
         """Write how a request went.
@@ -143,7 +169,7 @@ class Audit:
         return self._bare(**{**more, **facts})
 
     def _bare(self, operation: str, **facts: Any) -> Entry:
-        return Entry(user=acting_user(), workspace=self._workspace, operation=operation, **facts)
+        return Entry(**{"user": acting_user(), "workspace": self._workspace, "operation": operation, **facts})
 
     async def _kept(self, entry: Entry) -> None:
         """Wait until an entry is on disk; where that fails, the log says so and counts it, and the work goes on."""
@@ -155,3 +181,7 @@ class Audit:
 
     async def _add(self, entry: Entry) -> Any:
         return await asyncio.to_thread(self._log.add, entry) if self._log.is_full else self._log.add(entry)
+
+
+def _went(error: WellheadError) -> dict[str, Any]:
+    return {"outcome": "failed" if isinstance(error, StorageError) else "refused", "code": error.code}

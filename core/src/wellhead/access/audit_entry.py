@@ -28,19 +28,21 @@ class Entry:
     """One entry. Nothing in it is a value of a field.
 
     Attributes:
-        user: Who did it.
+        user: Who did it; empty for a token that is nobody's.
         workspace: Where: the name of the workspace, in local mode its directory.
         operation: What was done.
         outcome: `begun` for an entry that is written before a change where the settings want that; then `done`;
             `refused`, if it was not permitted or did not fit; `failed`, if something went wrong.
-        id: The data source's id.
-        name: Its name.
+        id: The data source's id; that of the key, or of the token.
+        name: Its name; of a token, whose it is.
         revision: Its revision.
         fields: The names of the fields that changed.
         status: The HTTP status of the answer; None without a request.
         code: The code of the problem; None if it was done.
         address: Where the request came from; None without a request.
         request_id: The request's id; None without a request.
+        role: The role that a token gives; None for all else.
+        count: How many failed logins there were; None for all else.
         at: When (RFC 3339).
         entry: The entry's own id.
         pid: The process that wrote it.
@@ -58,6 +60,8 @@ class Entry:
     code: str | None = None
     address: str | None = None
     request_id: str | None = None
+    role: str | None = None
+    count: int | None = None
     at: str = field(default_factory=_now)
     entry: str = field(default_factory=_new_id)
     pid: int = field(default_factory=os.getpid)

@@ -30,7 +30,7 @@ class AuditQuery:
         since: Those of this instant, or later.
         until: Those of this instant, or earlier.
         limit: How many at most; None for all.
-        cursor: Those before the entry of this id.
+        before: Those that are older than the entry of this id.
     """
 
     workspace: str | None = None
@@ -40,7 +40,7 @@ class AuditQuery:
     since: datetime | None = None
     until: datetime | None = None
     limit: int | None = DEFAULT_LIMIT
-    cursor: str | None = None
+    before: str | None = None
 
     def fits(self, entry: AuditEntry) -> bool:
         """Tell whether an entry is wanted."""
@@ -73,15 +73,15 @@ class AuditPage:
 
     Attributes:
         items: The entries.
-        next: The cursor of the next page; None if this is the last one.
+        next: The id of the last one, if there are older ones; else None.
     """
 
     items: list[AuditEntry]
     next: str | None
 
     def as_document(self) -> dict[str, Any]:
-        """Return the page as the API answers it."""
-        return {"items": self.items, "next": self.next}
+        """Return the page as the API answers it, without a cursor: whoever gets this asks for as much as they want."""
+        return {"items": self.items, "next": None}
 
 
 def read_page(file: AuditFile, query: AuditQuery) -> AuditPage:
@@ -91,14 +91,14 @@ def read_page(file: AuditFile, query: AuditQuery) -> AuditPage:
         OSError: The log cannot be read.
     """
     found: list[AuditEntry] = []
-    is_past_cursor = query.cursor is None
+    is_reached = query.before is None
     with file.newest_first() as lines:
         for line in lines:
             entry = read_line(line)
             if entry is None:
                 continue
-            if not is_past_cursor:
-                is_past_cursor = entry["entry"] == query.cursor
+            if not is_reached:
+                is_reached = entry["entry"] == query.before
             elif query.fits(entry):
                 if query.limit is not None and len(found) == query.limit:
                     return AuditPage(found, found[-1]["entry"])

@@ -112,15 +112,15 @@ class Limits:
     async def take_failed_login(self, address: str | None) -> Standing | None:
         """Count a failed login from an address, and return how it stands; None without a limit."""
         rate = self._rates["login"]
-        return None if rate is None else await self._buckets.take(("login", _origin_of(address)), rate)
+        return None if rate is None else await self._buckets.take(("login", origin_of(address)), rate)
 
     async def close(self) -> None:
         """Give back what is held open."""
         await self._buckets.close()
 
 
-def _origin_of(address: str | None) -> str:
-    """Return what is counted of an address: the network of an IPv6 address."""
+def origin_of(address: str | None) -> str:
+    """Return what is counted of an address: the network of an IPv6 address; nothing of what is no address."""
     try:
         parsed = ipaddress.ip_address(address or "")
     except ValueError:

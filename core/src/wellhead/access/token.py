@@ -56,6 +56,19 @@ class LocalToken:
             self.read_or_make()
         return hmac.compare_digest(hashlib.sha256(presented).digest(), self._digest or b"")
 
+    def stretched(self, purpose: str) -> bytes:
+        """Return a key made of the token (scrypt, RFC 7914); guessing a weak token from it costs as much each time.
+
+        Args:
+            purpose: What the key is for.
+
+        Raises:
+            SettingsError: As `read_or_make`.
+        """
+        if self._digest is None:
+            self.read_or_make()
+        return hashlib.scrypt(self._digest or b"", salt=f"wellhead {purpose}".encode(), n=2**14, r=8, p=1, dklen=32)
+
     def _read(self) -> str:
         content, seen = durable.read_file(self._path, _MAX_SIZE)
         if seen.st_mode & 0o077:

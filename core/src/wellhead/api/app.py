@@ -74,6 +74,7 @@ def create_app(  # all by name
         public=routes,
         allowed_hosts=hosts,
         origins=service.settings.cors_origins,
+        failed_logins=service.failed_logins,
         observer=Observer(app.router.routes, metrics=metrics, tracing=tracing),
     )
 

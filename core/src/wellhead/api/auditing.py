@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from fastapi import Request, Response
@@ -12,8 +13,10 @@ from wellhead.access.audit import Request as AuditedRequest
 from wellhead.access.audit import request_audited
 from wellhead.access.audit_query import AuditQuery
 from wellhead.api.answers import as_json
+from wellhead.api.cursors import cursor_for, place_in
+from wellhead.api.parameters import AUDIT_PARAMETERS
 from wellhead.api.problems import HttpProblem
-from wellhead.api.query import AUDIT_PARAMETERS, read_query
+from wellhead.api.query import read_query
 from wellhead.assembly import Wellhead
 from wellhead.catalog.reader import is_source_id
 from wellhead.errors import WellheadError
@@ -58,9 +61,15 @@ async def read_audit(request: Request) -> Response:
     """Read the audit log of the workspace."""
     wellhead: Wellhead = request.state.wellhead
     query = read_query(request, AUDIT_PARAMETERS)
+    cursor = query.pop("cursor", None)
     wanted = {{"from": "since", "to": "until"}.get(name, name): value for name, value in query.items()}
-    page = await wellhead.audit.page(AuditQuery(workspace=wellhead.audit.workspace, **wanted))
-    return as_json(page.as_document())
+    asked = AuditQuery(workspace=wellhead.audit.workspace, **wanted)
+    about = f"audit log: {replace(asked, limit=None)}"
+    if cursor is not None:
+        asked = replace(asked, before=await place_in(request, about, cursor))
+    page = await wellhead.audit.page(asked)
+    following = None if page.next is None else await cursor_for(request, about, page.next)
+    return as_json({"items": page.items, "next": following})
 
 
 def _went(status: int, code: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from fastapi import Response
 from starlette.routing import BaseRoute, Match
 
 from wellhead.access.authentication import Authenticator
+from wellhead.access.failed_logins import FailedLogins
 from wellhead.access.limits import Limits
 from wellhead.access.principal import Principal, acting_as
 from wellhead.api.limiting import check_failed_login
@@ -38,6 +39,7 @@ _CONTENT_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ances
 _MAX_HEADERS = 100
 _MAX_HEADER_BYTES = 16 * 1024
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]]+)(:[0-9]{1,5})?")
+_ENCODED_SLASH = re.compile(rb"%2f|%5c", re.IGNORECASE)
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
@@ -54,6 +56,7 @@ class Gate:
         allowed_hosts: Sequence[str] = (),
         origins: Sequence[str] = (),
         observer: Observer | None = None,
+        failed_logins: FailedLogins | None = None,
     ) -> None:
         """Guard an app.
 
@@ -65,6 +68,7 @@ class Gate:
             allowed_hosts: Host names under which the service answers, besides those of this machine.
             origins: Origins of web pages that may use it.
             observer: Sees the requests.
+            failed_logins: Counts the tokens that were nobody's.
         """
         self._app = app
         self._authenticator = authenticator
@@ -73,6 +77,7 @@ class Gate:
         self._hosts = _LOCAL_HOSTS | {host.lower() for host in allowed_hosts}
         self._origins = Origins(origins)
         self._observer = observer or Observer()
+        self._failed_logins = failed_logins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -105,8 +110,13 @@ class Gate:
         if principal is not None:
             scope["state"]["user"] = principal.user
         elif not self._is_public(scope):
-            await check_failed_login(self._limits, (scope.get("client") or (None,))[0])
+            address = (scope.get("client") or (None,))[0]
+            if b"authorization" in headers and self._failed_logins is not None:
+                self._failed_logins.count(address)
+            await check_failed_login(self._limits, address)
             raise HttpProblem(401, "unauthorized", {"WWW-Authenticate": "Bearer"})
+        if _ENCODED_SLASH.search(scope.get("raw_path") or b""):
+            raise HttpProblem(404, "not_found")  # a proxy in front has seen another path than would be routed
         if len(scope["query_string"]) > MAX_QUERY_BYTES:
             raise HttpProblem(414, "query_too_long")
         with acting_as(principal):

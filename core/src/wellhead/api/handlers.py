@@ -9,16 +9,9 @@ from urllib.parse import urlencode
 from fastapi import Request, Response
 
 from wellhead.api.answers import NDJSON, as_json, as_lines, as_saved, event_documents, outcome_documents
-from wellhead.api.query import (
-    FILTER_PARAMETERS,
-    FORCE,
-    VERIFY,
-    Parameter,
-    filters_of,
-    list_query,
-    read_query,
-    timeout_parameter,
-)
+from wellhead.api.listing import filters_of, list_query, next_cursor
+from wellhead.api.parameters import FILTER_PARAMETERS, FORCE, VERIFY, timeout_parameter
+from wellhead.api.query import Parameter, read_query
 from wellhead.api.requests import (
     PATCH_TYPES,
     changes_in,
@@ -63,13 +56,14 @@ def _timeout(request: Request) -> Parameter:
 
 async def list_sources(request: Request) -> Response:
     """List data sources."""
-    query = list_query(request)
+    query = await list_query(request)
     page = await _catalog(request).list(query)
+    cursor = await next_cursor(request, query, page.next)
     headers = {}
-    if page.next is not None:
+    if cursor is not None:
         pairs = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
-        headers["Link"] = f'<{PREFIX}/datasources?{urlencode([*pairs, ("cursor", page.next)])}>; rel="next"'
-    return Response(page.as_json(), headers=headers, media_type="application/json")
+        headers["Link"] = f'<{PREFIX}/datasources?{urlencode([*pairs, ("cursor", cursor)])}>; rel="next"'
+    return Response(page.as_json(cursor), headers=headers, media_type="application/json")
 
 
 async def create_source(request: Request) -> Response:

@@ -7,8 +7,9 @@ from typing import Any, get_args
 
 from wellhead.access.policy import may
 from wellhead.api.operations import Operation
+from wellhead.api.parameters import timeout_parameter
 from wellhead.api.problems import MEDIA_TYPE
-from wellhead.api.query import Parameter, timeout_parameter
+from wellhead.api.query import Parameter
 from wellhead.api.schemas import TEXT, fixed_schemas, unavailable_schema
 from wellhead.model.schemas import REF, SECRET_SCHEMAS, Direction, schema_name, schemas_of
 from wellhead.plugins.registry import RegisteredType

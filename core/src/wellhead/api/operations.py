@@ -10,7 +10,8 @@ from fastapi import Request, Response
 from wellhead.access.policy import Permission
 from wellhead.api import auditing, handlers, monitoring, pages
 from wellhead.api.answers import NDJSON
-from wellhead.api.query import AUDIT_PARAMETERS, FILTER_PARAMETERS, FORCE, LIST_PARAMETERS, VERIFY, Parameter
+from wellhead.api.parameters import AUDIT_PARAMETERS, FILTER_PARAMETERS, FORCE, LIST_PARAMETERS, VERIFY
+from wellhead.api.query import Parameter
 from wellhead.api.requests import JSON_TYPES, PATCH_TYPES
 from wellhead.settings import Settings
 

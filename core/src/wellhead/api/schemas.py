@@ -88,7 +88,7 @@ def fixed_schemas() -> dict[str, Any]:
         "workspace": TEXT,
         "operation": TEXT,
         "outcome": {"type": "string", "enum": list(OUTCOMES)},
-        "id": {**TEXT_OR_NULL, "description": "The data source's id."},
+        "id": {**TEXT_OR_NULL, "description": "The data source's id; that of the key, or of the token."},
         "name": TEXT_OR_NULL,
         "revision": {"type": ["integer", "null"]},
         "fields": {**_list(TEXT), "description": "The names of the fields that were changed."},
@@ -98,9 +98,13 @@ def fixed_schemas() -> dict[str, Any]:
         "request_id": TEXT_OR_NULL,
         "pid": _COUNT,
     }
+    later = {
+        "role": {**TEXT_OR_NULL, "description": "The role that a token gives; null for all else."},
+        "count": {"type": ["integer", "null"], "description": "How many failed logins there were; null for all else."},
+    }
     page = {"items": _list(_reference("DataSourceRead")), "next": TEXT_OR_NULL, "total": {"type": "integer"}}
     return {
-        "AuditEntry": _object(audited),
+        "AuditEntry": _object(audited | later, tuple(audited)),  # older entries do not have them
         "AuditPage": _object({"items": _list(_reference("AuditEntry")), "next": TEXT_OR_NULL}),
         "Check": _object(check),
         "DataSourcePage": _object(page),

@@ -109,11 +109,7 @@ class Catalog:
         return await self._reader.find(name_or_id)
 
     async def list(self, query: ListQuery) -> Page:
-        """Return one page of the data sources that a query asks for.
-
-        Raises:
-            InputError: The cursor is not one of this query.
-        """
+        """Return one page of the data sources that a query asks for."""
         return await self._reader.list(query)
 
     async def replace(

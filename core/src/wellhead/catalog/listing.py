@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -11,8 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from wellhead import base64url, clock, strict_json
-from wellhead.errors import InputError, InputProblem
+from wellhead import clock
 from wellhead.model.texts import name_key
 from wellhead.storage.selection import Chosen, Position, Selection, SortKey
 from wellhead.storage.stored import StoredDataSource
@@ -39,7 +37,7 @@ class ListQuery:
         updated: As `created`, for the last change.
         sort: Fields to sort by, each with True for descending; then by name and id.
         limit: The most items of a page; the API allows 1 to 200.
-        cursor: Where the page begins, from the page before; None for the first.
+        after: Where the page begins, `next` of the page before; None for the first.
     """
 
     types: tuple[str, ...] = ()
@@ -52,7 +50,12 @@ class ListQuery:
     updated: tuple[datetime | None, datetime | None] = (None, None)
     sort: tuple[SortKey, ...] = ()
     limit: int = DEFAULT_LIMIT
-    cursor: str | None = None
+    after: Position | None = None
+
+    @property
+    def about(self) -> str:
+        """What the list is of, whatever the page: its filters and its order."""
+        return repr(replace(self, after=None, limit=DEFAULT_LIMIT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +64,12 @@ class Page:
 
     Attributes:
         texts: The data sources as they are read, each as the bytes of a JSON object.
-        next: The cursor of the next page; None if this is the last.
+        next: Where the next page begins; None if this is the last.
         total: How many data sources there are on all pages.
     """
 
     texts: Sequence[bytes]
-    next: str | None
+    next: Position | None
     total: int
 
     @property
@@ -75,21 +78,21 @@ class Page:
         return [json.loads(text) for text in self.texts]
 
     def as_document(self) -> dict[str, Any]:
-        """Return the page as the API shows it."""
-        return {"items": self.items, "next": self.next, "total": self.total}
+        """Return the page as the API shows it, without a cursor: whoever gets this asks for as much as they want."""
+        return {"items": self.items, "next": None, "total": self.total}
 
-    def as_json(self) -> bytes:
-        """Return the page as the API sends it."""
-        following = b"null" if self.next is None else b'"%b"' % self.next.encode("ascii")
+    def as_json(self, cursor: str | None) -> bytes:
+        """Return the page as the API sends it.
+
+        Args:
+            cursor: That of the next page, if there is one.
+        """
+        following = b"null" if cursor is None else b'"%b"' % cursor.encode("ascii")
         return b'{"items":[%b],"next":%b,"total":%d}' % (b",".join(self.texts), following, self.total)
 
 
 def selection_of(query: ListQuery) -> Selection:
-    """Return what a store has to look for to answer a query.
-
-    Raises:
-        InputError: The cursor is not one of this query (`bad_cursor`).
-    """
+    """Return what a store has to look for to answer a query."""
     return Selection(
         types=query.types,
         labels=query.labels,
@@ -101,31 +104,26 @@ def selection_of(query: ListQuery) -> Selection:
         updated=query.updated,
         sort=query.sort,
         limit=query.limit,
-        after=None if query.cursor is None else _Order(query).read(query.cursor),
+        after=query.after,
     )
 
 
-def page_from(chosen: Chosen, query: ListQuery) -> Page:
+def page_from(chosen: Chosen) -> Page:
     """Return the page that a store found."""
-    return Page(chosen.items, None if chosen.next is None else _Order(query).cursor(chosen.next), chosen.total)
+    return Page(chosen.items, chosen.next, chosen.total)
 
 
 def page_of(found: Iterable[StoredDataSource], query: ListQuery) -> Page:
-    """Return one page of the data sources that a query asks for, by looking at all there are.
-
-    Raises:
-        InputError: The cursor is not one of this query (`bad_cursor`).
-    """
+    """Return one page of the data sources that a query asks for, by looking at all there are."""
     chosen = [item for item in found if matches(item, query)]
-    order = _Order(query)
     chosen.sort(key=_tie_break)
     for field, descending in reversed(query.sort):
         chosen.sort(key=partial(_sort_value, field=field), reverse=descending)
-    start = 0 if query.cursor is None else order.place_after(chosen, order.read(query.cursor))
+    start = 0 if query.after is None else _place_after(chosen, query.after, query.sort)
     shown = chosen[start : start + query.limit]
     is_last = start + query.limit >= len(chosen)
     texts = [json.dumps(item.as_document(), ensure_ascii=False, separators=(",", ":")).encode() for item in shown]
-    return Page(texts, None if is_last else order.cursor(order.position(shown[-1])), len(chosen))
+    return Page(texts, None if is_last else position_of(shown[-1], query.sort), len(chosen))
 
 
 def matches(item: StoredDataSource, query: ListQuery) -> bool:
@@ -158,57 +156,27 @@ def _between(limits: tuple[datetime | None, datetime | None], text: str | None) 
     return (limits[0] is None or instant >= limits[0]) and (limits[1] is None or instant <= limits[1])
 
 
-class _Order:
-    """The order of a list, and cursors in it: the sort keys of the last item, and what they belong to."""
+def position_of(item: StoredDataSource, sort: Sequence[SortKey]) -> Position:
+    """Return where an item stands in a list that is sorted in some way."""
+    return Position(tuple(_sort_value(item, field) for field, _ in sort), *_tie_break(item))
 
-    def __init__(self, query: ListQuery) -> None:
-        self._query = query
-        self._about = repr(replace(query, cursor=None, limit=DEFAULT_LIMIT))
 
-    def position(self, item: StoredDataSource) -> Position:
-        """Return where an item stands."""
-        return Position(tuple(_sort_value(item, field) for field, _ in self._query.sort), *_tie_break(item))
+def _place_after(items: Sequence[StoredDataSource], position: Position, sort: Sequence[SortKey]) -> int:
+    """Return how many of the sorted items come before or at a position."""
+    low, high = 0, len(items)
+    while low < high:
+        middle = (low + high) // 2
+        is_before = _is_at_or_before(items[middle], position, sort)
+        low, high = (middle + 1, high) if is_before else (low, middle)
+    return low
 
-    def cursor(self, position: Position) -> str:
-        """Write a position down."""
-        values, tie = list(position.values), (position.name, position.id)
-        return base64url.encode(json.dumps([self._mark(values, tie), values, *tie]).encode())
 
-    def place_after(self, items: Sequence[StoredDataSource], position: Position) -> int:
-        """Return how many of the sorted items come before or at a position."""
-        low, high = 0, len(items)
-        while low < high:
-            middle = (low + high) // 2
-            low, high = (middle + 1, high) if self._is_at_or_before(items[middle], position) else (low, middle)
-        return low
-
-    def _is_at_or_before(self, item: StoredDataSource, position: Position) -> bool:
-        for (field, descending), value in zip(self._query.sort, position.values, strict=True):
-            own = _sort_value(item, field)
-            if own != value:
-                return (own > value) if descending else (own < value)
-        return _tie_break(item) <= (position.name, position.id)
-
-    def read(self, cursor: str) -> Position:
-        """Read a position.
-
-        Raises:
-            InputError: The cursor is not one of this query (`bad_cursor`).
-        """
-        try:
-            mark, values, name, record_id = strict_json.parse(base64url.decode(cursor))
-            texts = [mark, name, record_id, *(values if isinstance(values, list) else [None])]
-        except (ValueError, TypeError, InputError):
-            texts = [None]
-        fits = all(isinstance(text, str) for text in texts) and len(texts) == len(self._query.sort) + 3
-        if not fits or mark != self._mark(values, (name, record_id)):
-            message = "The cursor does not belong to this list. Start again without it."
-            raise InputError([InputProblem("cursor", "bad_cursor", message, in_query=True)])
-        return Position(tuple(values), name, record_id)
-
-    def _mark(self, values: list[str], tie: tuple[str, str]) -> str:
-        """Return what shows that a cursor is one of this query, and whole."""
-        return base64url.encode(hashlib.sha256(repr((self._about, values, tie)).encode()).digest()[:12])
+def _is_at_or_before(item: StoredDataSource, position: Position, sort: Sequence[SortKey]) -> bool:
+    for (field, descending), value in zip(sort, position.values, strict=True):
+        own = _sort_value(item, field)
+        if own != value:
+            return (own > value) if descending else (own < value)
+    return _tie_break(item) <= (position.name, position.id)
 
 
 def _tie_break(item: StoredDataSource) -> tuple[str, str]:

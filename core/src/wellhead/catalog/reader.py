@@ -35,7 +35,7 @@ class Reader:
     async def list(self, query: ListQuery) -> Page:
         """Return one page of the data sources that a query asks for."""
         chosen = await self._storage.choose(selection_of(query))
-        return page_of(await self._storage.list_configs(), query) if chosen is None else page_from(chosen, query)
+        return page_of(await self._storage.list_configs(), query) if chosen is None else page_from(chosen)
 
     async def select(self, query: ListQuery) -> Sequence[StoredDataSource]:
         """Return all data sources that a query's filters ask for, in no order."""

@@ -48,8 +48,9 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Add a new key to the key ring; make the key ring, if there is none."""
-    with told(as_json), opened(workspace, config) as wellhead:
+    with told(as_json), opened(workspace, config) as wellhead, wellhead.audit.doing("add_key") as entry:
         key = asyncio.run(wellhead.key_service.add(primary=primary))
+        entry["id"] = key.id
     if as_json:
         print_json({"id": key.id, "state": key.state, "created_at": key.created_at})
     else:
@@ -67,8 +68,14 @@ def rotate(
     as_json: AsJson = False,
 ) -> None:
     """Make a new primary key, and seal every secret of the workspace anew. Exits with 1 if one is left."""
-    with told(as_json), opened(workspace, config) as wellhead, Counting("Sealing anew", shown=not as_json) as counting:
+    with (
+        told(as_json),
+        opened(workspace, config) as wellhead,
+        Counting("Sealing anew", shown=not as_json) as counting,
+        wellhead.audit.doing("rotate_keys") as entry,
+    ):
         rotation = asyncio.run(wellhead.key_service.rotate(new_key=not keep_primary, report=counting.show))
+        entry["id"] = rotation.key_id
     if as_json:
         print_json(rotation.as_document())
     else:
@@ -90,7 +97,8 @@ def retire(  # noqa: PLR0917  # options of the command line, which come by name
     if delete and not yes and not _confirmed():
         err.print("Nothing was deleted. Use --yes to delete it without being asked.")
         raise typer.Exit(EXIT_NO)
-    with told(as_json), opened(workspace, config) as wellhead:
+    operation = "delete_key" if delete else "retire_key"
+    with told(as_json), opened(workspace, config) as wellhead, wellhead.audit.doing(operation, id=key[:64]):
         asyncio.run(wellhead.key_service.retire(key, delete=delete))
     if as_json:
         print_json({"id": key, "state": "deleted" if delete else "disabled"})

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from wellhead import logs
-from wellhead.access.issued import issue
+from wellhead.access.audit import Audit
+from wellhead.access.issued import IssuedToken, issue
 from wellhead.access.policy import Role
 from wellhead.access.principal import Principal, is_user_name, is_workspace_name
 from wellhead.access.token_store import TokenStore
 from wellhead.cli import views
 from wellhead.cli.session import AsJson, ConfigFile, out, print_json, told
-from wellhead.errors import InputError, InputProblem, SettingsError
+from wellhead.errors import InputError, InputProblem, SettingsError, StorageIOError
+from wellhead.parts import audit_log
 from wellhead.settings import load_settings
 
 app = typer.Typer(
@@ -44,11 +46,12 @@ def create(  # noqa: PLR0917  # options of the command line, which come by name
     as_json: AsJson = False,
 ) -> None:
     """Issue a token. It is shown once, and only its hash is kept."""
-    with told(as_json), _store(root, config) as store:
+    with told(as_json), _store(root, config) as (store, audit):
         principal = Principal(user, user if workspace is None else workspace, role)
         _check(principal, is_own=workspace is None)
         token, kept = issue(principal, _lifetime(expires))
-        store.add(kept)
+        with audit.doing("create_token", **_facts(kept)):
+            store.add(kept)
     if as_json:
         print_json({"token": token, **kept.as_document()})
     else:
@@ -58,7 +61,7 @@ def create(  # noqa: PLR0917  # options of the command line, which come by name
 @app.command("list")
 def list_(root: Root = None, config: ConfigFile = None, as_json: AsJson = False) -> None:
     """List the tokens, without what is secret of them."""
-    with told(as_json), _store(root, config) as store:
+    with told(as_json), _store(root, config) as (store, _):
         tokens = store.read()
     if as_json:
         print_json({"items": [token.as_document() for token in tokens]})
@@ -74,7 +77,11 @@ def revoke(
     as_json: AsJson = False,
 ) -> None:
     """Revoke a token. Running services refuse it within two seconds."""
-    with told(as_json), _store(root, config) as store:
+    with (
+        told(as_json),
+        _store(root, config) as (store, audit),
+        audit.doing("revoke_token", **_facts_of(token_id, store)),
+    ):
         store.remove(token_id)
     if as_json:
         print_json({"id": token_id})
@@ -83,14 +90,30 @@ def revoke(
 
 
 @contextmanager
-def _store(root: Path | None, config: Path | None) -> Iterator[TokenStore]:
+def _store(root: Path | None, config: Path | None) -> Iterator[tuple[TokenStore, Audit]]:
     settings = load_settings(config, root=root)
     logs.configure(settings.log_level)
     if settings.root is None:
         raise SettingsError("Name the directory of the workspaces: --root DIR, or WELLHEAD_ROOT.")
     if not settings.root.is_dir():
         raise SettingsError(f"The root {settings.root} is not a directory. Make it, or name another with --root.")
-    yield TokenStore(settings.root.absolute())
+    log = audit_log(settings)
+    try:
+        yield TokenStore(settings.root.absolute()), Audit(log, "", is_required=settings.audit_required)
+    finally:
+        log.close()
+
+
+def _facts_of(token_id: str, store: TokenStore) -> dict[str, Any]:
+    with suppress(SettingsError, StorageIOError):  # it is revoked all the same
+        return next((_facts(token) for token in store.read() if token.id == token_id), {})
+    return {}
+
+
+def _facts(token: IssuedToken) -> dict[str, Any]:
+    """Return what the audit log has of a token; nothing that it could be used with."""
+    whose = token.principal
+    return {"id": token.id, "name": whose.user, "workspace": whose.workspace, "role": whose.role}
 
 
 def _check(principal: Principal, *, is_own: bool) -> None:

@@ -225,8 +225,10 @@ def show_audit(entries: Sequence[Mapping[str, Any]]) -> None:
         texts = [
             *(entry.get(name) for name in ("at", "user", "address", "operation")),
             entry.get("name") or entry.get("id"),
-            ", ".join(map(str, entry.get("fields", ()))),
+            ", ".join(map(str, entry.get("fields", ()))) or entry.get("role"),
             entry.get("code") or entry.get("outcome"),
         ]
+        if entry.get("count"):
+            texts[3] = f"{texts[3]} ({entry['count']} times)"
         table.add_row(*(escape(tamed(str(text))) if text else _NOTHING for text in texts))
     out.print(table)
