@@ -126,6 +126,18 @@ def test_every_operation_has_an_id_of_its_own_and_needs_the_token_or_says_so() -
     assert all("401" in operation["responses"] for operation in operations if operation not in opened)
 
 
+@pytest.mark.parametrize(
+    ("default", "is_kept"), [('"', False), ("a\\b", False), ("'", True), ("", True), ("plain", True)]
+)
+def test_a_default_that_generated_clients_misread_is_left_to_the_server(default: str, is_kept: bool) -> None:
+    registry = DataSourceTypeRegistry()
+    fields: dict[str, Any] = {"type": (Literal["quoting"], "quoting"), "mark": (str, wellhead.field(default))}
+    registry.register_type("quoting", create_model("Quoting", __base__=wellhead.DataSourceConfig, **fields), None)
+    document = openapi_document(OPERATIONS, [registry.describe("quoting")], version="1.0", timeout_max=60)
+    mark = document["components"]["schemas"]["QuotingCreate"]["properties"]["mark"]
+    assert mark.get("default") == (default if is_kept else None)
+
+
 def test_a_data_source_that_is_answered_leads_to_all_that_can_be_done_with_it() -> None:
     paths = document_of(1)["paths"]
     by_id = {operation["operationId"]: path for path, item in paths.items() for operation in item.values()}

@@ -17,6 +17,7 @@ from wellhead.plugins.registry import RegisteredType
 _EVERYWHERE = (400, 401, 414, 421, 429, 503)
 _TOO_LARGE = 413
 _ONE = "DataSourceRead"
+_MISREAD = frozenset('"\\')
 _RATE_FIELDS = {
     "RateLimit": "How many actions of this kind are permitted now (`r`), and seconds until all are again (`t`).",
     "RateLimit-Policy": "How many actions of this kind are permitted (`q`) in how many seconds (`w`).",
@@ -179,7 +180,8 @@ def _schemas(types: Sequence[RegisteredType]) -> dict[str, Any]:
     schemas = fixed_schemas() | SECRET_SCHEMAS
     for found in types:
         for direction in get_args(Direction):
-            schemas |= schemas_of(found.shape, found.name, direction)
+            made = schemas_of(found.shape, found.name, direction)
+            schemas |= {name: _without_quoted_defaults(schema) for name, schema in made.items()}
     names = [found.name for found in types]
     schemas["DataSourceCreate"] = _union(names, "Create", "A data source to make, or to put in place of another.")
     schemas["DataSourcePatch"] = _patches(names)
@@ -190,6 +192,23 @@ def _schemas(types: Sequence[RegisteredType]) -> dict[str, Any]:
     schemas["DataSourceRead"] = {**read, "oneOf": members} if names else {"$ref": REF + "UnavailableRead"}
     schemas["UnavailableRead"] = unavailable_schema(names)
     return schemas
+
+
+def _without_quoted_defaults(schema: dict[str, Any]) -> dict[str, Any]:
+    """Leave out defaults that have a quotation mark or a backslash in them.
+
+    openapi-python-client 0.29 doubles a backslash and puts one before the mark, and sends what comes of that unless told
+    otherwise. A field that is left out has its default anyway.
+    """
+
+    def kept(key: str, value: Any) -> bool:
+        return key != "default" or not isinstance(value, str) or _MISREAD.isdisjoint(value)
+
+    properties = {
+        name: {key: value for key, value in field.items() if kept(key, value)}
+        for name, field in schema.get("properties", {}).items()
+    }
+    return schema | ({"properties": properties} if properties else {})
 
 
 def _union(names: Sequence[str], direction: Direction, description: str) -> dict[str, Any]:
