@@ -197,8 +197,8 @@ def _schemas(types: Sequence[RegisteredType]) -> dict[str, Any]:
 def _without_quoted_defaults(schema: dict[str, Any]) -> dict[str, Any]:
     """Leave out defaults that have a quotation mark or a backslash in them.
 
-    openapi-python-client 0.29 doubles a backslash and puts one before the mark, and sends what comes of that unless told
-    otherwise. A field that is left out has its default anyway.
+    openapi-python-client 0.29 doubles a backslash, puts one before a quotation mark, and sends what comes of that with
+    every document. A field that is left out has its default anyway.
     """
 
     def kept(key: str, value: Any) -> bool:
