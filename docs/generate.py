@@ -180,10 +180,7 @@ def _needs(operation: Operation) -> str:
 
 def _answers(operation: Operation) -> str:
     lines = f" lines of `{operation.lines}`" if operation.lines is not None else ""
-    good = [
-        f"{status}{f' `{schema}`' if schema else ''}{' or' if schema and lines else ''}{lines}"
-        for status, schema in operation.answers
-    ]
+    good = [f"{status}{f' `{schema}`' if schema else lines}" for status, schema in operation.answers]
     bad = [str(status) for status in sorted(operation.problems)]
     return "; ".join(part for part in (", ".join(good), ", ".join(bad)) if part) or "200 page"
 

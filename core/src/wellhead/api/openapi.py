@@ -136,11 +136,10 @@ def _query_parameter(parameter: Parameter) -> dict[str, Any]:
 
 def _answer(status: int, schema: str, operation: Operation, links: dict[str, Any]) -> dict[str, Any]:
     answer: dict[str, Any] = {"description": operation.summary}
-    content: dict[str, Any] = {"application/json": {"schema": {"$ref": REF + schema}}} if schema else {}
+    if schema:
+        answer["content"] = {"application/json": {"schema": {"$ref": REF + schema}}}
     if operation.lines is not None:
-        content[NDJSON] = {"schema": _lines(operation.lines)}
-    if content:
-        answer["content"] = content
+        answer["content"] = {NDJSON: {"schema": _lines(operation.lines)}}
     headers: dict[str, Any] = {} if operation.permission is None else _rate_fields()
     if schema == _ONE:
         headers["ETag"] = {"description": "The revision, in quotation marks.", "schema": TEXT}

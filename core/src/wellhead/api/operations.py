@@ -42,7 +42,7 @@ class Operation:
         body_types: The media types of its body.
         body_required: Whether the body is required.
         answers: The schema of the answer of each status that means success; an empty name for no body.
-        lines: The schema of each line, where it answers with lines of JSON, or does if it is asked for them.
+        lines: The schema of each line, where it answers with lines of JSON.
         problems: The statuses of its problems, besides those that every operation has.
         conditional: Whether it honours `If-Match`.
         in_document: Whether the OpenAPI document has it.
@@ -231,7 +231,6 @@ OPERATIONS = (
         body="ValidationRequest",
         body_required=False,
         answers=((200, "ValidationResult"),),
-        lines="CheckLine",
         problems=(400, 404, 409, 412, 413, 415, 422),
     ),
     Operation(

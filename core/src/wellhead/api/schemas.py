@@ -140,7 +140,7 @@ def fixed_schemas() -> dict[str, Any]:
 
 
 def _line_schemas() -> dict[str, Any]:
-    """Describe the lines of the answers that come in lines."""
+    """Describe the lines of the answer to a request that validates many."""
     outcome = {
         "id": {"type": "string", "format": "uuid"},
         "name": TEXT_OR_NULL,
@@ -153,9 +153,6 @@ def _line_schemas() -> dict[str, Any]:
         "additionalProperties": {"type": "integer"},
     }
     return {
-        "CheckEnd": _object({"check": _reference("Check")}),
-        "CheckLine": {"anyOf": [_reference("CheckEnd"), _reference("ValidationEnd")]},
-        "ValidationEnd": _object({"result": _reference("ValidationResult")}),
         "ValidationLine": {"anyOf": [_reference("ValidationOutcome"), _reference("ValidationTotals")]},
         "ValidationOutcome": _object({**outcome, "state": _reference("State")}, outcome, description=text),
         "ValidationTotals": _object({"totals": totals}),
