@@ -179,7 +179,8 @@ def _needs(operation: Operation) -> str:
 
 
 def _answers(operation: Operation) -> str:
-    good = [f"{status}{f' `{schema}`' if schema else ''}" for status, schema in operation.answers]
+    lines = f" lines of `{operation.lines}`" if operation.lines is not None else ""
+    good = [f"{status}{f' `{schema}`' if schema else lines}" for status, schema in operation.answers]
     bad = [str(status) for status in sorted(operation.problems)]
     return "; ".join(part for part in (", ".join(good), ", ".join(bad)) if part) or "200 page"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import json
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -20,6 +21,7 @@ import wellhead
 from support import docs
 from support.mariadb import mariadb  # noqa: F401  # pytest finds fixtures by their names here
 from support.postgres import postgres, postgres_with_tls  # noqa: F401  # pytest finds fixtures by their names here
+from support.programs import missing_service
 from support.redis import redis_server  # noqa: F401  # pytest finds fixtures by their names here
 from support.service import running_service
 from wellhead.api.operations import OPERATIONS
@@ -77,6 +79,8 @@ def test_commands_print_what_the_page_says(
     page: Path, page_directory: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     found, text = docs.commands(docs.blocks(page)), page.read_text(encoding="utf-8")
+    if docs.WITH_NODE in text and shutil.which("npm") is None:
+        missing_service("npm is not there: the page was not run.")
     docs.write_files(docs.blocks(page), page_directory)
     home, instead = tmp_path / "home", {}
     home.mkdir()

@@ -19,7 +19,7 @@ from wellhead.model.shape import Shape
 
 KEY = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
 FACTS = {"is_set": True, "set_at": "2026-11-23T08:15:00.120Z", "set_in_revision": 1}
-STATES: dict[str, Any] = {"State": {"const": "ok"}, "Health": {"type": ["object", "null"]}}
+STATES: dict[str, Any] = {"State": {"const": "ok"}, "Health": {"type": "object"}}
 DIRECTIONS: tuple[Direction, ...] = ("Create", "Read", "Patch")
 
 FITTING: list[tuple[str, dict[str, Any]]] = [

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from support.canary import Canary
+from support.mariadb import mariadb  # noqa: F401  # pytest finds fixtures by their names here
+from support.postgres import postgres_with_tls  # noqa: F401  # pytest finds fixtures by their names here
 from support.programs import missing_service
+from support.redis import redis_server  # noqa: F401  # pytest finds fixtures by their names here
 from support.service import running_service
+from support.targets import servers, write_files  # noqa: F401  # as above
 
 CLIENT = Path(__file__).parent / "typescript"
 CACHE = Path(__file__).parents[2] / "node_modules" / ".wellhead"
@@ -52,8 +58,13 @@ def run(directory: Path, *command: str, **environment: str) -> str:
 
 
 def test_a_generated_client_compiles_strictly_and_does_its_work(
-    project: Path, workspace: Path, tmp_path: Path, canary: Canary
+    project: Path,
+    servers: dict[str, Any],  # noqa: F811
+    workspace: Path,
+    tmp_path: Path,
+    canary: Canary,
 ) -> None:
+    write_files(workspace)
     with running_service(workspace, tmp_path / "config") as service:
         (project / "openapi.json").write_bytes(service.client.get("/openapi.json").raise_for_status().content)
         generate = (
@@ -67,5 +78,7 @@ def test_a_generated_client_compiles_strictly_and_does_its_work(
         run(project, "npm", "exec", "--no", "--", *generate)
         run(project, "npm", "exec", "--no", "--", "tsc", "--project", ".")
         secret = canary.secret()
-        printed = run(project, "node", "client.js", SERVICE_URL=service.url, SERVICE_TOKEN=service.token, SECRET=secret)
+        facts = {"SERVICE_URL": service.url, "SERVICE_TOKEN": service.token, "SERVERS": json.dumps(servers)}
+        printed = run(project, "node", "client.js", SECRET=secret, **facts)
+    canary.saw(printed)
     assert printed.splitlines()[-1] == "ok"

@@ -12,7 +12,8 @@ In a page, `pip install -q -e .` makes the folder known to Python as that would,
 All shell commands of a page run in one bash, in the page's directory, with `wellhead` on the path. A page that says
 `<!-- with a service -->` gets one, for the address that `wellhead serve` has by default; one that says
 `<!-- with a PostgreSQL -->` gets that, for port 5432 of localhost, with `root.crt` and `password.txt`;
-`<!-- with a MariaDB -->` does the same for port 3306, and `<!-- with a Redis -->` for port 6379.
+`<!-- with a MariaDB -->` does the same for port 3306, and `<!-- with a Redis -->` for port 6379. One that says
+`<!-- with Node.js -->` is left out where that is missing.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ DEFAULT_PORT_OF_POSTGRES = "port=5432"
 DEFAULT_PORT_OF_MARIADB = "port=3306"
 DEFAULT_PORT_OF_REDIS = "port=6379"
 WITH_A_SERVICE = "<!-- with a service -->"
+WITH_NODE = "<!-- with Node.js -->"
 WITH_A_POSTGRES = "<!-- with a PostgreSQL -->"
 WITH_A_MARIADB = "<!-- with a MariaDB -->"
 WITH_A_REDIS = "<!-- with a Redis -->"

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
@@ -19,13 +20,24 @@ from wellhead.api.inside import InWorkspace
 from wellhead.api.metrics import Metrics
 from wellhead.api.observing import Observer
 from wellhead.api.openapi import openapi_document
-from wellhead.api.operations import OPERATIONS, Operation
+from wellhead.api.operations import OPERATIONS, SOURCE, SOURCES, Operation
 from wellhead.api.problems import HttpProblem, answer_of
 from wellhead.api.tracing import Tracing
 from wellhead.errors import StorageError, WellheadError
 from wellhead.service import Service
 
 Reload = Callable[[], Awaitable[Service]]
+_OTHERS = [item.path for item in OPERATIONS if item.path.startswith(f"{SOURCES}/") and not item.path.startswith(SOURCE)]
+_WORDS = {path.removeprefix(f"{SOURCES}/").partition("/")[0] for path in _OTHERS}
+
+
+class _SourceId(StringConvertor):
+    """What stands in a path for an id: anything but the words whose paths, with methods of their own, are others."""
+
+    regex = f"(?!(?:{'|'.join(sorted(_WORDS))})(?:/|$))[^/]+"
+
+
+register_url_convertor("source_id", _SourceId())
 
 
 def create_app(  # all by name
@@ -64,7 +76,8 @@ def create_app(  # all by name
     public = [operation.name for operation in operations if operation.is_open(service.settings)]
     for operation in operations:
         endpoint = endpoint_of(operation, is_open=operation.name in public)
-        app.add_route(operation.path, endpoint, [operation.method], operation.name)
+        path = operation.path.replace("{source_id}", "{source_id:source_id}")
+        app.add_route(path, endpoint, [operation.method], operation.name)
     routes = [route for route in app.router.routes if getattr(route, "name", None) in public]
     hosts = (*service.settings.allowed_hosts, service.settings.host)
     return Gate(

@@ -89,7 +89,7 @@ class Observer:
         method: str = scope["method"]
         if route is None or method not in (route.methods or ()):
             return _NONE, _NONE, None
-        return route.name, method, route.path
+        return route.name, method, route.path_format
 
 
 class Observed:

@@ -6,16 +6,19 @@ from collections.abc import Iterable, Sequence
 from typing import Any, get_args
 
 from wellhead.access.policy import may
-from wellhead.api.operations import Operation
+from wellhead.api.answers import NDJSON
+from wellhead.api.operations import SOURCE, Operation
 from wellhead.api.parameters import timeout_parameter
 from wellhead.api.problems import MEDIA_TYPE
 from wellhead.api.query import Parameter
-from wellhead.api.schemas import TEXT, fixed_schemas, unavailable_schema
+from wellhead.api.schemas import TEXT, fixed_schemas, nameless_schema, unavailable_schema
 from wellhead.model.schemas import REF, SECRET_SCHEMAS, Direction, schema_name, schemas_of
 from wellhead.plugins.registry import RegisteredType
 
 _EVERYWHERE = (400, 401, 414, 421, 429, 503)
 _TOO_LARGE = 413
+_ONE = "DataSourceRead"
+_MISREAD = frozenset('"\\')
 _RATE_FIELDS = {
     "RateLimit": "How many actions of this kind are permitted now (`r`), and seconds until all are again (`t`).",
     "RateLimit-Policy": "How many actions of this kind are permitted (`q`) in how many seconds (`w`).",
@@ -52,11 +55,12 @@ def openapi_document(
         version: The version of Wellhead.
         timeout_max: The most seconds that a request may give to a validation.
     """
+    documented = [operation for operation in operations if operation.in_document]
+    links = _links(documented)
     paths: dict[str, dict[str, Any]] = {}
-    for operation in operations:
-        if operation.in_document:
-            item = paths.setdefault(operation.path, {})
-            item[operation.method.lower()] = _operation(operation, timeout_max)
+    for operation in documented:
+        item = paths.setdefault(operation.path, {})
+        item[operation.method.lower()] = _operation(operation, links, timeout_max)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -75,7 +79,13 @@ def openapi_document(
     }
 
 
-def _operation(operation: Operation, timeout_max: float) -> dict[str, Any]:
+def _links(operations: Iterable[Operation]) -> dict[str, Any]:
+    """Say what can be done with a data source that an operation answers with."""
+    names = [operation.name for operation in operations if operation.path.startswith(SOURCE)]
+    return {name: {"operationId": name, "parameters": {"source_id": "$response.body#/id"}} for name in names}
+
+
+def _operation(operation: Operation, links: dict[str, Any], timeout_max: float) -> dict[str, Any]:
     query = (*operation.query, *((timeout_parameter(timeout_max),) if operation.takes_timeout else ()))
     parameters = [*_path_parameters(operation.path), *(_query_parameter(parameter) for parameter in query)]
     if operation.conditional:
@@ -83,10 +93,11 @@ def _operation(operation: Operation, timeout_max: float) -> dict[str, Any]:
         parameters.append({"name": "If-Match", "in": "header", "description": text, "schema": TEXT})
     described: dict[str, Any] = {
         "operationId": operation.name,
+        "tags": [operation.tag],
         "summary": operation.summary,
         "parameters": parameters,
         "responses": {
-            **{str(status): _answer(status, schema, operation) for status, schema in operation.answers},
+            **{str(status): _answer(status, schema, operation, links) for status, schema in operation.answers},
             **{str(status): _problem(status) for status in _problems_of(operation)},
         },
     }
@@ -124,12 +135,14 @@ def _query_parameter(parameter: Parameter) -> dict[str, Any]:
     return {"name": parameter.name, "in": "query", "description": parameter.description, "schema": schema}
 
 
-def _answer(status: int, schema: str, operation: Operation) -> dict[str, Any]:
+def _answer(status: int, schema: str, operation: Operation, links: dict[str, Any]) -> dict[str, Any]:
     answer: dict[str, Any] = {"description": operation.summary}
     if schema:
-        answer["content"] = {operation.answer_type: {"schema": {"$ref": REF + schema}}}
+        answer["content"] = {"application/json": {"schema": {"$ref": REF + schema}}}
+    if operation.lines is not None:
+        answer["content"] = {NDJSON: {"schema": _lines(operation.lines)}}
     headers: dict[str, Any] = {} if operation.permission is None else _rate_fields()
-    if schema == "DataSourceRead":
+    if schema == _ONE:
         headers["ETag"] = {"description": "The revision, in quotation marks.", "schema": TEXT}
     if status == 201:  # noqa: PLR2004  # Created
         headers["Location"] = {"description": "The path of the data source.", "schema": TEXT}
@@ -137,7 +150,14 @@ def _answer(status: int, schema: str, operation: Operation) -> dict[str, Any]:
         headers["Link"] = {"description": "The next page.", "schema": TEXT}
     if headers:
         answer["headers"] = headers
+    if schema == _ONE:
+        answer["links"] = links
     return answer
+
+
+def _lines(schema: str) -> dict[str, Any]:
+    """Describe lines of JSON as what they are for OpenAPI 3.1, which cannot describe a line: a text."""
+    return {"type": "string", "contentMediaType": NDJSON, "contentSchema": {"$ref": REF + schema}}
 
 
 def _problem(status: int) -> dict[str, Any]:
@@ -160,21 +180,35 @@ def _schemas(types: Sequence[RegisteredType]) -> dict[str, Any]:
     schemas = fixed_schemas() | SECRET_SCHEMAS
     for found in types:
         for direction in get_args(Direction):
-            schemas |= schemas_of(found.shape, found.name, direction)
+            made = schemas_of(found.shape, found.name, direction)
+            schemas |= {name: _without_quoted_defaults(schema) for name, schema in made.items()}
     names = [found.name for found in types]
     schemas["DataSourceCreate"] = _union(names, "Create", "A data source to make, or to put in place of another.")
     schemas["DataSourcePatch"] = _patches(names)
-    schemas["DataSourceUnsaved"] = {
-        "description": "A data source to validate; as to make one, but without need of a name.",
-        "type": "object",
-        "properties": {"type": {"type": "string", "enum": names} if names else TEXT},
-        "required": ["type"],
-    }
+    schemas["DataSourceUnsaved"] = _unsaved(names)
+    schemas["NamelessDataSource"] = nameless_schema(names)
     read = _union(names, "Read", "A data source, its secrets as facts.")
     members = [*read.get("oneOf", []), {"$ref": REF + "UnavailableRead"}]
     schemas["DataSourceRead"] = {**read, "oneOf": members} if names else {"$ref": REF + "UnavailableRead"}
     schemas["UnavailableRead"] = unavailable_schema(names)
     return schemas
+
+
+def _without_quoted_defaults(schema: dict[str, Any]) -> dict[str, Any]:
+    """Leave out defaults that have a quotation mark or a backslash in them.
+
+    openapi-python-client 0.29 doubles a backslash, puts one before a quotation mark, and sends what comes of that with
+    every document. A field that is left out has its default anyway.
+    """
+
+    def kept(key: str, value: Any) -> bool:
+        return key != "default" or not isinstance(value, str) or _MISREAD.isdisjoint(value)
+
+    properties = {
+        name: {key: value for key, value in field.items() if kept(key, value)}
+        for name, field in schema.get("properties", {}).items()
+    }
+    return schema | ({"properties": properties} if properties else {})
 
 
 def _union(names: Sequence[str], direction: Direction, description: str) -> dict[str, Any]:
@@ -186,6 +220,12 @@ def _union(names: Sequence[str], direction: Direction, description: str) -> dict
         "oneOf": [{"$ref": reference} for reference in references.values()],
         "discriminator": {"propertyName": "type", "mapping": references},
     }
+
+
+def _unsaved(names: Sequence[str]) -> dict[str, Any]:
+    nameless = {"$ref": REF + "NamelessDataSource"}
+    forms = [{"$ref": REF + schema_name(name, "Create")} for name in names]
+    return {"description": "A data source to validate; it needs no name.", "anyOf": [*forms, nameless]}
 
 
 def _patches(names: Sequence[str]) -> dict[str, Any]:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from fastapi import Request, Response
 
 from wellhead.access.policy import Permission
 from wellhead.api import auditing, handlers, monitoring, pages
-from wellhead.api.answers import NDJSON
 from wellhead.api.parameters import AUDIT_PARAMETERS, FILTER_PARAMETERS, FORCE, LIST_PARAMETERS, VERIFY
 from wellhead.api.query import Parameter
 from wellhead.api.requests import JSON_TYPES, PATCH_TYPES
 from wellhead.settings import Settings
 
 Handler = Callable[[Request], Awaitable[Response]]
+Tag = Literal["data sources", "types", "audit", "service"]
 SOURCES = "/api/v1/datasources"
 SOURCE = SOURCES + "/{source_id}"
 
@@ -28,6 +29,7 @@ class Operation:
         method: The HTTP method.
         path: The path, with parameters in braces.
         name: The id of the operation, for generated clients.
+        tag: What it is about: generated clients have a module for each.
         summary: What it does.
         handler: What answers.
         permission: What the role of whoever sends the request must permit.
@@ -41,7 +43,7 @@ class Operation:
         body_types: The media types of its body.
         body_required: Whether the body is required.
         answers: The schema of the answer of each status that means success; an empty name for no body.
-        answer_type: The media type of that answer.
+        lines: The schema of each line, where it answers with lines of JSON.
         problems: The statuses of its problems, besides those that every operation has.
         conditional: Whether it honours `If-Match`.
         in_document: Whether the OpenAPI document has it.
@@ -50,6 +52,7 @@ class Operation:
     method: str
     path: str
     name: str
+    tag: Tag
     summary: str
     handler: Handler
     permission: Permission | None = None
@@ -62,7 +65,7 @@ class Operation:
     body_types: tuple[str, ...] = JSON_TYPES
     body_required: bool = True
     answers: tuple[tuple[int, str], ...] = ()
-    answer_type: str = "application/json"
+    lines: str | None = None
     problems: tuple[int, ...] = ()
     conditional: bool = False
     in_document: bool = True
@@ -82,6 +85,7 @@ OPERATIONS = (
         "GET",
         SOURCES,
         "listDataSources",
+        "data sources",
         "List data sources: filter, sort, page.",
         handlers.list_sources,
         permission="read",
@@ -93,6 +97,7 @@ OPERATIONS = (
         "POST",
         SOURCES,
         "createDataSource",
+        "data sources",
         "Make a data source.",
         handlers.create_source,
         permission="write",
@@ -107,6 +112,7 @@ OPERATIONS = (
         "POST",
         SOURCES + "/validate",
         "validateUnsavedDataSource",
+        "data sources",
         "Validate a configuration without saving it.",
         handlers.validate_new,
         permission="validate",
@@ -120,6 +126,7 @@ OPERATIONS = (
         "POST",
         SOURCES + "/validations",
         "validateDataSources",
+        "data sources",
         "Validate many data sources, chosen by the filters of the list. Each is a line of JSON as soon as it is done; "
         "the last line has the totals.",
         handlers.validate_many,
@@ -127,14 +134,15 @@ OPERATIONS = (
         audited="validate",
         query=FILTER_PARAMETERS,
         takes_timeout=True,
-        answers=((200, "ValidationLine"),),
-        answer_type=NDJSON,
+        answers=((200, ""),),
+        lines="ValidationLine",
         problems=(400, 413, 415, 422),
     ),
     Operation(
         "GET",
         SOURCES + "/types",
         "listTypes",
+        "types",
         "List the types that are installed, and the plugins that are broken.",
         handlers.list_types,
         permission="read",
@@ -145,6 +153,7 @@ OPERATIONS = (
         "GET",
         SOURCES + "/types/{type_name}",
         "readType",
+        "types",
         "Read one type, with its JSON Schema and examples.",
         handlers.read_type,
         permission="read",
@@ -155,6 +164,7 @@ OPERATIONS = (
         "GET",
         SOURCE,
         "readDataSource",
+        "data sources",
         "Read one data source.",
         handlers.read_source,
         permission="read",
@@ -165,6 +175,7 @@ OPERATIONS = (
         "PUT",
         SOURCE,
         "replaceDataSource",
+        "data sources",
         "Replace a data source. Secrets that are left out are kept.",
         handlers.replace_source,
         permission="write",
@@ -180,6 +191,7 @@ OPERATIONS = (
         "PATCH",
         SOURCE,
         "patchDataSource",
+        "data sources",
         "Change a data source by a JSON Merge Patch (RFC 7396).",
         handlers.patch_source,
         permission="write",
@@ -196,6 +208,7 @@ OPERATIONS = (
         "DELETE",
         SOURCE,
         "deleteDataSource",
+        "data sources",
         "Delete a data source with all that belongs to it.",
         handlers.delete_source,
         permission="write",
@@ -209,6 +222,7 @@ OPERATIONS = (
         "POST",
         SOURCE + "/validate",
         "validateDataSource",
+        "data sources",
         "Validate what is stored; changes are tried, not saved. With `Accept: application/x-ndjson`, checks come as "
         "lines while they end, and the result last.",
         handlers.validate_source,
@@ -224,6 +238,7 @@ OPERATIONS = (
         "GET",
         SOURCE + "/health",
         "readHealth",
+        "data sources",
         "Read the last 50 results of validating a data source, newest first.",
         handlers.read_health,
         permission="read",
@@ -234,6 +249,7 @@ OPERATIONS = (
         "GET",
         SOURCE + "/history",
         "readHistory",
+        "data sources",
         "Read the former revisions of a data source, newest first: when and by whom each was changed, and in which "
         "fields.",
         handlers.read_history,
@@ -245,6 +261,7 @@ OPERATIONS = (
         "POST",
         SOURCE + "/rollback",
         "rollBackDataSource",
+        "data sources",
         "Restore a former revision whole, its secrets too, as a new revision.",
         handlers.roll_back,
         permission="write",
@@ -258,6 +275,7 @@ OPERATIONS = (
         "GET",
         "/api/v1/audit",
         "readAudit",
+        "audit",
         "Read who did what to which data source, newest first.",
         auditing.read_audit,
         permission="audit",
@@ -269,6 +287,7 @@ OPERATIONS = (
         "POST",
         "/api/v1/plugins/reload",
         "reloadPlugins",
+        "types",
         "Look for plugins that were installed or removed, in all processes of the service. One that was changed is "
         "named, and used as it was until the service is restarted.",
         handlers.reload_plugins,
@@ -281,6 +300,7 @@ OPERATIONS = (
         "GET",
         "/healthz",
         "healthz",
+        "service",
         "Say that the process answers.",
         handlers.healthz,
         is_public=True,
@@ -290,6 +310,7 @@ OPERATIONS = (
         "GET",
         "/readyz",
         "readyz",
+        "service",
         "Say whether the service can do its work.",
         handlers.readyz,
         is_public=True,
@@ -299,6 +320,7 @@ OPERATIONS = (
         "GET",
         "/metrics",
         "readMetrics",
+        "service",
         "Read the numbers of the service, as Prometheus does.",
         monitoring.metrics,
         permission="metrics",
@@ -309,6 +331,7 @@ OPERATIONS = (
         "GET",
         "/problems/{code}",
         "readProblem",
+        "service",
         "Read what a code means.",
         pages.problem_page,
         is_public=True,
@@ -318,6 +341,7 @@ OPERATIONS = (
         "GET",
         "/openapi.json",
         "openapi",
+        "service",
         "Read the OpenAPI document.",
         pages.openapi_document,
         permission="read",
@@ -328,6 +352,7 @@ OPERATIONS = (
         "GET",
         "/docs",
         "docs",
+        "service",
         "Read the API.",
         pages.docs_page,
         permission="read",

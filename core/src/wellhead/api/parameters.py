@@ -163,5 +163,5 @@ def timeout_parameter(maximum: float) -> Parameter:
             raise Misfit(f"Must be a number of seconds, more than 0 and at most {maximum:g}.")
         return float(text)
 
-    schema = {"type": "number", "exclusiveMinimum": 0, "maximum": maximum}
+    schema = {"type": "number", "minimum": 0.001, "maximum": maximum}
     return Parameter("timeout", read, schema, "Seconds that the validation may take.")

@@ -16,6 +16,7 @@ TEXT: dict[str, Any] = {"type": "string"}
 _COUNT: dict[str, Any] = {"type": "integer"}
 TEXT_OR_NULL: dict[str, Any] = {"type": ["string", "null"]}
 _INSTANT: dict[str, Any] = {"type": "string", "format": "date-time"}
+HEALTH_OR_NULL: dict[str, Any] = {"anyOf": [{"$ref": REF + "Health"}, {"type": "null"}]}
 
 
 def _object(properties: dict[str, Any], required: Iterable[str] | None = None, **more: Any) -> dict[str, Any]:
@@ -40,10 +41,16 @@ def unavailable_schema(names: Sequence[str]) -> dict[str, Any]:
         "updated_at": {"type": ["string", "null"], "format": "date-time"},
         "revision": {"type": ["integer", "null"]},
         "state": {"$ref": REF + "State"},
-        "health": {"$ref": REF + "Health"},
+        "health": HEALTH_OR_NULL,
     }
     text = "A data source whose type is not installed, or whose record cannot be read; its other fields may be there."
     return _object(properties, description=text, additionalProperties=True)
+
+
+def nameless_schema(names: Sequence[str]) -> dict[str, Any]:
+    """Describe a data source to validate, which is as to make one, but for its name."""
+    kind = {"type": "string", "enum": list(names)} if names else TEXT
+    return _object({"type": kind}, description="The fields of the type.", additionalProperties=True)
 
 
 def fixed_schemas() -> dict[str, Any]:
@@ -74,7 +81,6 @@ def fixed_schemas() -> dict[str, Any]:
         "revision": {"type": "integer"},
         "duration_ms": {"type": "number"},
     }
-    past = _object({"revision": {"type": "integer"}})
     revision = {
         "revision": {"type": "integer"},
         "at": {**_INSTANT, "description": "When it was changed, and so became a former revision."},
@@ -106,49 +112,54 @@ def fixed_schemas() -> dict[str, Any]:
     return {
         "AuditEntry": _object(audited | later, tuple(audited)),  # older entries do not have them
         "AuditPage": _object({"items": _list(_reference("AuditEntry")), "next": TEXT_OR_NULL}),
+        "ChangedPlugin": _object({"distribution": TEXT, "reason": TEXT, "remedy": TEXT}),
         "Check": _object(check),
         "DataSourcePage": _object(page),
         "Finding": _object(finding),
-        "Health": {"anyOf": [_object(health), {"type": "null"}], "description": "Null after a change."},
-        "HealthHistory": _object({"items": _list({"allOf": [_reference("ValidationResult"), past]})}),
+        "Health": _object(health, description="The newest result of validating a data source."),
+        "HealthHistory": _object({"items": _list(_reference("PastResult"))}),
         "History": _object({"items": _list(_reference("Revision"))}),
+        "PastResult": _object({**result, "revision": _COUNT}),
         "PluginReload": _object(
             {
                 "added": _list(TEXT),
                 "removed": _list(TEXT),
-                "needs_restart": _list(_object({"distribution": TEXT, "reason": TEXT, "remedy": TEXT})),
+                "needs_restart": _list(_reference("ChangedPlugin")),
                 "items": _list(_reference("TypeItem")),
             }
         ),
-        "Readiness": _object({"status": TEXT, "plugins": _object(dict.fromkeys(PLUGIN_STATES, _COUNT))}),
+        "PluginCounts": _object(dict.fromkeys(PLUGIN_STATES, _COUNT)),
+        "Readiness": _object({"status": TEXT, "plugins": _reference("PluginCounts")}),
         "Revision": _object(revision),
         "RollbackRequest": _object({"revision": {"type": "integer", "minimum": 1}}, additionalProperties=False),
         "State": {"type": "string", "enum": list(STATES)},
         "Status": _object({"status": TEXT}),
-        "ValidationLine": _validation_line(),
         "ValidationRequest": _object({"changes": _reference("DataSourcePatch")}, (), additionalProperties=False),
         "ValidationResult": _object(result),
         "ValidationStatus": {"type": "string", "enum": list(get_args(ValidationStatus))},
+        **_line_schemas(),
         **_problem_schemas(),
         **_type_schemas(),
     }
 
 
-def _validation_line() -> dict[str, Any]:
+def _line_schemas() -> dict[str, Any]:
+    """Describe the lines of the answer to a request that validates many."""
     outcome = {
         "id": {"type": "string", "format": "uuid"},
         "name": TEXT_OR_NULL,
         "result": {"anyOf": [_reference("ValidationResult"), {"type": "null"}]},
     }
-    totals = {"type": "object", "additionalProperties": {"type": "integer"}}
+    text = "The result is null where the data source cannot be read; `state` then says why."
+    totals = {
+        "type": "object",
+        "description": "How many, by status, or by state where there is no result.",
+        "additionalProperties": {"type": "integer"},
+    }
     return {
-        "description": "One line. The result is null where the data source cannot be read; `state` then says why.",
-        "anyOf": [
-            _object({**outcome, "state": _reference("State")}, outcome),
-            _object(
-                {"totals": {**totals, "description": "How many, by status, or by state where there is no result."}}
-            ),
-        ],
+        "ValidationLine": {"anyOf": [_reference("ValidationOutcome"), _reference("ValidationTotals")]},
+        "ValidationOutcome": _object({**outcome, "state": _reference("State")}, outcome, description=text),
+        "ValidationTotals": _object({"totals": totals}),
     }
 
 
@@ -210,15 +221,15 @@ def _type_schemas() -> dict[str, Any]:
         "capabilities": _list(TEXT),
         "parameters": _list(_reference("Parameter")),
     }
-    meaning = _object({"title": TEXT, "cause": TEXT, "remedy": TEXT})
     detail = {
         "schema": {"type": "object"},
         "examples": {"type": "array", "items": {"type": "object"}},
-        "codes": {"type": "object", "additionalProperties": meaning},
+        "codes": {"type": "object", "additionalProperties": _reference("CodeMeaning")},
     }
     return {
+        "CodeMeaning": _object({"title": TEXT, "cause": TEXT, "remedy": TEXT}),
         "Parameter": _object(parameter, additionalProperties=True),
-        "TypeDetail": {"allOf": [_reference("TypeItem"), _object(detail)]},
+        "TypeDetail": _object({**item, **detail}),
         "TypeItem": _object(item),
         "TypeList": _object({"items": _list(_reference("TypeItem")), "hint": TEXT}, ["items"]),
     }

@@ -10,7 +10,6 @@ from wellhead.model.conditions import as_json_schema
 from wellhead.model.connection_string import CONNECTION_STRING
 from wellhead.model.parameters import takes_connection_string, title_of
 from wellhead.model.shape import Shape
-from wellhead.model.source import SERVER_FIELDS
 
 Direction = Literal["Create", "Read", "Patch"]
 REF = "#/components/schemas/"
@@ -51,6 +50,21 @@ SECRET_SCHEMAS: dict[str, dict[str, Any]] = {
 }
 
 
+_INSTANT = {"type": "string", "format": "date-time"}
+_MADE_BY_THE_SERVER: dict[str, dict[str, Any]] = {
+    "id": {"type": "string", "format": "uuid"},
+    "created_at": _INSTANT,
+    "updated_at": _INSTANT,
+    "revision": {"type": "integer", "minimum": 1},
+    "state": {"$ref": f"{REF}State"},
+    "health": {"anyOf": [{"$ref": f"{REF}Health"}, {"type": "null"}], "description": "Null after a change."},
+}
+_MADE_BY_THE_SERVER_ECHOED = {
+    name: {**schema, "readOnly": True, "description": "Made by the server; may be sent back as it was read."}
+    for name, schema in _MADE_BY_THE_SERVER.items()
+}
+
+
 def schema_name(type_name: str, direction: Direction) -> str:
     """Return the name of a type's schema: `PostgresCreate`."""
     return "".join(part[:1].upper() + part[1:] for part in type_name.split("-")) + direction
@@ -75,9 +89,7 @@ def schemas_of(shape: Shape, type_name: str, direction: Direction) -> dict[str, 
 
 def _create(schema: dict[str, Any], shape: Shape) -> dict[str, Any]:
     properties = schema["properties"]
-    for field in SERVER_FIELDS:
-        properties[field] = {"readOnly": True, "description": "Made by the server; may be sent back as it was read."}
-    properties |= {"state": {"readOnly": True}, "health": {"readOnly": True}}
+    properties |= _MADE_BY_THE_SERVER_ECHOED
     rules = as_json_schema(shape.model.conditions, shape.defaults, shape.secret_fields())
     required = ["type", *(field for field in schema["required"] if field != "type")]
     if takes_connection_string(shape.model):
@@ -89,19 +101,12 @@ def _create(schema: dict[str, Any], shape: Shape) -> dict[str, Any]:
 
 
 def _read(schema: dict[str, Any], _shape: Shape) -> dict[str, Any]:
-    properties = schema["properties"] | {
-        "id": {"type": "string", "format": "uuid"},
-        "created_at": {"type": "string", "format": "date-time"},
-        "updated_at": {"type": "string", "format": "date-time"},
-        "revision": {"type": "integer", "minimum": 1},
-        "state": {"$ref": f"{REF}State"},
-        "health": {"$ref": f"{REF}Health"},
-    }
+    properties = schema["properties"] | _MADE_BY_THE_SERVER
     return {**schema, "properties": properties, "required": list(properties)}
 
 
 def _patch(schema: dict[str, Any], shape: Shape) -> dict[str, Any]:
-    properties = schema["properties"] | {field: {"readOnly": True} for field in (*SERVER_FIELDS, "state", "health")}
+    properties = schema["properties"] | _MADE_BY_THE_SERVER_ECHOED
     if takes_connection_string(shape.model):
         properties[CONNECTION_STRING] = _connection_string(shape)
     return schema | {"properties": properties}
@@ -220,10 +225,11 @@ def _or_null(schema: Any) -> Any:
 
 
 def _connection_string(shape: Shape) -> dict[str, Any]:
-    scheme = getattr(shape.model, "connection_schemes", ("scheme",))[0]
+    schemes = getattr(shape.model, "connection_schemes", ("scheme",))
     return {
         "type": "string",
         "format": "uri",
+        "pattern": f"^({'|'.join(schemes)})://",
         "writeOnly": True,
-        "description": f"In place of the fields: {scheme}://user:password@host:port/database. Never stored whole.",
+        "description": f"In place of the fields: {schemes[0]}://user:password@host:port/database. Never stored whole.",
     }
