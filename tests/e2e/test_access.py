@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
+from support.canary import hear
 from support.documents import Make, path_of
 from support.programs import wait_until
 from support.service import SOURCES, Service
@@ -22,6 +23,7 @@ def raw(service: Service, head: str, body: bytes = b"", *, token: bool = True, c
     with socket.create_connection((host, int(port)), timeout=10) as connection:
         connection.sendall("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    hear(answer)
     return int(answer.split(b" ", 2)[1]), answer.decode("utf-8", errors="replace")
 
 

@@ -51,26 +51,9 @@ def tokens(team: TeamService) -> dict[tuple[str, str], str]:
 
 
 @pytest.fixture
-def canary(home: Path, tmp_path: Path, tokens: dict[tuple[str, str], str]) -> Iterator[Canary]:
-    """Unique secrets, and all tokens; after the test, files, logs, answers and processes are searched for them."""
-    canary = Canary(home, tmp_path)
-    for token in tokens.values():
-        canary.watch(token)
-        canary.watch(token[-43:])
-    yield canary
-    canary.search()
-
-
-@pytest.fixture
-def clients(team: TeamService, canary: Canary, tokens: dict[tuple[str, str], str]) -> Iterator[Clients]:
-    """A client for each role in each workspace; what they are answered must hold no secret."""
-
-    def show(response: httpx2.Response) -> None:
-        canary.saw(response.read())
-        canary.saw(str(response.headers.multi_items()))
-
-    hooks = {"event_hooks": {"response": [show]}}
-    opened = {whose: team.client(token, **hooks) for whose, token in tokens.items()}
+def clients(team: TeamService, tokens: dict[tuple[str, str], str]) -> Iterator[Clients]:
+    """A client for each role in each workspace."""
+    opened = {whose: team.client(token) for whose, token in tokens.items()}
     yield opened
     for client in opened.values():
         client.close()
