@@ -81,13 +81,17 @@ def test_what_a_test_has_put_somewhere_is_no_leak(tmp_path: Path) -> None:
     canary.search()
 
 
-def test_the_token_of_a_service_is_found_but_where_it_is_kept(tmp_path: Path) -> None:
+def test_tokens_and_keys_of_a_service_are_found_but_where_they_are_kept(tmp_path: Path) -> None:
     token = f"wh_0123456789abcdef_{'t' * 43}"
     (tmp_path / "token").write_text(token)
     with forgotten():
         know(token, tmp_path, token_file=tmp_path / "token")
         Canary().search()
         (tmp_path / "log").write_text(f"GET /?token={token[-43:]}")
-        with pytest.raises(AssertionError, match=r"the token of a service is in .*/log"):
+        (tmp_path / "keys.json").write_text(json.dumps({"keys": [{"key": "k" * 43}]}))
+        with pytest.raises(AssertionError, match=r"the token or a key of a service is in .*/log"):
+            Canary().search()
+        (tmp_path / "log").write_text(f"wrong key: {'k' * 43}")
+        with pytest.raises(AssertionError, match=r"the token or a key of a service is in .*/log"):
             Canary().search()
     Canary().search()

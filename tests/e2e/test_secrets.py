@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import psutil
 import pytest
 
 from support.canary import Canary, searched
@@ -242,6 +243,22 @@ def test_L_01_L_02_L_05_no_error_holds_a_secret_that_was_sent_with_it(
     assert client.patch(path_of(source), json=change | {"password": canary.secret()}).status_code == 422
 
 
+@pytest.mark.parametrize("wrong", ["postgre", "{}", 5, None, ["{}"], {"{}": "{}"}], ids=str)
+def test_L_05_a_type_that_is_none_is_told_by_its_code_and_the_types_that_there_are(
+    client: httpx2.Client, canary: Canary, wrong: Any
+) -> None:
+    sent = json.loads(json.dumps(wrong).replace("{}", canary.plain_secret()))
+    host = canary.watch("only-in-this-host.example")
+    document = document_of("postgres", password=canary.secret(), host=host) | {"type": sent}
+    for path in (SOURCES, f"{SOURCES}/validate"):
+        answer = client.post(path, json=document)
+        is_name = isinstance(wrong, str)
+        assert refused(answer) == {
+            ("/type", "unknown_type" if is_name else "required" if wrong is None else "wrong_type")
+        }
+        assert "postgres" in answer.json()["errors"][0]["allowed"]
+
+
 @pytest.mark.parametrize(
     "fields",
     [
@@ -335,6 +352,17 @@ def test_L_22_nothing_tells_two_secrets_apart(client: httpx2.Client, canary: Can
 
     same, other = canary.secret(), canary.plain_secret() * 20
     assert seen(same) == seen(same) == seen(other)
+
+
+def test_L_15_in_asyncios_debug_mode_nothing_is_shown_either(
+    service: Service, client: httpx2.Client, make: Make, canary: Canary, blackhole: int
+) -> None:
+    assert psutil.Process(service.process.pid).environ()["PYTHONASYNCIODEBUG"] == "1"
+    source = make("postgres", port=blackhole, password=canary.secret())
+    assert client.post(path_of(source, "validate"), params={"timeout": "1"}).json()["status"] == "timeout"
+    for method, change in (("PUT", source), ("PATCH", {"port": 10}), ("PATCH", {"password": canary.secret()})):
+        client.request(method, path_of(source), json=change)
+    canary.search()
 
 
 def test_L_18_a_search_finds_no_secret(client: httpx2.Client, make: Make, canary: Canary) -> None:

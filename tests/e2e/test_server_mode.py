@@ -148,6 +148,21 @@ def test_each_role_may_do_what_the_contract_says(clients: Clients, workspace: st
         assert client.post("/api/v1/plugins/reload", timeout=60).status_code == plugins
 
 
+@pytest.mark.parametrize("path", ["{}/validate", "validate", "validations"])
+def test_X_07_who_may_only_read_does_not_validate_and_learns_nothing_of_others(clients: Clients, path: str) -> None:
+    own, other = made(clients["red", "editor"]), made(clients["blue", "editor"])
+
+    def ask(role: str, source: dict[str, Any]) -> httpx2.Response:
+        body = document_of() if path == "validate" else None
+        return clients["red", role].post(f"{SOURCES}/{path.format(source['id'])}", json=body)
+
+    assert (ask("viewer", own).status_code, ask("editor", own).status_code) == (403, 200)
+    if "{}" in path:
+        assert [ask(role, other).status_code for role in ROLES] == [404, 404, 404]
+    operations = clients["red", "admin"].get("/api/v1/audit", params={"user": "viewer@red"}).json()["items"]
+    assert (operations[0]["outcome"], operations[0]["status"]) == ("refused", 404 if "{}" in path else 403)
+
+
 def test_the_history_says_which_user_it_was(clients: Clients) -> None:
     source = made(clients["red", "editor"])
     for role in ("editor", "admin"):

@@ -71,12 +71,14 @@ class Canary:
         self._search(_processes())
 
     def _search(self, places: Iterator[tuple[str, bytes]]) -> None:
-        own, of_services = needles_for(*self._tokens), needles_for(*_services)
-        homes = {str(path) for paths in _services.values() for path in paths}
+        own, of_services = needles_for(*self._tokens), needles_for(*_services, *_keys())
+        homes = {str(path) for path in [*_rings(), *(path for paths in _services.values() for path in paths)]}
         for where, text in places:
             assert not any(needle in text for needle in own), f"a secret is in {where}"
             if where not in homes:
-                assert not any(needle in text for needle in of_services), f"the token of a service is in {where}"
+                assert not any(needle in text for needle in of_services), (
+                    f"the token or a key of a service is in {where}"
+                )
 
     def _texts(self) -> Iterator[tuple[str, bytes]]:
         yield from ((f"text {number}", text) for number, text in enumerate(self.texts))
@@ -132,6 +134,15 @@ def know(token: str, *places: Path, token_file: Path | None = None) -> str:
     _services[secret] = _services.get(secret, set()) | ({token_file} if token_file is not None else set())
     _places.update(places)
     return token
+
+
+def _rings() -> list[Path]:
+    return [path / "keys.json" for path in _places if (path / "keys.json").is_file()]
+
+
+def _keys() -> list[str]:
+    """Return the keys in the rings of the services, as they are written there."""
+    return [key for path in _rings() for key in re.findall(r'"key": "(.{43})"', path.read_text())]
 
 
 def hear(text: str | bytes) -> None:
