@@ -154,6 +154,23 @@ def test_R_08_a_connection_without_a_request_is_ended_though_it_drips(impatient:
     assert impatient.client.get("/healthz").status_code == 200
 
 
+def test_R_08_a_client_that_reads_no_answers_is_ended(impatient: Service) -> None:
+    asks = f"GET /problems/not_found HTTP/1.1\r\nHost: {urlsplit(impatient.url).netloc}\r\n\r\n".encode() * 500
+
+    def is_ended() -> bool:
+        try:
+            connection.send(asks)
+        except BlockingIOError:
+            return False
+        except (ConnectionResetError, BrokenPipeError):
+            return True
+        return False
+
+    with connected(impatient) as connection:
+        connection.setblocking(False)
+        wait_until(is_ended, "it was never ended")
+
+
 def test_R_08_clients_that_only_hold_connections_keep_nobody_out(service: Service) -> None:
     held = [connected(service) for _ in range(600)]
     assert service.client.get(SOURCES).status_code == 200

@@ -1,20 +1,21 @@
 """Connections of clients: how many there are at once, and how long one may wait without a request.
 
-uvicorn ends a connection that is idle after an answer. It waits for ever for a first request, for a head that drips, or
-for the rest of a body that nobody reads; each such connection takes one of the process's descriptors.
+uvicorn ends a connection that is idle after an answer. It waits for ever for a first request, for a head that drips, for
+the rest of a body that nobody reads, and for a client that reads no answers; each such connection takes a descriptor.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
+from operator import itemgetter
 from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
 class Connection(H11Protocol):
-    """A connection that knows since when it waits for a whole request."""
+    """A connection that knows since when its client keeps the service waiting."""
 
     def __init__(self, *arguments: Any, most: int, **named: Any) -> None:
         """Take what uvicorn gives.
@@ -25,34 +26,45 @@ class Connection(H11Protocol):
             **named: As of uvicorn's own.
         """
         super().__init__(*arguments, **named)
-        self.waiting_since = self.loop.time()
         self._most = most
+        self._asked_since = self.loop.time()
+        self._unread_since: float | None = None
 
     @property
-    def is_waiting(self) -> bool:
-        """Whether no request is being answered."""
-        return self.cycle is None or self.cycle.response_complete
+    def waits_since(self) -> float | None:
+        """Since when it waits for a request, or for the client to read an answer; None while it does neither."""
+        if self.transport.is_closing():
+            return None
+        return self._asked_since if self.cycle is None or self.cycle.response_complete else self._unread_since
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """Take a client in; where there are too many, another one that only waits goes for it, or it goes itself."""
         super().connection_made(transport)
         if len(self.connections) > self._most:
-            others = [other for other in waiting(self.connections) if other is not self]
-            min(others, key=lambda other: other.waiting_since, default=self).transport.abort()
+            found = [(since, other) for since, other in waiting(self.connections) if other is not self]
+            _, longest = min(found, key=itemgetter(0), default=(0.0, self))
+            longest.transport.abort()
 
     def on_response_complete(self) -> None:
         """Wait for the next request."""
-        self.waiting_since = self.loop.time()
+        self._asked_since = self.loop.time()
         super().on_response_complete()
 
+    def pause_writing(self) -> None:
+        """Wait for the client to read."""
+        self._unread_since = self.loop.time()
+        super().pause_writing()
 
-def waiting(connections: Collection[Any]) -> list[Connection]:
-    """Return the connections that wait and have not been ended yet."""
-    return [
-        found
-        for found in connections
-        if isinstance(found, Connection) and found.is_waiting and not found.transport.is_closing()
-    ]
+    def resume_writing(self) -> None:
+        """Go on."""
+        self._unread_since = None
+        super().resume_writing()
+
+
+def waiting(connections: Collection[Any]) -> list[tuple[float, Connection]]:
+    """Return the connections whose clients keep the service waiting, each with since when."""
+    known = (found for found in connections if isinstance(found, Connection))
+    return [(found.waits_since, found) for found in known if found.waits_since is not None]
 
 
 async def end_those_that_wait(connections: Collection[Any], seconds: float) -> None:
@@ -60,6 +72,6 @@ async def end_those_that_wait(connections: Collection[Any], seconds: float) -> N
     while True:
         await asyncio.sleep(min(1.0, seconds / 2))
         now = asyncio.get_running_loop().time()
-        for connection in waiting(connections):
-            if now - connection.waiting_since > seconds:
+        for since, connection in waiting(connections):
+            if now - since > seconds:
                 connection.transport.abort()
