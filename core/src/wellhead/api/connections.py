@@ -1,7 +1,7 @@
 """Connections of clients: how many there are at once, and how long one may wait without a request.
 
-uvicorn ends a connection that is idle after an answer. It waits for ever for a first request, for a head that drips, for
-the rest of a body that nobody reads, and for a client that reads no answers; each such connection takes a descriptor.
+uvicorn ends a connection that is idle after an answer. It waits for ever for a first request, for a head that drips,
+for the rest of a body that nobody reads, and for a client that reads no answers. Each of these takes a descriptor.
 """
 
 from __future__ import annotations
