@@ -323,12 +323,17 @@ def test_it_speaks_https_with_a_certificate_of_its_own(tmp_path: Path) -> None:
             httpx2.get(url + SOURCES, headers=headers)
 
 
-def test_behind_a_proxy_it_listens_everywhere(tmp_path: Path) -> None:
+def test_A_17_behind_a_proxy_it_listens_everywhere_and_writes_down_addresses_that_are_some(tmp_path: Path) -> None:
     with running_team(tmp_path, more=["--host", "0.0.0.0", "--behind-proxy"]) as team:
         url = team.service.url.replace("0.0.0.0", "127.0.0.1")
         headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
         assert httpx2.get(url + SOURCES, headers=headers).status_code == 200
         assert httpx2.get(url + SOURCES, headers={**headers, "host": "api.example.com"}).status_code == 421
+        for client in ('<b>"evil', "203.0.113.9, 198.51.100.7", "2001:db8::7"):
+            forwarded = {**headers, "X-Forwarded-For": client}
+            assert httpx2.post(url + SOURCES, json=document_of(), headers=forwarded).status_code == 201
+        items = httpx2.get(url + "/api/v1/audit", headers=headers).json()["items"]
+        assert [item["address"] for item in items] == ["2001:db8::7", "198.51.100.7", None]
 
 
 @pytest.fixture

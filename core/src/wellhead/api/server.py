@@ -16,6 +16,7 @@ import uvicorn
 from wellhead.api.connections import Connection, end_those_that_wait
 from wellhead.api.listener import GRACE
 from wellhead.api.live import LiveApp
+from wellhead.api.proxies import RealAddresses
 from wellhead.catalog.catalog import Catalog
 from wellhead.catalog.rechecks import Rechecks
 
@@ -54,7 +55,7 @@ def make(app: LiveApp, *, announce: Callable[[], None]) -> uvicorn.Server:
     if app.peers is not None:
         background.append(partial(app.peers.serve, app.exposition.of_this_process))
     config = uvicorn.Config(
-        app,
+        RealAddresses(app) if settings.behind_proxy else app,
         # Always this one, and no WebSockets, whatever else is installed: what it refuses is tested.
         http=partial(Connection, most=settings.connections),  # type: ignore[arg-type]  # whatever makes a protocol
         ws="none",
