@@ -206,6 +206,28 @@ def test_the_start_says_what_is_off(team: TeamService) -> None:
     assert "references to secrets are off; WELLHEAD_REFERENCE_ALLOW" in log
 
 
+def test_A_01_no_operation_answers_without_a_token_and_all_such_answers_are_alike(
+    team: TeamService, clients: Clients
+) -> None:
+    source_id = made(clients["red", "editor"])["id"]
+    open_ones = {"/healthz", "/readyz", "/problems/{code}"}
+    answers = [
+        httpx2.request(operation.method, team.service.url + operation.path.format_map(_Filled(source_id=source_id)))
+        for operation in OPERATIONS
+        if operation.path not in open_ones
+    ]
+    assert len(answers) > 15
+    assert {answer.status_code for answer in answers} == {401}
+    assert all(without_id(answer) == without_id(answers[0]) for answer in answers[1:])
+
+
+class _Filled(dict[str, str]):
+    """Fills in any name of a path."""
+
+    def __missing__(self, key: str) -> str:
+        return "csv"
+
+
 @pytest.mark.parametrize("path", ["/openapi.json", "/docs"])
 def test_A_01_the_documents_need_a_token_of_any_role(team: TeamService, clients: Clients, path: str) -> None:
     assert httpx2.get(team.service.url + path).status_code == 401
