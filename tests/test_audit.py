@@ -236,16 +236,21 @@ def test_reads_are_not_written_and_validations_are(parts: Wellhead, tmp_path: Pa
     assert [(line["operation"], line["name"]) for line in found] == [("create", "sales"), ("validate", "sales")]
 
 
-def test_no_value_is_ever_written(parts: Wellhead, tmp_path: Path, canary: Canary) -> None:
+def test_L_20_no_value_is_ever_written(parts: Wellhead, tmp_path: Path, canary: Canary) -> None:
     with api_of(parts) as api:
         made = api.post(SOURCES, json=database(password=canary.secret())).json()
         one = f"{SOURCES}/{made['id']}"
-        api.patch(one, json={"password": canary.secret()})
+        api.patch(one, json={"password": canary.secret(), "host": "old.example", "description": "old words"})
+        api.patch(one, json={"password": None, "host": "new.example", "description": "new words"})
+        api.patch(one, json={canary.plain_secret(): "x", "password": canary.secret()})
+        api.post(f"{one}/rollback", json={"revision": 1})
         api.patch(one, json={"port": canary.secret()})
         api.post(f"{one}/validate", json={"changes": {"password": canary.secret()}})
         api.delete(f"{SOURCES}/{canary.secret()}")
     parts.close()
-    assert lines(tmp_path / "config" / "audit.jsonl")[1]["fields"] == ["password"]
+    written = lines(tmp_path / "config" / "audit.jsonl")
+    assert written[1]["fields"] == ["description", "host", "password"]
+    assert not any(word in str(written) for word in ("old", "new.example", "new words"))
 
 
 def test_a_change_in_python_has_an_entry_too(workspace: Path, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from wellhead.guard.egress import EgressPolicy
 from wellhead.guard.network import GuardedStream, dial, resolve
 from wellhead.guard.services import QUESTION
 from wellhead.guard.tls import client_context, verifying_context
+from wellhead.model.families import DatabaseDataSource
 
 pytestmark = pytest.mark.anyio
 CERTIFICATES = make_certificates()
@@ -137,6 +138,28 @@ async def test_N_08_a_name_is_resolved_once_and_what_was_judged_is_dialled(monke
         stream = await dial(addresses, seconds=5)
         stream.close()
     assert calls == ["rebinding.example.com"]
+
+
+async def test_X_09_a_name_that_moves_to_a_refused_address_is_not_dialled(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch, "8.8.8.8")
+    assert await resolve("db.example.com", 80, PUBLIC)
+    for elsewhere in ("127.0.0.1", "10.0.0.1", "169.254.169.254"):
+        answers(monkeypatch, elsewhere)
+        assert await code_of("db.example.com", PUBLIC) == "destination_rejected"
+
+
+async def test_X_09_a_server_to_which_a_name_has_moved_must_prove_that_it_is_the_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tls = client_context(DatabaseDataSource.model_fields["tls_mode"].default, ca_certificate=CERTIFICATES.ca)
+    assert tls is not None
+    answers(monkeypatch, "127.0.0.1")
+    async with serve(silent, tls=CERTIFICATES.server, ask_first=False) as server:
+        stream = await dial(await resolve("db.example.com", server.port, LOCAL), seconds=5)
+        with pytest.raises(OtherNameError):
+            await stream.start_tls(tls, server_hostname="db.example.com")
+        stream.close()
+    assert server.received == b""
 
 
 async def test_N_20_d_49_of_two_hundred_addresses_four_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -176,7 +176,7 @@ def test_a_ring_that_did_not_change_is_the_same_object(tmp_path: Path) -> None:
     assert keys.ring_for_writing() is keys.ring() is keys.ring()
 
 
-def test_no_error_and_no_repr_shows_key_material(tmp_path: Path) -> None:
+def test_L_21_no_error_and_no_repr_shows_key_material(tmp_path: Path) -> None:
     material = base64url.encode(b"\xfb" * 32)
     with pytest.raises(KeyRingError) as caught:
         ring_at(tmp_path / "keys.json", text_of({**AN_ENTRY, "key": material + "x"})).ring()

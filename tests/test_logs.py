@@ -1,10 +1,13 @@
 """Logs have facts and no texts of exceptions."""
 
+import asyncio
 import contextlib
+import gc
 import json
 import logging
 import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -47,6 +50,61 @@ def test_L_13_other_libraries_log_no_text_of_an_exception_either(capsys: pytest.
     written = capsys.readouterr().err
     assert "a task failed" in written
     assert "ValueError at test_logs.py" in written
+    assert "hunter2" not in written
+
+
+async def failing_task() -> None:
+    raise ConnectionError("hunter2-unseen")
+
+
+def slow(*_: object) -> None:
+    time.sleep(0.11)  # asyncio tells of what takes 100 ms
+
+
+async def neglecting() -> None:
+    """Leave a failed task to itself, do slow work with a secret, and let an object fail while it is removed."""
+    task = asyncio.create_task(failing_task())
+    await asyncio.sleep(0)
+    del task
+    gc.collect()
+    asyncio.get_running_loop().call_soon(slow, b"hunter2-argument")
+    await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_L_11_L_15_asyncio_shows_neither_exceptions_nor_arguments_in_debug_mode(
+    capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    logs.configure("debug", form)
+    asyncio.run(neglecting(), debug=True)
+    written = capsys.readouterr().err
+    assert "Task exception was never retrieved" in written
+    assert "ConnectionError at test_logs.py" in written
+    assert "took 0.1" in written
+    assert "hunter2" not in written
+
+
+class Pool:
+    """Shows what it logs in with, as some do."""
+
+    def __repr__(self) -> str:
+        return "<Pool password=hunter2>"
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_L_14_of_objects_that_other_libraries_log_only_the_class_is_shown(
+    capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    logs.configure("debug", form)
+    log = logging.getLogger("driver.pool")
+    log.warning("%r closed %s of %d for %s: %s", Pool(), [Pool()], 3, "idleness", ValueError("hunter2"))
+    log.warning("lost %(pool)s", {"pool": Pool()})
+    log.warning(Pool())
+    log.warning("%d", Pool())
+    written = capsys.readouterr().err
+    assert "Pool closed list of 3 for idleness: ValueError" in written
+    assert "lost Pool" in written
+    assert written.count("Pool") == 3
     assert "hunter2" not in written
 
 

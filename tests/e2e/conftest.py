@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from support.canary import Canary
+from support.canary import Canary, forgotten, searched
 from support.documents import Make, document_of
 from support.fixtures import _clean_environment, anyio_backend  # noqa: F401  # found by their names
 from support.plugin import install_plugin
@@ -38,30 +37,34 @@ def service(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
         yield running
 
 
-@pytest.fixture
+@pytest.fixture(scope="module", autouse=True)
+def _forget_services() -> Iterator[None]:
+    """Search the services of a module in its own tests only."""
+    with forgotten():
+        yield
+
+
+@pytest.fixture(autouse=True)
 def canary(home: Path, tmp_path: Path) -> Iterator[Canary]:
-    """Unique secrets; after the test, the service's files, logs, answers and processes are searched for them."""
-    canary = Canary(home, tmp_path)
-    yield canary
-    canary.search()
+    """Unique secrets; after each test, the services' files, logs, output, answers and processes are searched for them.
+
+    So they are for the tokens of the services. A test need not ask for it.
+    """
+    with searched(home, tmp_path) as canary:
+        yield canary
 
 
 @pytest.fixture
-def client(service: Service, canary: Canary) -> Iterator[httpx2.Client]:
-    """A client of the service; what it is answered must hold no secret."""
-    with watched(service, canary) as client:
+def client(service: Service) -> Iterator[httpx2.Client]:
+    """A client of the service; as of every client, what it is answered must hold no secret."""
+    with client_of(service) as client:
         yield client
 
 
-def watched(service: Service, canary: Canary) -> httpx2.Client:
-    """Return a client that shows the canary each answer."""
-
-    def show(response: httpx2.Response) -> None:
-        canary.saw(response.read())
-        canary.saw(json.dumps(response.headers.multi_items()))
-
+def client_of(service: Service) -> httpx2.Client:
+    """Return a client with the token of a service."""
     headers = {"Authorization": f"Bearer {service.token}"}
-    return httpx2.Client(base_url=service.url, headers=headers, timeout=30, event_hooks={"response": [show]})
+    return httpx2.Client(base_url=service.url, headers=headers, timeout=30)
 
 
 @pytest.fixture

@@ -10,9 +10,11 @@ import pytest
 from support.documents import Make, path_of
 from support.programs import wait_until
 from support.raw import raw
+from support.rogue import saying
 from support.service import SOURCES, Service
 from wellhead.api.operations import OPERATIONS, Operation
 from wellhead.settings import Settings
+from wellhead.testing import servers
 
 ID = "5f3c2d1e-0a4b-4c5d-8e6f-7a8b9c0d1e2f"
 
@@ -269,6 +271,41 @@ def test_the_log_has_nothing_of_a_path(service: Service) -> None:
     assert "injected" not in service.log.read_text()
 
 
-def test_L_23_the_token_is_in_no_log_line(service: Service) -> None:
-    raw(service, f"GET {SOURCES} HTTP/1.1\nHost: localhost")
+@pytest.mark.parametrize("where", ["{}?access_token={token}", "{}?token={token}", "/{token}", "{}/{token}"])
+def test_L_23_a_token_in_an_address_is_none_and_is_not_logged(service: Service, where: str) -> None:
+    path = where.format(SOURCES, token=service.token)
+    head = f"GET {path} HTTP/1.1\nHost: localhost\nX-Request-Id: l-23-{len(path)}"
+    assert raw(service, head, token=False)[0] == 401
+    assert raw(service, head)[0] in {404, 422}
+    wait_until(lambda: service.log.read_text().count(f"l-23-{len(path)}") >= 2, "the requests were not logged")
     assert service.token not in service.log.read_text()
+
+
+def test_L_23_the_token_does_not_go_on_to_a_target(service: Service, client: httpx2.Client) -> None:
+    with servers.serve(saying(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")) as target:
+        document = {"type": "api", "url": f"http://127.0.0.1:{target.port}", "auth_type": "none"}
+        result = client.post(f"{SOURCES}/validate", json=document).json()
+    assert result["status"] == "passed", result
+    assert b"GET / " in target.received
+    assert service.token.encode() not in target.received
+
+
+def test_O_05_whatever_is_answered_has_the_security_headers(service: Service) -> None:
+    heads = {
+        200: f"GET {SOURCES} HTTP/1.1\nHost: localhost",
+        400: f"GET {SOURCES} HTTP/1.1\nHost: localhost\n" + "\n".join(f"X-{number}: 1" for number in range(101)),
+        404: "GET /nowhere HTTP/1.1\nHost: localhost",
+        405: f"BREW {SOURCES} HTTP/1.1\nHost: localhost",
+        413: f"POST {SOURCES} HTTP/1.1\nHost: localhost\nContent-Type: application/json\nContent-Length: 999999",
+        414: f"GET {SOURCES}?q={'x' * 3000} HTTP/1.1\nHost: localhost",
+        421: f"GET {SOURCES} HTTP/1.1\nHost: evil.example",
+    }
+    answers = {status: raw(service, head) for status, head in heads.items()}
+    answers[401] = raw(service, heads[200], token=False)
+    for status, (answered, text) in answers.items():
+        head = text.partition("\r\n\r\n")[0].lower()
+        assert answered == status
+        assert "\r\nx-content-type-options: nosniff" in head
+        assert "\r\ncache-control: no-store" in head
+        assert "\r\ncontent-security-policy: default-src 'none'" in head
+        assert "\r\nserver:" not in head

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from support.canary import Canary
+from support.canary import Canary, hear
 from support.command import COMMAND
 from support.documents import document_of
 from support.service import SOURCES, Service, running_service
@@ -27,7 +28,9 @@ def serve(workspace: Path, **environment: str) -> subprocess.CompletedProcess[st
     """Run `wellhead serve` where it must end by itself."""
     command = [*COMMAND, "serve", "--port", "0", "--workspace", str(workspace)]
     variables = {**os.environ, **environment}
-    return subprocess.run(command, env=variables, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=30, check=False)
+    hear(done.stdout + done.stderr)
+    return done
 
 
 def made(service: Service, name: str, secret: str) -> Any:
@@ -36,15 +39,18 @@ def made(service: Service, name: str, secret: str) -> Any:
     return answer.json()
 
 
-@pytest.mark.parametrize("content", [b"", b'{"format": "wellhead-keys/1", "ke'])
-def test_D_51_a_damaged_ring_ends_the_start_and_not_a_service_that_runs(
-    place: tuple[Path, Path], content: bytes, canary: Canary
+@pytest.mark.parametrize("damage", [lambda good: b"", lambda good: good.replace(b'"primary"', b'"prime"')])
+def test_D_51_L_21_a_damaged_ring_ends_the_start_and_not_a_service_that_runs_and_is_not_shown(
+    place: tuple[Path, Path], damage: Callable[[bytes], bytes], canary: Canary
 ) -> None:
     workspace, config = place
     ring = config / "keys.json"
     with running_service(*place) as service:
         made(service, "before", canary.secret())
         good = ring.read_bytes()
+        content = damage(good)
+        canary.watch(json.loads(good)["keys"][0]["key"])
+        canary.put_into(ring)
         ring.write_bytes(content)
         answer = service.client.get("/readyz")
         assert (answer.status_code, answer.json()["status"]) == (200, "degraded")

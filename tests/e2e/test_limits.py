@@ -1,19 +1,22 @@
 """Limits of a live service: over all of its workers, with and without Redis, and for bodies that never come."""
 
+import select
 import socket
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx2
+import psutil
 import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
 from support.api import csv_source
-from support.programs import missing_service
+from support.programs import missing_service, wait_until
 from support.service import SOURCES, Service, running_service
 
 REDIS = "redis://127.0.0.1:6379/0"
@@ -84,33 +87,95 @@ def test_R_12_many_writers_do_not_exceed_the_quota(tmp_path: Path) -> None:
         assert service.client.get(SOURCES).json()["total"] == 7
 
 
-def test_R_08_a_body_that_does_not_come_ends_the_request_and_the_connection(tmp_path: Path) -> None:
-    with running_service(**started(tmp_path, WELLHEAD_BODY_TIMEOUT="0.5", workers=1)) as service:  # type: ignore[arg-type]
-        address = urlsplit(service.url)
-        head = (
-            f"POST {SOURCES} HTTP/1.1\r\nHost: {address.netloc}\r\nAuthorization: Bearer {service.token}\r\n"
-            "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
-        )
-        with socket.create_connection((address.hostname or "", address.port or 0), timeout=10) as connection:
-            connection.sendall(head.encode())
-            began = time.monotonic()
-            answer = b""
-            while chunk := connection.recv(65536):
-                answer += chunk
-        assert 0.4 < time.monotonic() - began < 5
-        assert answer.startswith(b"HTTP/1.1 408 ")
-        assert b'"code":"body_timeout"' in answer
-        assert b"connection: close" in answer.lower()
-        assert service.client.get(SOURCES).status_code == 200
+@pytest.fixture(scope="module")
+def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service that waits half a second."""
+    settings = started(tmp_path_factory.mktemp("impatient"), WELLHEAD_BODY_TIMEOUT="0.5", workers=1)  # type: ignore[arg-type]
+    with running_service(**settings) as service:  # type: ignore[arg-type]
+        yield service
 
 
-def test_R_08_a_body_that_drips_is_cut_off_too(tmp_path: Path) -> None:
-    with running_service(**started(tmp_path, WELLHEAD_BODY_TIMEOUT="0.5", workers=1)) as service:  # type: ignore[arg-type]
+def connected(service: Service) -> socket.socket:
+    address = urlsplit(service.url)
+    return socket.create_connection((address.hostname or "", address.port or 0), timeout=20)
 
-        def drops() -> object:
-            for _ in range(100):
-                yield b" "
-                time.sleep(0.05)
 
-        answer = service.client.post(SOURCES, content=drops(), headers={"Content-Type": "application/json"})  # type: ignore[arg-type]
-        assert answer.status_code == 408
+def head_of(service: Service, *, token: str) -> bytes:
+    return (
+        f"POST {SOURCES} HTTP/1.1\r\nHost: {urlsplit(service.url).netloc}\r\nAuthorization: Bearer {token}\r\n"
+        "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
+    ).encode()
+
+
+def test_R_08_a_body_that_does_not_come_ends_the_request_and_the_connection(impatient: Service) -> None:
+    with connected(impatient) as connection:
+        connection.sendall(head_of(impatient, token=impatient.token) + b"{")
+        began = time.monotonic()
+        answer = b""
+        while chunk := connection.recv(65536):
+            answer += chunk
+    assert 0.4 < time.monotonic() - began < 15
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b'"code":"body_timeout"' in answer
+    assert b"connection: close" in answer.lower()
+    assert impatient.client.get(SOURCES).status_code == 200
+
+
+def test_R_08_a_body_that_drips_is_cut_off_too(impatient: Service) -> None:
+    def drops() -> Iterator[bytes]:
+        for _ in range(100):
+            yield b" "
+            time.sleep(0.05)
+
+    answer = impatient.client.post(SOURCES, content=drops(), headers={"Content-Type": "application/json"})
+    assert answer.status_code == 408
+
+
+@pytest.mark.parametrize("begun", ["nothing", "a head", "a second head", "a body that nobody reads"])
+def test_R_08_a_connection_without_a_request_is_ended_though_it_drips(impatient: Service, begun: str) -> None:
+    whole = f"GET /healthz HTTP/1.1\r\nHost: {urlsplit(impatient.url).netloc}\r\n\r\n".encode()
+    sent = {
+        "nothing": b"",
+        "a head": whole[:20],
+        "a second head": whole + whole[:20],
+        "a body that nobody reads": head_of(impatient, token="nobody's"),
+    }
+    with connected(impatient) as connection:
+        connection.sendall(sent[begun])
+        for _ in range(200):
+            try:
+                connection.send(b"x" if begun != "nothing" else b"")
+                if select.select([connection], [], [], 0.1)[0] and not connection.recv(65536):
+                    break
+            except (ConnectionResetError, BrokenPipeError):
+                break
+        else:
+            pytest.fail("it was never ended")
+    assert impatient.client.get("/healthz").status_code == 200
+
+
+def test_R_08_a_client_that_reads_no_answers_is_ended(impatient: Service) -> None:
+    asks = f"GET /problems/not_found HTTP/1.1\r\nHost: {urlsplit(impatient.url).netloc}\r\n\r\n".encode() * 500
+
+    def is_ended() -> bool:
+        try:
+            connection.send(asks)
+        except BlockingIOError:
+            return False
+        except (ConnectionResetError, BrokenPipeError):
+            return True
+        return False
+
+    with connected(impatient) as connection:
+        connection.setblocking(False)
+        wait_until(is_ended, "it was never ended")
+
+
+def test_R_08_clients_that_only_hold_connections_keep_nobody_out(service: Service) -> None:
+    held = [connected(service) for _ in range(600)]
+    assert service.client.get(SOURCES).status_code == 200
+    process = psutil.Process(service.process.pid)
+    wait_until(lambda: len(process.net_connections("tcp")) <= 512 + 1, "there are more than the settings permit")
+    assert select.select(held[:50], [], [], 0)[0] == held[:50], "those that came first were ended first"
+    for connection in held:
+        connection.close()

@@ -11,20 +11,19 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx2
 import pytest
 
-from support.canary import Canary
 from support.documents import document_of
 from support.service import SOURCES, Service
 
-from .conftest import watched
+from .conftest import client_of
 
 COUNT = 23
 
 
 @pytest.fixture(scope="module", autouse=True)
-def sources(service: Service, home: Any) -> list[dict[str, Any]]:
+def sources(service: Service) -> list[dict[str, Any]]:
     """Data sources to list: of two types, some with labels and descriptions."""
     made = []
-    with watched(service, Canary(home)) as client:
+    with client_of(service) as client:
         for number in range(COUNT):
             more = {"labels": {"team": f"t{number % 3}", "stage": "prod:eu"}} if number % 2 else {}
             kind = "postgres" if number % 5 == 0 else "csv"

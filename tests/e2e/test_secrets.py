@@ -3,13 +3,15 @@
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
+import psutil
 import pytest
 
-from support.canary import Canary
+from support.canary import Canary, searched
 from support.certificates import make_certificates
 from support.documents import Make, document_of, path_of
 from support.service import SOURCES, Service
@@ -241,6 +243,22 @@ def test_L_01_L_02_L_05_no_error_holds_a_secret_that_was_sent_with_it(
     assert client.patch(path_of(source), json=change | {"password": canary.secret()}).status_code == 422
 
 
+@pytest.mark.parametrize("wrong", ["postgre", "{}", 5, None, ["{}"], {"{}": "{}"}], ids=str)
+def test_L_05_a_type_that_is_none_is_told_by_its_code_and_the_types_that_there_are(
+    client: httpx2.Client, canary: Canary, wrong: Any
+) -> None:
+    sent = json.loads(json.dumps(wrong).replace("{}", canary.plain_secret()))
+    host = canary.watch("only-in-this-host.example")
+    document = document_of("postgres", password=canary.secret(), host=host) | {"type": sent}
+    for path in (SOURCES, f"{SOURCES}/validate"):
+        answer = client.post(path, json=document)
+        is_name = isinstance(wrong, str)
+        assert refused(answer) == {
+            ("/type", "unknown_type" if is_name else "required" if wrong is None else "wrong_type")
+        }
+        assert "postgres" in answer.json()["errors"][0]["allowed"]
+
+
 @pytest.mark.parametrize(
     "fields",
     [
@@ -336,6 +354,17 @@ def test_L_22_nothing_tells_two_secrets_apart(client: httpx2.Client, canary: Can
     assert seen(same) == seen(same) == seen(other)
 
 
+def test_L_15_in_asyncios_debug_mode_nothing_is_shown_either(
+    service: Service, client: httpx2.Client, make: Make, canary: Canary, blackhole: int
+) -> None:
+    assert psutil.Process(service.process.pid).environ()["PYTHONASYNCIODEBUG"] == "1"
+    source = make("postgres", port=blackhole, password=canary.secret())
+    assert client.post(path_of(source, "validate"), params={"timeout": "1"}).json()["status"] == "timeout"
+    for method, change in (("PUT", source), ("PATCH", {"port": 10}), ("PATCH", {"password": canary.secret()})):
+        client.request(method, path_of(source), json=change)
+    canary.search()
+
+
 def test_L_18_a_search_finds_no_secret(client: httpx2.Client, make: Make, canary: Canary) -> None:
     secret = canary.plain_secret()
     make("postgres", password=secret)
@@ -348,17 +377,39 @@ def test_L_18_a_search_finds_no_host_either(client: httpx2.Client, make: Make) -
     assert client.get(SOURCES, params={"q": "only-in-the-host"}).json()["total"] == 0
 
 
-def test_no_secret_is_in_the_files_or_processes(service: Service, make: Make, canary: Canary) -> None:
+def test_no_secret_is_in_the_files_or_processes(make: Make, canary: Canary) -> None:
     make("postgres", password=canary.secret())
     make("webhook", auth_type="bearer", token=canary.plain_secret())
-    for name in ("cmdline", "environ"):
-        with open(f"/proc/{service.process.pid}/{name}", "rb") as file:
-            canary.saw(file.read())
+    canary.search()
 
 
-def test_the_canary_would_notice(home: Any, tmp_path: Any) -> None:
-    watcher = Canary(tmp_path)
-    secret = watcher.secret()
-    watcher.saw(json.dumps({"detail": f"bad value {secret}"}))
-    with pytest.raises(AssertionError):
-        watcher.search()
+WAYS: dict[str, Callable[[Service], Any]] = {
+    "client": lambda service: service.client.get(SOURCES),
+    "function": lambda service: httpx2.get(service.url + SOURCES, headers=service.client.headers),
+    "piece by piece": lambda service: service.client.send(
+        service.client.build_request("GET", SOURCES), stream=True
+    ).read(),
+    "head": lambda service: service.client.get(SOURCES, headers={"x-request-id": "0123456789-of-a-test"}),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_canary_sees_whatever_a_service_answers(service: Service, make: Make, tmp_path: Path, way: str) -> None:
+    shown = "0123456789-of-a-test" if way == "head" else "nobody may see this description"
+    source = make(description=shown)
+    with pytest.raises(AssertionError, match="a secret is in text"), searched() as canary:
+        canary.watch(shown)
+        WAYS[way](service)
+    service.client.delete(path_of(source))
+
+
+def test_the_canary_sees_what_a_service_writes(service: Service, make: Make) -> None:
+    make(name="a name that is in the store and in the log of changes")
+    for place in (service.log, service.log.with_suffix(".out")):
+        assert any(text in place.read_text() for text in ("createDataSource", '"url"'))
+    with pytest.raises(AssertionError, match=r"\.json|index|audit"), searched() as canary:
+        canary.watch("a name that is in the store and in the log of changes")
+
+
+def test_every_test_of_a_live_service_has_a_canary(request: pytest.FixtureRequest) -> None:
+    assert "canary" in request.fixturenames

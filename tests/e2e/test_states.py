@@ -15,8 +15,6 @@ from support.documents import Make, document_of, path_of
 from support.plugin import install_plugin
 from support.service import SOURCES, running_service
 
-from .conftest import watched
-
 Damage = Callable[[Path], None]
 
 
@@ -192,7 +190,8 @@ def test_G_16_without_its_plugin_a_data_source_is_kept_listed_and_deletable(
     with running_service(workspace, tmp_path / "config", PYTHONPATH=str(plugins)) as service:
         source = service.client.post(SOURCES, json=document_of("gadget", key=canary.secret())).json()
     before = (workspace / ".datasources" / f"{source['id']}.json").read_bytes()
-    with running_service(workspace, tmp_path / "config") as service, watched(service, canary) as client:
+    with running_service(workspace, tmp_path / "config") as service:
+        client = service.client
         assert state_of(client, source) == "type_unavailable"
         read = client.get(path_of(source)).json()
         assert (read["state"], read["host"], read["key"]) == ("type_unavailable", "127.0.0.1", source["key"])

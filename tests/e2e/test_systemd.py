@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,11 +22,14 @@ import pytest
 from support.documents import document_of
 from support.programs import missing_service
 from support.service import SOURCES
+from support.team import issue
+from wellhead.access.rates import Rate
 from wellhead.api.listener import GRACE
 from wellhead.cli.session import EXIT_SETTINGS
-from wellhead.settings import PREFIX, Settings
+from wellhead.settings import PREFIX, Settings, load_settings
 
 UNIT = Path(__file__).parents[2] / "examples/systemd/wellhead.service"
+SETTINGS = UNIT.with_name("wellhead.toml")
 WELLHEAD = Path(sys.executable).parent / "wellhead"
 
 
@@ -87,6 +91,20 @@ def test_it_names_only_settings_and_options_that_there_are(service_part: dict[st
     assert program == "/opt/wellhead/bin/wellhead"
     help_text = subprocess.run([WELLHEAD, arguments[0], "--help"], capture_output=True, text=True, check=True).stdout
     assert all(option in help_text for option in arguments if option.startswith("--"))
+    assert tomllib.loads(SETTINGS.read_text()).keys() <= Settings.model_fields.keys()
+
+
+def test_it_serves_several_users_with_limits_and_a_log_of_all_changes(service_part: dict[str, str]) -> None:
+    settings = load_settings(SETTINGS)
+    assert "--root" in service_part["ExecStart"]
+    assert "--behind-proxy" in service_part["ExecStart"]
+    assert settings.audit_required
+    assert settings.plugins_strict
+    rates = (settings.limit_read, settings.limit_write, settings.limit_validate, settings.limit_logins)
+    assert None not in map(Rate.from_text, rates)
+    assert settings.quota > 0
+    assert settings.allowed_hosts
+    assert service_part["User"] not in {"root", "0"}
 
 
 def test_it_gives_the_service_time_to_end_and_starts_no_wrong_settings_again(service_part: dict[str, str]) -> None:
@@ -120,11 +138,10 @@ def test_the_service_makes_no_call_that_it_forbids(service_part: dict[str, str],
 
 
 def _places(home: Path) -> dict[str, Path]:
-    """Make the directories as systemd does for a user that exists only while the service runs: behind a link."""
-    (home / "private/wellhead/workspace").mkdir(parents=True)
-    (home / "private/wellhead/config").mkdir(mode=0o700)
-    (home / "private/wellhead/workspace/sales.csv").write_text("region,amount\nnorth,10\n")
-    (home / "wellhead").symlink_to("private/wellhead")
+    """Make the directories as systemd does, and the workspace of a user."""
+    (home / "wellhead").mkdir(mode=0o700)
+    (home / "wellhead/ada").mkdir(mode=0o700)
+    (home / "wellhead/ada/sales.csv").write_text("region,amount\nnorth,10\n")
     credentials, cache = home / "credentials", home / "cache"
     credentials.mkdir(mode=0o700)
     cache.mkdir()
@@ -133,14 +150,16 @@ def _places(home: Path) -> dict[str, Path]:
 
 def _serve_and_use(part: dict[str, str], places: dict[str, Path], under: list[str]) -> None:
     """Run the unit's command under another program, and use most of what there is."""
-    _, *arguments = shlex.split(part["ExecStart"].replace("%S", str(places["%S"])))
+    exact = part["ExecStart"].replace("%S", str(places["%S"])).replace("/etc/wellhead/wellhead.toml", str(SETTINGS))
+    _, *arguments = shlex.split(exact)
     command = [*under, str(WELLHEAD), *arguments, "--port", "0", "--json"]
     variables = {**os.environ, **environment_of(part, places)}
     process = subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
         first = json.loads(process.stdout.readline())
-        headers = {"Authorization": f"Bearer {Path(first['token_file']).read_text().strip()}"}
+        token = issue(places["%S"] / "wellhead", places["%S"] / "none", "--user", "ada", "--role", "admin")["token"]
+        headers = {"Authorization": f"Bearer {token}"}
         with httpx2.Client(base_url=first["url"], headers=headers, timeout=60) as client:
             made = client.post(SOURCES, json=document_of("csv")).json()
             assert client.post(f"{SOURCES}/{made['id']}/validate").json()["status"] == "passed"
@@ -149,6 +168,8 @@ def _serve_and_use(part: dict[str, str], places: dict[str, Path], under: list[st
             assert client.post(f"{SOURCES}/validations").status_code == 200
             for path in ("/metrics", "/readyz", SOURCES):
                 assert client.get(path).status_code == 200
+            assert client.get(SOURCES).headers["RateLimit-Policy"].startswith('"read";q=3000;')
+            assert client.get("/api/v1/audit").json()["items"][-1]["operation"] == "create"
             assert client.delete(f"{SOURCES}/{made['id']}").status_code == 204
         [served] = psutil.Process(process.pid).children() if under else [psutil.Process(process.pid)]
         served.send_signal(signal.SIGTERM)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 
+from support.canary import hear
 from support.service import Service
 
 
@@ -26,4 +27,5 @@ def raw(
     with socket.create_connection((host, int(port)), timeout=10) as connection:
         connection.sendall("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    hear(answer)
     return int(answer.split(b" ", 2)[1]), answer.decode("utf-8", errors="replace")

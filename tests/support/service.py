@@ -7,12 +7,15 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
+
+from support import canary
 
 SOURCES = "/api/v1/datasources"
 
@@ -59,22 +62,31 @@ def running_service(
         **environment: More variables.
     """
     log = workspace.parent / f"service-{os.urandom(4).hex()}.log"
+    output = log.with_suffix(".out")
     command = [python, "-m", "wellhead", "serve", "--port", "0", "--json", option, str(workspace), *more]
     command += ["--workers", str(workers)] if workers > 1 else []
     variables = {**os.environ, "WELLHEAD_CONFIG_DIR": str(config), **environment}
-    with log.open("w") as errors:
-        process = subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=errors, text=True)
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    assert line, log.read_text()
-    first = json.loads(line)
-    token = environment.get("WELLHEAD_TOKEN") or Path(first["token_file"]).read_text().strip()
+    with log.open("w") as errors, output.open("w") as written:
+        process = subprocess.Popen(command, env=variables, stdout=written, stderr=errors, text=True)
+    first = _first_line(process, output, log)
+    token_file = None if environment.get("WELLHEAD_TOKEN") else Path(first["token_file"])
+    token = environment["WELLHEAD_TOKEN"] if token_file is None else token_file.read_text().strip()
+    canary.know(token, workspace, config, log, output, token_file=token_file)
     headers = {"Authorization": f"Bearer {token}"}
     with httpx2.Client(base_url=first["url"], headers=headers, timeout=30) as client:
         try:
             yield Service(first["url"], token, process, log, client)
+            canary.search_processes()
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
             process.wait(20)
-            process.stdout.close()
+
+
+def _first_line(process: subprocess.Popen[str], output: Path, log: Path) -> dict[str, str]:
+    """Wait until the service says where it is."""
+    while not (text := output.read_text()).endswith("\n"):
+        assert process.poll() is None, log.read_text()
+        time.sleep(0.01)
+    first: dict[str, str] = json.loads(text)
+    return first

@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx2
 
+from support import canary
 from support.service import Service, running_service
 
 ADMIN_TOKEN = "the-token-of-an-administrator"
@@ -61,6 +62,7 @@ def running_team(
 def issue(root: Path, config: Path, *options: str) -> dict[str, Any]:
     """Issue a token by the command; return what it says."""
     found: dict[str, Any] = json.loads(command(config, "token", "create", "--root", str(root), *options, "--json"))
+    canary.know(found["token"], root, config)
     return found
 
 
@@ -71,4 +73,6 @@ def command(config: Path, *arguments: str, code: int = 0, **environment: str) ->
     done = subprocess.run(whole, check=False, env=variables, capture_output=True, text=True, timeout=60)
     assert done.returncode == code, done
     assert "Traceback" not in done.stderr, done.stderr
+    if arguments[:2] != ("token", "create"):  # which shows a token, once
+        canary.hear(done.stdout + done.stderr)
     return done.stdout if code == 0 else done.stderr

@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 import traceback
+from collections.abc import Mapping
 from contextlib import suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -68,6 +69,11 @@ def _add_request_id(_logger: Any, _method: str, event: Any) -> Any:
 class _WithoutTexts(logging.Formatter):
     """Writes what other libraries log; of an exception where it happened, and not its text."""
 
+    def format(self, record: logging.LogRecord) -> str:
+        """Write what was logged."""
+        plain = logging.makeLogRecord({**vars(record), "msg": _message_of(record), "args": None})
+        return super().format(plain)
+
     def formatException(self, ei: Any) -> str:  # noqa: N802  # the name that the standard library calls
         return "\n".join(where(ei[1])) if ei[1] is not None else ""
 
@@ -77,11 +83,37 @@ class _JSONLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Write one line."""
-        line: dict[str, Any] = {"logger": record.name, "event": record.getMessage(), "level": record.levelname.lower()}
+        line: dict[str, Any] = {"logger": record.name, "event": _message_of(record), "level": record.levelname.lower()}
         if record.exc_info is not None and record.exc_info[1] is not None:
             line["error"] = where(record.exc_info[1])
         line["timestamp"] = datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z")
         return json.dumps(line)
+
+
+def _message_of(record: logging.LogRecord) -> str:
+    """Return the message of another library: with its numbers and texts, and of objects no more than their classes.
+
+    What an object or an exception shows of itself can hold input. asyncio shows them in its texts, too: of a task that
+    failed, or of one that took long, so of asyncio there is no more than what it says itself.
+    """
+    is_asyncio = record.name.partition(".")[0] == "asyncio"
+    shown = (int, float) if is_asyncio else (int, float, str)
+    given = record.args.items() if isinstance(record.args, Mapping) else enumerate(record.args or ())
+    args = {key: value if isinstance(value, shown) else _Class(value) for key, value in given}
+    text = str(record.msg) if isinstance(record.msg, str) else type(record.msg).__name__
+    with suppress(TypeError, ValueError, KeyError):  # where they do not fit the text, it is told without them
+        text %= args if isinstance(record.args, Mapping) else tuple(args.values())
+    return text.partition("\n")[0] if is_asyncio else text
+
+
+class _Class:
+    """Shows the class of something, and nothing else of it."""
+
+    def __init__(self, shown: object) -> None:
+        self._name = type(shown).__name__
+
+    def __repr__(self) -> str:
+        return self._name
 
 
 def where(error: BaseException, *, texts: bool = False) -> list[str]:

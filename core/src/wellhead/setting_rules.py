@@ -51,6 +51,7 @@ RULES = {
     "limit_logins": "must be a rate such as 600/minute, or off",
     "limits_redis": "must be an address such as redis://127.0.0.1:6379/0",
     "quota": "must be an integer from 0 to 1000000",
+    "connections": "must be a number from 16 to 100000",
     "body_timeout": "must be a number of seconds, more than 0 and at most 3600",
     "audit_required": "must be true or false",
     "audit_size": "must be an integer of megabytes, from 1 to 1024",

@@ -219,7 +219,17 @@ class Settings(BaseSettings):
         10_000, ge=0, le=1_000_000, description="How many data sources a workspace may have; 0: any number."
     )
     body_timeout: float = Field(
-        30.0, gt=0, le=3600, description="Seconds that a client may take to send the body of a request."
+        30.0,
+        gt=0,
+        le=3600,
+        description="Seconds that a client may take to send the head of a request, and as many for its body.",
+    )
+    connections: int = Field(
+        512,
+        ge=16,
+        le=100_000,
+        description="How many connections each process keeps. Of more, the one that has waited for a request for the "
+        "longest time is ended.",
     )
     audit_required: bool = Field(
         False,

@@ -13,8 +13,10 @@ from typing import Any
 
 import uvicorn
 
+from wellhead.api.connections import Connection, end_those_that_wait
 from wellhead.api.listener import GRACE
 from wellhead.api.live import LiveApp
+from wellhead.api.proxies import RealAddresses
 from wellhead.catalog.catalog import Catalog
 from wellhead.catalog.rechecks import Rechecks
 
@@ -53,7 +55,10 @@ def make(app: LiveApp, *, announce: Callable[[], None]) -> uvicorn.Server:
     if app.peers is not None:
         background.append(partial(app.peers.serve, app.exposition.of_this_process))
     config = uvicorn.Config(
-        app,
+        RealAddresses(app) if settings.behind_proxy else app,
+        # Always this one, and no WebSockets, whatever else is installed: what it refuses is tested.
+        http=partial(Connection, most=settings.connections),  # type: ignore[arg-type]  # whatever makes a protocol
+        ws="none",
         log_config=None,
         access_log=False,
         proxy_headers=settings.behind_proxy,
@@ -64,7 +69,9 @@ def make(app: LiveApp, *, announce: Callable[[], None]) -> uvicorn.Server:
         lifespan="off",
         timeout_graceful_shutdown=GRACE,
     )
-    return _Server(config, app, announce, background)
+    server = _Server(config, app, announce, background)
+    background.append(partial(end_those_that_wait, server.server_state.connections, settings.body_timeout))
+    return server
 
 
 async def _catalogs(app: LiveApp) -> AsyncGenerator[Catalog, None]:

@@ -201,7 +201,7 @@ class DataSourceValidationService:
         except TypeRefusedError as error:
             run.fail("plugin_error", error.message)
         except WorkerFailedError as error:
-            self._log.error("no worker", why=str(error))
+            self._log.error("no worker", why=error.why)
             run.fail("plugin_error" if error.is_plugins_fault else "worker_unavailable")
         finally:
             if worker is not None:

@@ -24,11 +24,13 @@ class WorkerFailedError(Exception):
     """No worker could be started; the text has no value of a user's.
 
     Attributes:
+        why: That text.
         is_plugins_fault: Whether it is the type's plugin that could not be loaded.
     """
 
     def __init__(self, why: str, *, is_plugins_fault: bool = False) -> None:
         super().__init__(why)
+        self.why = why
         self.is_plugins_fault = is_plugins_fault
 
 
