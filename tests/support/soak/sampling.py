@@ -1,0 +1,96 @@
+"""Memory, descriptors and threads of each process of a service, over time, and how fast they grow."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from contextlib import suppress
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import psutil
+
+from support.soak.processes import Processes
+
+EVERY = 1.0
+_LEAST = 12
+"""Samples after the warm-up below which nothing is told of a process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What a process may gain from the first third of its samples after the warm-up to the last third.
+
+    Attributes:
+        anyway: However short that is: caches fill, and garbage waits to be collected.
+        per_minute: And besides, for each minute.
+    """
+
+    anyway: float
+    per_minute: float
+
+    def allows(self, gain: float, minutes: float) -> bool:
+        """Tell whether a gain is within the bound."""
+        return gain <= self.anyway + self.per_minute * minutes
+
+
+BOUNDS = {"rss_mib": Bound(3.0, 0.5), "descriptors": Bound(5.0, 0.0), "threads": Bound(2.0, 0.0)}
+
+_Key = tuple[str, int, float]
+
+
+class Sampler:
+    """Takes samples of the processes of a service."""
+
+    def __init__(self, processes: Processes) -> None:
+        self._processes = processes
+        self._samples: dict[_Key, list[tuple[float, dict[str, float]]]] = defaultdict(list)
+
+    async def run(self) -> None:
+        """Take samples until cancelled."""
+        while True:
+            await asyncio.to_thread(self._take)
+            await asyncio.sleep(EVERY)
+
+    def slopes(self, warm_up: float) -> list[dict[str, Any]]:
+        """Return how each process has grown that lived for long enough after its warm-up in seconds."""
+        return [found for key in self._samples if (found := self._slopes_of(key, warm_up)) is not None]
+
+    def _take(self) -> None:
+        now = time.monotonic()
+        found = [("supervisor", self._processes.supervisor)]
+        found += [("worker", process) for process in self._processes.workers()]
+        found += [("forkserver", process) for process in self._processes.parents()]
+        for role, process in found:
+            with suppress(psutil.Error), process.oneshot():
+                key = role, process.pid, process.create_time()
+                self._samples[key].append((now, _sample(process)))
+
+    def _slopes_of(self, key: _Key, warm_up: float) -> dict[str, Any] | None:
+        samples = self._samples[key]
+        samples = [(at, values) for at, values in samples if at >= samples[0][0] + warm_up]
+        if len(samples) < _LEAST:
+            return None
+        third = len(samples) // 3
+        minutes = (samples[-1][0] - samples[0][0]) * 2 / 3 / 60
+        found: dict[str, Any] = {"process": key[0], "pid": key[1], "minutes": round(minutes * 1.5, 2)}
+        for name, bound in BOUNDS.items():
+            first, last = (median(values[name] for _, values in part) for part in (samples[:third], samples[-third:]))
+            gain = last - first
+            found[name] = {
+                "first": round(first, 1),
+                "last": round(last, 1),
+                "per_minute": round(gain / minutes, 3),
+                "is_level": bound.allows(gain, minutes),
+            }
+        return found
+
+
+def _sample(process: psutil.Process) -> dict[str, float]:
+    return {
+        "rss_mib": process.memory_info().rss / (1 << 20),
+        "descriptors": process.num_fds(),
+        "threads": process.num_threads(),
+    }
