@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parents[1])]
-from support.soak.report import Report  # noqa: E402  # found by what the line above adds
-from support.soak.soaking import Plan, soak  # noqa: E402  # as above
+from support.soak.soaking import Plan, soak  # noqa: E402  # found by what the line above adds
 
 
 def main() -> int:

@@ -22,7 +22,7 @@ from support.soak.breaking import send_and_leave, send_half_and_leave, send_slow
 from support.soak.caller import User
 from support.soak.load import Load
 from support.soak.model import State
-from support.soak.processes import has_ended, kill
+from support.soak.processes import kill
 from support.soak.scene import PLAIN, SMALL, Scene, make_user
 from support.soak.windows import Excuses
 from support.team import command
@@ -41,6 +41,9 @@ class ImpossibleError(Exception):
     """A fault cannot be brought about on this machine."""
 
 
+_NONE = Excuses()
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """A fault.
@@ -51,7 +54,7 @@ class Fault:
     """
 
     fire: Callable[[Scene, Load, random.Random], Awaitable[str]]
-    excuses: Excuses = Excuses()
+    excuses: Excuses = _NONE
 
     @property
     def name(self) -> str:
@@ -207,13 +210,11 @@ async def slow_body(scene: Scene, load: Load, rng: random.Random) -> str:
     return "it was cut off with 408"
 
 
-_RESULTS_LOST = {503: frozenset({"store_busy"})}
-
 FAULTS = (
     Fault(killed_worker, Excuses({503: frozenset({"reload_unfinished"})}, breaks=True)),
     Fault(killed_validation, Excuses(spoils=True)),
     Fault(killed_forkserver, Excuses(spoils=True)),
-    Fault(stopped_worker, Excuses(_RESULTS_LOST)),
+    Fault(stopped_worker, Excuses({503: frozenset({"store_busy"})})),
     Fault(read_only_store, Excuses({503: frozenset({"store_read_only"})}, PLAIN)),
     Fault(moved_store, Excuses({503: frozenset({"store_unavailable"})}, PLAIN)),
     Fault(torn_record),

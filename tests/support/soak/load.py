@@ -264,10 +264,9 @@ class Load:
         workspace = self.anywhere()
         admin, reader = self.users[workspace.name, "admin"], self.reader(workspace)
         audit = f"/api/v1/audit?limit=20&operation={self.rng.choice(('update', 'create'))}"
-        user, path = self.rng.choice(
-            [(None, "/healthz"), (None, "/readyz"), (reader, "/openapi.json"), (reader, f"{SOURCES}/types")]
-            + [(admin, "/metrics"), (admin, audit), (admin, audit)]
-        )
+        asks: list[tuple[User | None, str]] = [(None, "/healthz"), (None, "/readyz"), (reader, "/openapi.json")]
+        asks += [(reader, f"{SOURCES}/types"), (admin, "/metrics"), (admin, audit), (admin, audit)]
+        user, path = self.rng.choice(asks)
         answer = await self.caller.ask(user, "GET", path, expect={200}, fresh=True)
         if path == audit and answer.status == 200:
             foreign = {entry["workspace"] for entry in answer.json()["items"]} - {workspace.name}

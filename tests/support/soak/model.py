@@ -1,7 +1,7 @@
 """What must be stored: a model of each data source, in which an answered write is there and another may be.
 
-All writes of the load are conditional (`If-Match`). So of those that were sent for one revision and not answered at most
-one can have been made, and none any more once another one for that revision is answered.
+All writes of the load are conditional (`If-Match`). So of those that were sent for one revision and not answered at
+most one can have been made, and none any more once another one for that revision is answered.
 """
 
 from __future__ import annotations

@@ -24,19 +24,22 @@ class Bound:
     """What a process may gain from the first third of its samples after the warm-up to the last third.
 
     Attributes:
-        anyway: However short that is: caches fill, and garbage waits to be collected.
-        per_minute: And besides, for each minute.
+        per_minute: Where it was watched for long.
+        at_all: Where it was not: caches fill, and garbage waits to be collected.
     """
 
-    anyway: float
     per_minute: float
+    at_all: float
 
     def allows(self, gain: float, minutes: float) -> bool:
         """Tell whether a gain is within the bound."""
-        return gain <= self.anyway + self.per_minute * minutes
+        return gain <= (self.per_minute * minutes if minutes >= _LONG else self.at_all)
 
 
-BOUNDS = {"rss_mib": Bound(3.0, 0.5), "descriptors": Bound(5.0, 0.0), "threads": Bound(2.0, 0.0)}
+_LONG = 3.0
+"""Minutes between the thirds from which a slope says more than the noise."""
+
+BOUNDS = {"rss_mib": Bound(0.5, 12.0), "descriptors": Bound(0.5, 6.0), "threads": Bound(0.5, 4.0)}
 
 _Key = tuple[str, int, float]
 

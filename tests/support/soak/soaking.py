@@ -114,7 +114,7 @@ class _Soak:
     async def _faults(self, load: Load) -> None:
         """Fire the faults in rounds, each time in another order, until the time is over and all have fired."""
         rng = random.Random(self._plan.seed + 2)
-        pause = min(8.0, max(0.5, self._plan.seconds / len(FAULTS) - 3.0))
+        pause = min(8.0, max(0.3, self._plan.seconds / len(FAULTS) - 3.0))
         await asyncio.sleep(_FIRST)
         is_first = True
         while is_first or self._has_time():
