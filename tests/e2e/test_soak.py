@@ -18,7 +18,7 @@ def test_D_54_under_load_and_faults_nothing_is_lost_and_all_processes_stay_level
     done = subprocess.run([sys.executable, str(COMMAND), *options], capture_output=True, text=True, check=False)
     assert done.returncode in {0, 1}, done.stderr
     found = json.loads(done.stdout)
-    assert found["violations"] == {}, found
+    assert not found["examples"], "\n".join(found["examples"])
     assert found["faults"].keys() | found["skipped"].keys() == {fault.name for fault in FAULTS}
     assert found["skipped"].keys() <= {"full_disk", "read_only_store"}  # those need rights that not everybody has
     assert found["audit"]["answered_writes"] > 50
