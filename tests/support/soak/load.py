@@ -60,6 +60,11 @@ class Load:
             (self.overstep, 3),
         ]
 
+    async def warm_up(self) -> None:
+        """Do much at once, so that all threads and connections are there that the service ever keeps."""
+        for actions in ([self.create] * 30, [self.list_some, self.patch] * 30, [self.list_some, self.patch] * 30):
+            await asyncio.gather(*(action() for action in actions))
+
     async def act(self) -> None:
         """Do one thing."""
         actions, weights = zip(*self._actions, strict=True)

@@ -39,7 +39,8 @@ class Bound:
 _LONG = 3.0
 """Minutes between the thirds from which a slope says more than the noise."""
 
-BOUNDS = {"rss_mib": Bound(0.5, 12.0), "descriptors": Bound(0.5, 6.0), "threads": Bound(0.5, 4.0)}
+BOUNDS = {"rss_mib": Bound(1.5, 12.0), "descriptors": Bound(0.5, 6.0), "threads": Bound(0.5, 6.0)}
+"""A store remembers the last 1,000 data sources that it read, deleted ones too: some ten kilobytes for each new one."""
 
 _Key = tuple[str, int, float]
 
