@@ -573,5 +573,4 @@ async def test_a_crowd_leaves_few_connections_open(probe: Probe) -> None:
     # Of those that are closed SQLite keeps the file itself open, for the next, while another one has it locked.
     assert open_descriptors() <= before + 20 + 4 + 1
     index.close()
-    assert open_descriptors() == before
     os.close(directory)
