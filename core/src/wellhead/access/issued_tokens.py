@@ -58,7 +58,7 @@ class IssuedTokens:
         return token.principal if token is not None and fits and clock.now() < token.expires_at else None
 
     async def _look(self, *, since: float) -> None:
-        """Look whether the tokens are other ones now, unless that was done after a moment; those who ask at once wait."""
+        """Look whether the tokens are other ones now, unless that was done after a moment; who asks meanwhile waits."""
         if self._looked_at > since:
             return
         async with self._lock:

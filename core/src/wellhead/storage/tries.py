@@ -1,4 +1,4 @@
-"""How long a change is tried again while others save in between: by time, as a count says nothing of how long it takes."""
+"""How long a change is tried again while others save in between: by time, as a count does not say how long it takes."""
 
 from __future__ import annotations
 
