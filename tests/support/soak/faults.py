@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 import random
 import signal
-import subprocess
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TypeVar
 
 import psutil
 
 from support.service import SOURCES
 from support.soak.breaking import send_and_leave, send_half_and_leave, send_slowly
 from support.soak.caller import User
+from support.soak.disks import fill, read_only
+from support.soak.firing import LATE, ImpossibleError, NotFiredError, seen
 from support.soak.load import Load
 from support.soak.model import State
 from support.soak.processes import kill
@@ -28,17 +25,6 @@ from support.soak.windows import Excuses
 from support.team import command
 
 _SECONDS = 1.0
-_LATE = 30.0
-
-_Found = TypeVar("_Found")
-
-
-class NotFiredError(Exception):
-    """A fault could not be brought about, or did not show."""
-
-
-class ImpossibleError(Exception):
-    """A fault cannot be brought about on this machine."""
 
 
 _NONE = Excuses()
@@ -67,14 +53,14 @@ async def killed_worker(scene: Scene, load: Load, rng: random.Random) -> str:
     before = scene.processes.workers()
     await asyncio.to_thread(kill, before[-1])
     pids = {process.pid for process in before}
-    new = await _seen(lambda: [one.pid for one in scene.processes.workers() if one.pid not in pids], "no new worker")
+    new = await seen(lambda: [one.pid for one in scene.processes.workers() if one.pid not in pids], "no new worker")
     return f"{before[-1].pid} was killed, {new[0]} came"
 
 
 async def killed_validation(scene: Scene, load: Load, rng: random.Random) -> str:
     """Kill the process of a validation that hangs."""
     async with _validating(scene, load) as answer:
-        [process] = (await _seen(scene.processes.validations, "no validation runs"))[-1:]
+        [process] = (await seen(scene.processes.validations, "no validation runs"))[-1:]
         await asyncio.to_thread(kill, process)
         return f"{process.pid} was killed: {await answer}"
 
@@ -82,7 +68,7 @@ async def killed_validation(scene: Scene, load: Load, rng: random.Random) -> str
 async def killed_forkserver(scene: Scene, load: Load, rng: random.Random) -> str:
     """Kill the process that validations are forked from."""
     async with _validating(scene, load) as answer:
-        process = rng.choice(await _seen(scene.processes.parents, "no process to fork from"))
+        process = rng.choice(await seen(scene.processes.parents, "no process to fork from"))
         await asyncio.to_thread(kill, process)
         return f"{process.pid} was killed: {await answer}"
 
@@ -92,18 +78,18 @@ async def stopped_worker(scene: Scene, load: Load, rng: random.Random) -> str:
     process = rng.choice(scene.processes.workers())
     process.send_signal(signal.SIGSTOP)
     try:
-        await _seen(lambda: process.status() == psutil.STATUS_STOPPED, "the worker does not stop")
+        await seen(lambda: process.status() == psutil.STATUS_STOPPED, "the worker does not stop")
         await asyncio.sleep(_SECONDS * 1.5)
     finally:
         process.send_signal(signal.SIGCONT)
-    await _seen(lambda: process.status() != psutil.STATUS_STOPPED, "the worker does not go on")
+    await seen(lambda: process.status() != psutil.STATUS_STOPPED, "the worker does not go on")
     return f"{process.pid} stood still"
 
 
 async def read_only_store(scene: Scene, load: Load, rng: random.Random) -> str:
     """Let nothing be made in the directory of a store."""
     store = scene.directory(PLAIN) / ".datasources"
-    with _read_only(store):
+    with read_only(store):
         code = await _refused(load, PLAIN, {"store_read_only"})
         await asyncio.sleep(_SECONDS)
     return code
@@ -150,7 +136,7 @@ async def full_disk(scene: Scene, load: Load, rng: random.Random) -> str:
     if not scene.has_small_disk:
         raise ImpossibleError("this user may not mount a file system")
     ballast = scene.directory(SMALL) / "ballast"
-    filling = asyncio.create_task(_fill(ballast))
+    filling = asyncio.create_task(fill(ballast))
     try:
         code = await _refused(load, SMALL, {"insufficient_storage"})
         await asyncio.sleep(_SECONDS)
@@ -204,7 +190,7 @@ async def left_clients(scene: Scene, load: Load, rng: random.Random) -> str:
 
 async def slow_body(scene: Scene, load: Load, rng: random.Random) -> str:
     """Send a body that does not come to its end."""
-    status = await asyncio.wait_for(send_slowly(load.caller, load.users[PLAIN, "editor"]), _LATE)
+    status = await asyncio.wait_for(send_slowly(load.caller, load.users[PLAIN, "editor"]), LATE)
     if status != 408:
         raise NotFiredError(f"a slow body was answered with {status}")
     return "it was cut off with 408"
@@ -244,49 +230,11 @@ async def _validating(scene: Scene, load: Load) -> AsyncIterator[asyncio.Task[st
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _seen(find: Callable[[], _Found], complaint: str) -> _Found:
-    """Wait until something is found."""
-    end = time.monotonic() + _LATE
-    while time.monotonic() < end:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if found := await asyncio.to_thread(find):
-                return found
-        await asyncio.sleep(0.02)
-    raise NotFiredError(complaint)
-
-
 async def _refused(load: Load, workspace: str, codes: set[str]) -> str:
     """Make data sources until one is refused for the reason that the fault gives."""
-    end = time.monotonic() + _LATE
+    end = time.monotonic() + LATE
     while time.monotonic() < end:
         answer = await load.try_making(load.workspaces[workspace], "file")
         if answer.code in codes:
             return answer.code
     raise NotFiredError(f"nothing was refused for {codes}")
-
-
-@contextlib.contextmanager
-def _read_only(directory: Path) -> Iterator[None]:
-    """Let nothing be made in a directory: by its mode, or by an attribute, as no mode keeps root out."""
-    is_root = os.geteuid() == 0
-    on, off = (["chattr", "+i"], ["chattr", "-i"]) if is_root else (["chmod", "0500"], ["chmod", "0700"])
-    if subprocess.run([*on, directory], capture_output=True, check=False).returncode:
-        raise ImpossibleError("this user may not make a directory immutable")
-    try:
-        yield
-    finally:
-        subprocess.run([*off, directory], check=True)
-
-
-async def _fill(ballast: Path) -> None:
-    """Take all room there is, and what becomes free, until cancelled."""
-    descriptor = os.open(ballast, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    try:
-        while True:
-            for size in (1 << 16, 1):
-                with contextlib.suppress(OSError):
-                    while os.write(descriptor, b"x" * size):
-                        pass
-            await asyncio.sleep(0.01)
-    finally:
-        os.close(descriptor)

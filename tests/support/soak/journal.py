@@ -54,10 +54,10 @@ class Journal:
             ]
             if found != [write]:
                 report.broke("the audit log has each write once", f"{request_id}: {write} is there as {found}")
-        for request_id, found in by_request.items():
+        for request_id, of_request in by_request.items():
             if request_id not in asked:
                 report.broke("the audit log has what was asked", f"{request_id} is of nobody")
-            elif request_id in self._refused and any(_is_done(entry) for entry in found):
+            elif request_id in self._refused and any(_is_done(entry) for entry in of_request):
                 report.broke("the audit log has what was asked", f"{request_id} was refused, and is there as done")
 
 

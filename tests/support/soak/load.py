@@ -13,6 +13,7 @@ from support.soak.journal import Journal
 from support.soak.model import GONE, Source, State, Workspace
 from support.soak.reads import Reads
 from support.soak.targets import VERDICTS, Targets
+from support.soak.wrongs import Wrongs
 
 KINDS = ("file", "file", "database", "database", "api", "rogue", "silent")
 MOST = 40
@@ -41,6 +42,7 @@ class Load:
         self.rng = rng
         self.reads = Reads(caller, rng)
         self._names = 0
+        wrongs = Wrongs(caller, users, workspaces, targets, journal, rng)
         self._actions: list[tuple[Action, int]] = [
             (self.create, 9),
             (self.get, 16),
@@ -55,9 +57,9 @@ class Load:
             (self.rollback, 4),
             (self.read_health, 3),
             (self.ask_operations, 5),
-            (self.be_wrong, 6),
-            (self.cross_borders, 5),
-            (self.overstep, 3),
+            (wrongs.be_wrong, 6),
+            (wrongs.cross_borders, 5),
+            (wrongs.overstep, 3),
         ]
 
     async def warm_up(self) -> None:
@@ -176,7 +178,7 @@ class Load:
             chosen = self.rng.choice(former)
             wanted = State(before.revision + 1, chosen.text)
             body = {"revision": chosen.revision}
-            more = {"method": "POST", "action": "/rollback", "json": body}
+            more: dict[str, Any] = {"method": "POST", "action": "/rollback", "json": body}
             await self._change(workspace, source, "rollback", before, wanted, False, **more)
 
     async def delete(self) -> None:
@@ -277,40 +279,3 @@ class Load:
             foreign = {entry["workspace"] for entry in answer.json()["items"]} - {workspace.name}
             if foreign:
                 self.caller.report.broke("no data of another workspace", f"the audit log of {workspace.name}")
-
-    async def be_wrong(self) -> None:
-        """Send what must be refused."""
-        workspace, text = self.anywhere(), {"Content-Type": "application/json"}
-        stranger = User("nobody", "admin", workspace.name, "wh_0000000000000000_wrong")
-        editor = self.editor(workspace)
-        cases: list[tuple[User, str, set[int], dict[str, Any]]] = [
-            (stranger, "GET", {401}, {}),
-            (stranger, "POST", {401}, {"content": b"{", "headers": text}),
-            (editor, "POST", {400}, {"content": b'{"name": "x", "name": "y"}', "headers": text}),
-            (editor, "POST", {400}, {"content": b"[" * 100, "headers": text}),
-            (editor, "POST", {422}, {"json": {"name": "x", "type": "oracle"}}),
-            (editor, "POST", {422}, {"json": {"name": "x", "type": "csv", "pth": "x"}}),
-            (editor, "POST", {413}, {"json": {"name": "x" * 300_000}}),
-            (editor, "POST", {415}, {"content": b"a=b", "headers": {"Content-Type": "text/plain"}}),
-        ]
-        user, method, expect, content = self.rng.choice(cases)
-        answer = await self.caller.ask(user, method, SOURCES, expect=expect, **content)
-        if method == "POST":
-            self.journal.refused(answer)
-
-    async def cross_borders(self) -> None:
-        """Ask for a data source of another workspace: it must look as if there were none."""
-        one, other = self.rng.sample(list(self.workspaces.values()), 2)
-        if (source := self.any_source(other)) is None:
-            return
-        path, user = f"{SOURCES}/{source.id}", self.editor(one)
-        method, content = self.rng.choice([("GET", {}), ("PATCH", {"json": {"description": "x"}}), ("DELETE", {})])
-        answer = await self.caller.ask(user, method, path, expect={404}, **content)
-        self.journal.refused(answer)
-
-    async def overstep(self) -> None:
-        """Try what a role does not permit."""
-        viewers = [user for (_, role), user in self.users.items() if role == "viewer"]
-        user = self.rng.choice(viewers)
-        document = self.targets.document("file", "viewers make nothing", "x")
-        self.journal.refused(await self.caller.ask(user, "POST", SOURCES, expect={403}, json=document))

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from support.soak.caller import Caller
-from support.soak.faults import FAULTS, Fault, ImpossibleError, NotFiredError
+from support.soak.faults import FAULTS, Fault
+from support.soak.firing import ImpossibleError, NotFiredError
 from support.soak.journal import Journal
 from support.soak.load import Load
 from support.soak.report import Report
