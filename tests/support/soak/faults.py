@@ -219,7 +219,7 @@ async def _validating(scene: Scene, load: Load) -> AsyncIterator[asyncio.Task[st
     document = scene.targets.document("silent", load.text(), "hangs")
 
     async def validate() -> str:
-        path = f"{SOURCES}/validate?timeout=5"
+        path = f"{SOURCES}/validate?timeout=3"
         answer = await load.caller.ask(user, "POST", path, expect={200}, json=document)
         return str(answer.json()["status"]) if answer.status == 200 else f"{answer.status} {answer.code}"
 

@@ -25,7 +25,8 @@ class Bound:
 
     Attributes:
         per_minute: Where it was watched for long.
-        at_all: Where it was not: caches fill, and garbage waits to be collected.
+        at_all: Where it was not, but was there when the load was warmed up: caches fill, and garbage waits to be
+            collected. Of one that is young little can be told: its threads are still to come.
     """
 
     per_minute: float
@@ -51,12 +52,17 @@ class Sampler:
     def __init__(self, processes: Processes) -> None:
         self._processes = processes
         self._samples: dict[_Key, list[tuple[float, dict[str, float]]]] = defaultdict(list)
+        self._elders: set[_Key] = set()
 
     async def run(self) -> None:
         """Take samples until cancelled."""
         while True:
             await asyncio.to_thread(self._take)
             await asyncio.sleep(EVERY)
+
+    def is_warm(self) -> None:
+        """Say that all that there is now has been warmed up."""
+        self._elders = set(self._samples)
 
     def slopes(self, warm_up: float) -> list[dict[str, Any]]:
         """Return how each process has grown that lived for long enough after its warm-up in seconds."""
@@ -87,7 +93,7 @@ class Sampler:
                 "first": round(first, 1),
                 "last": round(last, 1),
                 "per_minute": round(gain / minutes, 3),
-                "is_level": bound.allows(gain, minutes),
+                "is_level": bound.allows(gain, minutes) or (minutes < _LONG and key not in self._elders),
             }
         return found
 

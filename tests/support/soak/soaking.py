@@ -81,6 +81,7 @@ class _Soak:
         load = Load(caller, scene.users, scene.workspaces, scene.targets, self._journal, rng)
         helpers = [asyncio.create_task(work) for work in (self._sampler.run(), self._progress())]
         await load.warm_up()
+        self._sampler.is_warm()
         faults = asyncio.create_task(self._faults(load))
         try:
             await self._drive(load, faults)
