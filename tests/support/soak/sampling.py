@@ -37,7 +37,7 @@ class Bound:
         return gain <= (self.per_minute * minutes if minutes >= _LONG else self.at_all)
 
 
-_LONG = 3.0
+_LONG = 2.5
 """Minutes between the thirds from which a slope says more than the noise."""
 
 BOUNDS = {"rss_mib": Bound(1.5, 12.0), "descriptors": Bound(0.5, 6.0), "threads": Bound(0.5, 6.0)}
