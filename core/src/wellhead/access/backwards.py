@@ -11,7 +11,7 @@ BLOCK = 64 * 1024
 
 
 def lines_backwards(file: BinaryIO, size: int) -> Iterator[bytes]:
-    """Yield the lines that the first bytes of a file have, the last one first, without their line breaks.
+    """Yield the lines that the first bytes of a file have, the last one first, without line breaks; no empty ones.
 
     Args:
         file: The file; it is read at its places, wherever it stands.
@@ -20,7 +20,7 @@ def lines_backwards(file: BinaryIO, size: int) -> Iterator[bytes]:
     rest = b""
     for begin in range((size - 1) // BLOCK * BLOCK, -1, -BLOCK):
         first, *others = (os.pread(file.fileno(), min(BLOCK, size - begin), begin) + rest).split(b"\n")
-        yield from reversed(others)
+        yield from filter(None, reversed(others))
         rest = first
     if rest:
         yield rest
