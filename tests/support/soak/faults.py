@@ -60,16 +60,14 @@ async def killed_worker(scene: Scene, load: Load, rng: random.Random) -> str:
 async def killed_validation(scene: Scene, load: Load, rng: random.Random) -> str:
     """Kill the process of a validation that hangs."""
     async with _validating(scene, load) as answer:
-        [process] = (await seen(scene.processes.validations, "no validation runs"))[-1:]
-        await asyncio.to_thread(kill, process)
+        process = await _kill_one(scene.processes.validations, rng, "no validation runs")
         return f"{process.pid} was killed: {await answer}"
 
 
 async def killed_forkserver(scene: Scene, load: Load, rng: random.Random) -> str:
     """Kill the process that validations are forked from."""
     async with _validating(scene, load) as answer:
-        process = rng.choice(await seen(scene.processes.parents, "no process to fork from"))
-        await asyncio.to_thread(kill, process)
+        process = await _kill_one(scene.processes.parents, rng, "no process to fork from")
         return f"{process.pid} was killed: {await answer}"
 
 
@@ -228,6 +226,15 @@ async def _validating(scene: Scene, load: Load) -> AsyncIterator[asyncio.Task[st
         yield task
     finally:
         await asyncio.gather(task, return_exceptions=True)
+
+
+async def _kill_one(find: Callable[[], list[psutil.Process]], rng: random.Random, complaint: str) -> psutil.Process:
+    """Kill one of some processes, and return it; one that ends by itself before that does not count."""
+    while True:
+        process = rng.choice(await seen(find, complaint))
+        with contextlib.suppress(psutil.NoSuchProcess):
+            await asyncio.to_thread(kill, process)
+            return process
 
 
 async def _refused(load: Load, workspace: str, codes: set[str]) -> str:
