@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -23,7 +23,7 @@ from pydantic import model_validator
 
 from support.canary import Canary
 from support.faults import mounted, read_only
-from support.probe import Probe, ProbeSource, names_in, probe_of
+from support.probe import Probe, ProbeSource, names_in, open_descriptors, probe_of
 from support.programs import missing_service
 from support.types import SET_AT
 from wellhead import Secret, clock
@@ -31,6 +31,7 @@ from wellhead.catalog.listing import SORT_FIELDS, ListQuery, Page, page_from, pa
 from wellhead.errors import NameTakenError
 from wellhead.storage import indexing
 from wellhead.storage.files import FileRecordStore
+from wellhead.storage.index_file import IndexFile
 from wellhead.storage.index_query import queries_of
 from wellhead.storage.index_schema import INDEXES, TABLES
 from wellhead.storage.records import Record
@@ -560,3 +561,17 @@ async def test_making_the_index_is_told_as_it_goes_on(workspace: Path, monkeypat
     assert await store.rebuild_index() == 450
     assert told == [(200, 450), (400, 450), (450, 450)]
     store.close()
+
+
+async def test_a_crowd_leaves_few_connections_open(probe: Probe) -> None:
+    await save(probe, "one")
+    await names(probe)
+    directory = os.open(probe.directory, os.O_RDONLY)
+    index, before = IndexFile(probe.directory), open_descriptors()
+    with ExitStack() as crowd:
+        connections = [crowd.enter_context(index.connection(directory)) for _ in range(20)]
+        assert {connection.execute("SELECT count(*) FROM sources").fetchone() for connection in connections} == {(1,)}
+    # Of those that are closed SQLite keeps the file itself open, for the next, while another one has it locked.
+    assert open_descriptors() <= before + 20 + 4 + 1
+    index.close()
+    os.close(directory)

@@ -12,8 +12,9 @@ from support.api import csv_source
 from wellhead.assembly import Wellhead
 from wellhead.catalog.lookup import Lookup
 from wellhead.catalog.validations import Validations
-from wellhead.catalog.writer import PATCH_SECONDS, PATCH_TRIES, Writer
+from wellhead.catalog.writer import Writer
 from wellhead.errors import RevisionMismatchError, ValidationFailedError
+from wellhead.storage.tries import LEAST, SECONDS
 
 pytestmark = pytest.mark.anyio
 ALL: dict[str, Any] = {"expected": None, "verify": False, "timeout": None}
@@ -83,7 +84,7 @@ async def test_quick_tries_go_on_for_longer_than_any_count(contest: Contest, sou
 
 @pytest.mark.parametrize(
     ("seconds", "tries"),
-    [(PATCH_SECONDS / 5, 5), (PATCH_SECONDS * 0.6, PATCH_TRIES), (PATCH_SECONDS * 100, PATCH_TRIES)],
+    [(SECONDS / 5, 5), (SECONDS * 0.6, LEAST), (SECONDS * 100, LEAST)],
 )
 async def test_tries_end_by_time_but_not_before_the_third(
     contest: Contest, source: str, seconds: float, tries: int

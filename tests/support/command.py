@@ -9,6 +9,7 @@ import json
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -80,6 +81,9 @@ class CommandLine:
             os.environ["TERM"] = "dumb"
             os.environ["COLUMNS"] = "200"
             os.environ.update(environment)
+            signal.signal(
+                signal.SIGINT, signal.SIG_DFL
+            )  # a shell's job in the background ignores it; on a terminal none does
             os.execv(COMMAND[0], [*COMMAND, *arguments])  # the command to test
         seen, since = "", 0
         for question, answer in answers:

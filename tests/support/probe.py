@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +78,7 @@ def probe_of(
     may_create: Callable[[], bool] = lambda: True,
     lock_timeout: float = 5.0,
     kept_revisions: int = 20,
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> Probe:
     """Make the storage service of a workspace, as a process of its own would.
 
@@ -90,7 +92,9 @@ def probe_of(
     store = FileRecordStore(workspace, lock_timeout=lock_timeout, kept_revisions=kept_revisions)
     path = key_file or workspace.parent / "config" / "keys.json"
     keys = FileKeys(path, may_create=may_create, not_below=workspace / ".datasources")
-    service = ConfigurationStorageService(store, LiveKeys(keys), registry.find, acting=lambda: "tester")
+    service = ConfigurationStorageService(
+        store, LiveKeys(keys), registry.find, acting=lambda: "tester", monotonic=monotonic
+    )
     return Probe(service, store, keys, workspace / ".datasources")
 
 

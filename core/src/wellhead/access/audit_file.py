@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from wellhead import durable
+from wellhead.access.backwards import lines_backwards
 
 _OPEN = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -60,13 +61,14 @@ class AuditFile:
             OSError: They cannot be read.
         """
         with ExitStack() as stack:
-            files: list[BinaryIO] = []
+            files: list[tuple[BinaryIO, int]] = []
             if self.path.parent.is_dir():
                 with self._locked(fcntl.LOCK_SH):  # so that none is put aside meanwhile
                     for path in (self.path, *(self._former(number) for number in range(1, self._kept + 1))):
                         with suppress(FileNotFoundError):
-                            files.append(stack.enter_context(os.fdopen(_ordinary(path, _READ), "rb")))
-            yield (line for file in files for line in reversed(file.read().splitlines()))
+                            file = stack.enter_context(os.fdopen(_ordinary(path, _READ), "rb"))
+                            files.append((file, os.fstat(file.fileno()).st_size))
+            yield (line for file, size in files for line in lines_backwards(file, size))
 
     def _open(self, more: int) -> tuple[int, bool]:
         """Open the file to append to; put it aside first, if it would get too large. Tell whether it is new."""

@@ -16,7 +16,7 @@ from wellhead.access.token_store import TokenStore
 from wellhead.errors import SettingsError, StorageIOError
 
 _EVERY = 1.0
-"""Seconds after which it is looked whether a token was issued or revoked: by anybody, in any process."""
+"""Seconds after which it is looked whether a token was revoked: by anybody, in any process."""
 
 _TRUSTED = 60.0
 """Seconds after which the tokens are read again, whatever it looks like: somebody may have edited one in its place."""
@@ -28,7 +28,7 @@ _NOBODYS = digest_of(b"")
 
 
 class IssuedTokens:
-    """Knows the tokens of a store, and forgets one at most two seconds after it was revoked."""
+    """Knows the tokens of a store: each as soon as it was issued, and at most two seconds after it was revoked."""
 
     def __init__(self, store: TokenStore) -> None:
         self._store = store
@@ -45,22 +45,25 @@ class IssuedTokens:
         Raises:
             StorageIOError: It cannot be looked up just now.
         """
+        token_id = id_in(presented) or ""
         try:
-            await self._look()
+            await self._look(since=time.monotonic() - _EVERY)
+            if token_id and token_id not in self._known and self._store.has(token_id):  # it was issued just now
+                await self._look(since=time.monotonic())
         except (SettingsError, StorageIOError) as error:
             self._log.error("tokens not read", reason=error.message)
             raise StorageIOError("Tokens cannot be looked up just now.") from None  # the place is not for everybody
-        token = self._known.get(id_in(presented) or "")
+        token = self._known.get(token_id)
         fits = hmac.compare_digest(digest_of(presented), _NOBODYS if token is None else token.digest)
         return token.principal if token is not None and fits and clock.now() < token.expires_at else None
 
-    async def _look(self) -> None:
-        """Look whether the tokens are other ones now; all who ask meanwhile wait for it."""
-        if time.monotonic() - self._looked_at < _EVERY:
+    async def _look(self, *, since: float) -> None:
+        """Look whether the tokens are other ones now, unless that was done after a moment; who asks meanwhile waits."""
+        if self._looked_at > since:
             return
         async with self._lock:
             now = time.monotonic()
-            if now - self._looked_at < _EVERY:
+            if self._looked_at > since:
                 return
             signature = self._store.signature()
             if signature != self._signature or not self._is_settled or now - self._read_at > _TRUSTED:

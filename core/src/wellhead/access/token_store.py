@@ -70,6 +70,15 @@ class TokenStore:
             paths = sorted(path for path in self.path.iterdir() if _is_tokens(path.name))
             return [token for token in map(self._read_one, paths) if token is not None]
 
+    def has(self, token_id: str) -> bool:
+        """Tell whether something is kept of a token, usable or not.
+
+        Raises:
+            StorageIOError: It cannot be looked at.
+        """
+        with self._told():
+            return self._path_of(token_id).exists()
+
     def signature(self) -> tuple[int, ...] | None:
         """Return what changes whenever a token is added or removed; None if there is no token yet.
 

@@ -15,11 +15,7 @@ from wellhead.model.source import DataSourceConfig
 from wellhead.plugins.registry import RegisteredType
 from wellhead.storage.service import ConfigurationStorageService
 from wellhead.storage.stored import StoredDataSource
-
-PATCH_SECONDS = 10.0
-"""Seconds for which a patch is applied again, each time that somebody else saved in between."""
-PATCH_TRIES = 3
-"""Times that a patch is applied at least, however long each takes: with `verify`, a try is a validation."""
+from wellhead.storage.tries import Tries
 
 Finished = tuple[dict[str, Any], int]
 """A data source as it is read, and its revision."""
@@ -61,17 +57,15 @@ class Writer:
     ) -> Finished:
         """Change a data source by a merge patch (RFC 7396); applied again if somebody saved in between."""
         is_for_one_revision = expected is not None or "revision" in patch
-        give_up_at = self._monotonic() + PATCH_SECONDS
-        tries = 0
+        tries = Tries(self._monotonic)
         while True:
             stored, known = await self._lookup.changeable(source_id, patch, expected=expected)
             config = read_patch(known.shape, stored, patch)
-            tries += 1
             try:
                 return await self._update(stored, known, config, verify=verify, timeout=timeout)
             except RevisionMismatchError:
                 # Somebody saved in between. The patch says what to change, so it can be applied to what is there now.
-                if is_for_one_revision or (tries >= PATCH_TRIES and self._monotonic() >= give_up_at):
+                if is_for_one_revision or tries.are_over():
                     raise
 
     async def rollback(self, source_id: str, revision: int, *, expected: int | None) -> Finished:

@@ -19,6 +19,8 @@ from wellhead.storage.index_schema import INDEXES, TABLES, VERSION
 INDEX_NAME = ".index.sqlite"
 _BESIDE = ("-wal", "-shm", "-journal")
 _WAIT = 5.0
+_IDLE = 4
+"""Connections that are kept for the next who ask: as many as a store lists at once. Each may take two megabytes."""
 # SQLite's answers that say nothing of the file: it cannot be opened, is locked, may not be written, or has no room.
 _PASSING = frozenset((sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM,
                       sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN))  # fmt: skip
@@ -64,7 +66,7 @@ class IndexFile:
                 connection.close()
                 raise
             with self._lock:
-                if identity == self._identity:
+                if identity == self._identity and len(self._idle) < _IDLE:
                     self._idle.append(connection)
                     return
             connection.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -36,8 +37,7 @@ from wellhead.storage.sealing import Basis, Sealer
 from wellhead.storage.selection import Chosen, Selection, Shown
 from wellhead.storage.store import Entry, RecordStore
 from wellhead.storage.stored import StoredDataSource
-
-_ATTEMPTS = 100  # each one that is lost is a change of somebody else that was saved
+from wellhead.storage.tries import Tries
 
 
 def _nobody() -> None:
@@ -55,6 +55,7 @@ class ConfigurationStorageService:
         *,
         acting: Callable[[], str | None] = _nobody,
         noting: Noting = unnoted,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Keep data sources in a store.
 
@@ -64,6 +65,7 @@ class ConfigurationStorageService:
             find_type: Returns what is known of a type; None if it is not registered.
             acting: Returns who makes a change, for the history; nobody knows if left out.
             noting: Is told of each change, before and after; nobody is if left out.
+            monotonic: Tells how long a change has been tried again because others saved in between.
         """
         self._store = store
         self._sealer = Sealer(store, keys)
@@ -72,6 +74,7 @@ class ConfigurationStorageService:
         self._find_type = find_type
         self._acting = acting
         self._noting = noting
+        self._monotonic = monotonic
         self._before: WeakKeyDictionary[Entry, tuple[KnownType | None, Basis, StoredDataSource]] = WeakKeyDictionary()
 
     async def save_config(self, config: DataSourceConfig) -> DataSourceConfig:
@@ -171,7 +174,8 @@ class ConfigurationStorageService:
         self, config_id: str, config: DataSourceConfig, *, expected: int | None = None
     ) -> StoredDataSource:
         """Save as `update_config` does, and return what is stored now."""
-        for _ in range(_ATTEMPTS):
+        tries = Tries(self._monotonic)
+        while True:
             stored = await self.read(config_id)
             if expected is not None and stored.revision != expected:
                 raise RevisionMismatchError(stored=stored.revision or 0)
@@ -185,9 +189,10 @@ class ConfigurationStorageService:
                 async with self._noting(Changed.to(record, stored.record, operation="update")):
                     await self._store.replace(record, expected=stored.revision or 0, by=self._acting(), changed=changed)
             except RevisionMismatchError:
-                continue
-            return self._opened(record)
-        raise RevisionMismatchError(stored=stored.revision or 0)
+                if tries.are_over():
+                    raise
+            else:
+                return self._opened(record)
 
     async def history(self, config_id: str) -> list[Revision]:
         """Return the former revisions of a data source that are kept, newest first.
@@ -221,7 +226,8 @@ class ConfigurationStorageService:
                 purged or do not open, or its name is taken.
             StorageError: It could not be saved.
         """
-        for _ in range(_ATTEMPTS):
+        tries = Tries(self._monotonic)
+        while True:
             stored = await self.read(config_id)
             if expected is not None and stored.revision != expected:
                 raise RevisionMismatchError(stored=stored.revision or 0)
@@ -239,9 +245,10 @@ class ConfigurationStorageService:
                     expected_now = stored.record.revision
                     await self._store.replace(record, expected=expected_now, by=self._acting(), changed=changed)
             except RevisionMismatchError:
-                continue
-            return self._opened(record)
-        raise RevisionMismatchError(stored=stored.revision or 0)
+                if tries.are_over():
+                    raise
+            else:
+                return self._opened(record)
 
     async def migrate(self, config_id: str, *, dry_run: bool = False) -> MigrationOutcome:
         """Rewrite a record in the schema that its type has now; return when that is on disk.
@@ -257,12 +264,14 @@ class ConfigurationStorageService:
             DataSourceNotFoundError: There is none of this id.
             StorageError: The store cannot be read.
         """
-        for _ in range(_ATTEMPTS):
+        tries = Tries(self._monotonic)
+        while True:
             stored = await self.read(config_id)
             outcome = await self._rewriter.migrate(stored, dry_run=dry_run)
             if outcome is not None:
                 return outcome
-        raise RevisionMismatchError(stored=stored.revision or 0)
+            if tries.are_over():
+                raise RevisionMismatchError(stored=stored.revision or 0)
 
     async def purge_history(self, config_id: str) -> Rewritten:
         """Take the values of secrets out of all former revisions of a data source; return when that is on disk.

@@ -69,6 +69,8 @@ class Batch:
         self._is_closed = False
         self._groups: Groups = ((_LANES, max(1, pool.workers // 2)), *groups)
         self._lanes: set[asyncio.Task[None]] = set()
+        self._arriving: set[asyncio.Task[None] | None] = set()
+        """Those of the lanes that have no worker yet: each will take some of what waits."""
         self._add_lane(pool.slots.enter(self._groups))
 
     def __aiter__(self) -> Self:
@@ -97,17 +99,19 @@ class Batch:
     def _add_lane(self, ticket: Ticket) -> None:
         lane = asyncio.create_task(self._drive(ticket))
         self._lanes.add(lane)
+        self._arriving.add(lane)
         lane.add_done_callback(self._end_lane)
         lane.add_done_callback(lambda _: ticket.leave())  # also of one that was cancelled before it began
 
     def _end_lane(self, lane: asyncio.Task[None]) -> None:
         self._lanes.discard(lane)
+        self._arriving.discard(lane)
         if not lane.cancelled() and (defect := lane.exception()) is not None:
             self._outcomes.put_nowait(defect)
 
     def _add_lanes(self) -> None:
         """Take more workers, as long as there is enough to do for them and places are free."""
-        wanted = sum(-(-number // AT_ONCE) for number in self._waiting.counts)
+        wanted = sum(-(-number // AT_ONCE) for number in self._waiting.counts) - len(self._arriving)
         while (
             wanted > 0 and not self._is_closed and (ticket := self._pool.slots.enter_at_once(self._groups)) is not None
         ):
@@ -136,17 +140,18 @@ class Batch:
                 if only is not None:
                     return
             return
+        self._arriving.discard(asyncio.current_task())
         shared = _Shared(worker, is_alone=only is not None)
         running: set[asyncio.Task[None]] = set()
         try:
             if only is not None:
                 running.add(asyncio.create_task(self._validate(known, only, shared)))
-            self._add_lanes()
             while True:
                 while (
                     shared.is_usable and len(running) < AT_ONCE and (job := self._waiting.take(type_name)) is not None
                 ):
                     running.add(asyncio.create_task(self._validate(known, job, shared)))
+                self._add_lanes()
                 if not running:
                     return
                 _, running = await asyncio.wait(running, timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
