@@ -24,6 +24,8 @@ from wellhead.api.problems import HttpProblem, answer_of
 from wellhead.api.tracing import Tracing
 from wellhead.errors import StorageError, WellheadError
 from wellhead.service import Service
+from wellhead.ui.guarded import Page
+from wellhead.ui.routes import ROUTES
 
 Reload = Callable[[], Awaitable[Service]]
 
@@ -65,9 +67,13 @@ def create_app(  # all by name
     for operation in operations:
         endpoint = endpoint_of(operation, is_open=operation.name in public)
         app.add_route(operation.path, endpoint, [operation.method], operation.name)
+    pages = ROUTES if service.settings.page else ()
+    for page in pages:
+        app.add_route(page.path, page.endpoint, [page.method], page.name)
+    public += [page.name for page in pages]
     routes = [route for route in app.router.routes if getattr(route, "name", None) in public]
     hosts = (*service.settings.allowed_hosts, service.settings.host)
-    return Gate(
+    gate = Gate(
         InWorkspace(app, service),
         authenticator=service.authenticator,
         limits=service.limits,
@@ -76,6 +82,8 @@ def create_app(  # all by name
         origins=service.settings.cors_origins,
         observer=Observer(app.router.routes, metrics=metrics, tracing=tracing),
     )
+    app.state.page = Page.of(service, gate)
+    return gate
 
 
 async def _problem(request: Request, error: Exception) -> Response:
