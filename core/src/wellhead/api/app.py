@@ -24,8 +24,8 @@ from wellhead.api.problems import HttpProblem, answer_of
 from wellhead.api.tracing import Tracing
 from wellhead.errors import StorageError, WellheadError
 from wellhead.service import Service
-from wellhead.ui.guarded import Page
-from wellhead.ui.routes import ROUTES
+from wellhead.ui.guarded import Page, defect_page
+from wellhead.ui.routes import ROUTES, is_page
 
 Reload = Callable[[], Awaitable[Service]]
 
@@ -112,6 +112,8 @@ def _methods_of(request: Request) -> list[str]:
 
 async def _defect(request: Request, _error: Exception) -> Response:
     """Answer without details; the gate writes them to the log."""
+    if is_page(request):
+        return defect_page(request)
     return answer_of(HttpProblem(500, "internal_error"), request.state.request_id)
 
 

@@ -110,6 +110,12 @@ def problem(visit: Visit | None, status: int, title: str, detail: str, code: str
     return rendering.page("problem.html", visit, status=status, title=title, detail=detail, code=code)
 
 
+def defect_page(request: Request) -> Response:
+    """Answer where something of ours failed; the log has more."""
+    detail = f"Look for the request id {request.state.request_id} in the log of the service, and report it."
+    return problem(None, 500, "Something went wrong inside the service", detail, "internal_error")
+
+
 async def _visit(request: Request) -> Visit | None:
     page = page_of(request)
     visit = await visit_of(request, page.tickets, page.authenticator)

@@ -9,7 +9,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _FOREVER = "public, max-age=31536000, immutable"
@@ -26,6 +26,11 @@ async def static_file(request: Request) -> Response:
     if "gzip" in request.headers.get("accept-encoding", ""):
         return Response(compressed, headers={**headers, "Content-Encoding": "gzip"}, media_type=kind)
     return Response(content, headers=headers, media_type=kind)
+
+
+async def favicon(_request: Request) -> Response:
+    """Lead on to the icon, for those who look for it where it used to be."""
+    return RedirectResponse(f"/static/{version()}/icon.svg")
 
 
 @cache
