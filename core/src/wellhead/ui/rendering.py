@@ -24,8 +24,8 @@ POLICY = "; ".join(
     )
 )
 
-HEADERS = {"Content-Security-Policy": POLICY}
-"""The header fields that each page has, besides those of all answers."""
+HEADERS = {"Content-Security-Policy": POLICY, "Referrer-Policy": "same-origin"}
+"""The header fields that each page has; with no referrer at all, a browser would not say where a form comes from."""
 
 HERE = "<!-- here -->"
 """What stands in a template where the rest of the page comes piece by piece."""
