@@ -48,12 +48,11 @@ async function validate(event) {
   const count = what === "chosen" ? chosen : Number(form.dataset.total);
   const progress = form.querySelector("progress"), tally = form.querySelector("#tally");
   const buttons = form.querySelectorAll("button");
-  buttons.forEach((button) => (button.disabled = true));
   progress.max = count;
   progress.value = 0;
   progress.hidden = false;
   let good = 0, bad = 0;
-  const streamed = await postForLines(form, event.submitter, ({ id, status, row }) => {
+  const streaming = postForLines(form, event.submitter, ({ id, status, row }) => {
     ["passed", "warning"].includes(status) ? good++ : bad++;
     progress.value = good + bad;
     tally.textContent = `${good + bad} of ${count} validated: ${good} work, ${bad} do not.`;
@@ -63,6 +62,8 @@ async function validate(event) {
       localTimes(document.getElementById(`row-${id}`));
     }
   });
+  buttons.forEach((button) => (button.disabled = true)); // not before: a disabled button is no part of a form
+  const streamed = await streaming;
   buttons.forEach((button) => (button.disabled = false));
   progress.hidden = true;
   if (!streamed) notice("They cannot be validated just now. Try again in a moment.");
