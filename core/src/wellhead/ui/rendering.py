@@ -60,6 +60,7 @@ def text_of(template: str, **shown: Any) -> str:
 @cache
 def _environment() -> Any:
     from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415  # loaded with the first page
+    from markupsafe import Markup  # noqa: PLC0415  # as above
 
     environment = Environment(
         loader=PackageLoader("wellhead.ui"),
@@ -71,7 +72,7 @@ def _environment() -> Any:
     shared = {"static": f"/static/{static_files.version()}", "health": texts.HEALTH, "states": texts.STATES}
     environment.globals.update(shared)
     environment.filters.update(
-        ago=texts.ago, exact=texts.exact, initials=texts.initials, milliseconds=texts.milliseconds, code=texts.code
+        ago=texts.ago, exact=texts.exact, initials=texts.initials, milliseconds=texts.milliseconds, code=lambda text: Markup(texts.marked(text))
     )
     environment.globals["ui"] = environment.get_template("_parts.html").module
     return environment
