@@ -30,6 +30,8 @@ RULES = {
     "trusted_proxies": "must be addresses or networks, in a variable with commas between them",
     "cors_origins": "must be origins such as https://app.example.com, in a variable with commas between them",
     "public_docs": "must be true or false",
+    "page": "must be true or false",
+    "session_seconds": "must be an integer from 60 to 2592000",
     "require_if_match": "must be true or false",
     "history": "must be an integer from 0 to 200",
     "reference_allow": "must be rules such as env:NAME@host, in a variable with commas between them",

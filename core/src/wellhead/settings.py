@@ -124,6 +124,13 @@ class Settings(BaseSettings):
         description="Whether a service for several users shows `/openapi.json` and `/docs` to anybody; in local mode "
         "they are shown.",
     )
+    page: bool = Field(True, description="Whether `wellhead serve` shows the page for browsers, at `/`.")
+    session_seconds: int = Field(
+        43_200,
+        ge=60,
+        le=2_592_000,
+        description="Seconds after which somebody who signed in with a browser has to do so again.",
+    )
     allowed_hosts: Words = Field(
         (), description="Host names under which the REST API answers, besides localhost and the address it listens on."
     )
@@ -352,6 +359,11 @@ class Settings(BaseSettings):
     def audit_path(self) -> Path:
         """Where the audit log is: in a directory of the root's own, or else in the configuration directory."""
         return (self.config_dir if self.root is None else self.root / ".audit") / "audit.jsonl"
+
+    @property
+    def sessions_path(self) -> Path:
+        """Where the sessions of browsers are kept: beside the audit log."""
+        return self.config_dir / "sessions" if self.root is None else self.root / ".sessions"
 
     @property
     def key_path(self) -> Path:

@@ -25,6 +25,8 @@ from wellhead.api.problems import HttpProblem, answer_of
 from wellhead.api.tracing import Tracing
 from wellhead.errors import StorageError, WellheadError
 from wellhead.service import Service
+from wellhead.ui.guarded import Page, defect_page
+from wellhead.ui.routes import ROUTES, is_page
 
 Reload = Callable[[], Awaitable[Service]]
 _OTHERS = [item.path for item in OPERATIONS if item.path.startswith(f"{SOURCES}/") and not item.path.startswith(SOURCE)]
@@ -78,9 +80,13 @@ def create_app(  # all by name
         endpoint = endpoint_of(operation, is_open=operation.name in public)
         path = operation.path.replace("{source_id}", "{source_id:source_id}")
         app.add_route(path, endpoint, [operation.method], operation.name)
+    pages = ROUTES if service.settings.page else ()
+    for page in pages:
+        app.add_route(page.path, page.endpoint, [page.method], page.name)
+    public += [page.name for page in pages]
     routes = [route for route in app.router.routes if getattr(route, "name", None) in public]
     hosts = (*service.settings.allowed_hosts, service.settings.host)
-    return Gate(
+    gate = Gate(
         InWorkspace(app, service),
         authenticator=service.authenticator,
         limits=service.limits,
@@ -90,6 +96,8 @@ def create_app(  # all by name
         failed_logins=service.failed_logins,
         observer=Observer(app.router.routes, metrics=metrics, tracing=tracing),
     )
+    app.state.page = Page.of(service, gate)
+    return gate
 
 
 async def _problem(request: Request, error: Exception) -> Response:
@@ -118,6 +126,8 @@ def _methods_of(request: Request) -> list[str]:
 
 async def _defect(request: Request, _error: Exception) -> Response:
     """Answer without details; the gate writes them to the log."""
+    if is_page(request):
+        return defect_page(request)
     return answer_of(HttpProblem(500, "internal_error"), request.state.request_id)
 
 

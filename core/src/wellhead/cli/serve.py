@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from wellhead import logs
+from wellhead.access.tickets import Tickets
 from wellhead.api.listener import listen, url_of
 from wellhead.api.supervisor import Supervisor
 from wellhead.assembly import Wellhead
@@ -22,6 +23,9 @@ from wellhead.cli.session import AsJson, ConfigFile, Workspace, err, out, print_
 from wellhead.errors import SettingsError
 from wellhead.service import Service, make_service
 from wellhead.settings import Settings, load_settings
+
+_CODE_SECONDS = 3600
+"""How long the printed address signs in, if nobody has used it."""
 
 
 def serve(  # noqa: PLR0917  # options of the command line, which come by name
@@ -98,6 +102,8 @@ def _announce(url: str, token: str | None, token_file: Path | None, service: Ser
     """Say where the service is; the token itself is shown to a person only, not to a log."""
     settings = service.settings
     out.print(f"Wellhead is at {url}  (API: {url}/docs)", markup=False)
+    if token is not None and settings.page and sys.stdout.isatty():
+        out.print(f"Page:        {_page_address(url, token, settings)}", markup=False, soft_wrap=True)
     if token_file is not None:
         shown = f"{token}  (kept in {token_file})" if sys.stdout.isatty() else f"in {token_file}"
         out.print(f"Token:       {shown}", markup=False)
@@ -112,3 +118,9 @@ def _announce(url: str, token: str | None, token_file: Path | None, service: Ser
     for report in service.types.reports:
         if report.state != "ready":
             out.print(f"Not used:    {report.distribution}: {report.reason} {report.remedy}", markup=False)
+
+
+def _page_address(url: str, token: str, settings: Settings) -> str:
+    """Return the address of the page with a code that signs in once, soon."""
+    ticket = Tickets(settings.sessions_path).issue(token, "sign-in", seconds=_CODE_SECONDS)
+    return f"{url}/sign-in?code={ticket.to_text()}"

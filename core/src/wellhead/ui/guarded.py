@@ -1,0 +1,155 @@
+"""Pages for those who have signed in, and forms that only pages of ours can post."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from wellhead.access.authentication import Authenticator
+from wellhead.access.failed_logins import FailedLogins
+from wellhead.access.limits import Limits
+from wellhead.access.tickets import Tickets
+from wellhead.service import Service
+from wellhead.settings import Settings
+from wellhead.ui import rendering
+from wellhead.ui.asking import Answer, App, Operations, RefusedError
+from wellhead.ui.forms import Form, FormError, read_form
+from wellhead.ui.types import KnownTypes
+from wellhead.ui.visits import Visit, end_session, is_from_here, visit_of
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+SIGN_IN = "/sign-in"
+_SEE_OTHER = 303
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What all pages of one service have in common.
+
+    Attributes:
+        settings: The settings.
+        tickets: The sessions.
+        authenticator: Tells whose the token of a session is.
+        limits: How often an address may send a wrong token.
+        failed_logins: Counts them for the audit log.
+        operations: The API.
+        types: The types that are installed.
+    """
+
+    settings: Settings
+    tickets: Tickets
+    authenticator: Authenticator
+    limits: Limits
+    failed_logins: FailedLogins
+    operations: Operations
+    types: KnownTypes
+
+    @classmethod
+    def of(cls, service: Service, app: App) -> Page:
+        """Make them for a service.
+
+        Args:
+            service: The service.
+            app: The API, with all that a request passes on its way in (ASGI).
+        """
+        settings = service.settings
+        tickets, operations = Tickets(settings.sessions_path), Operations(app)
+        return cls(
+            settings=settings,
+            tickets=tickets,
+            authenticator=service.authenticator,
+            limits=service.limits,
+            failed_logins=service.failed_logins,
+            operations=operations,
+            types=KnownTypes(operations),
+        )
+
+
+def page_of(request: Request) -> Page:
+    """Return what all pages have in common."""
+    page: Page = request.app.state.page
+    return page
+
+
+def shown(view: Callable[[Visit], Awaitable[Response]]) -> Endpoint:
+    """Make an endpoint of a page: it is shown to those who have signed in; others are asked to."""
+
+    async def endpoint(request: Request) -> Response:
+        visit = await _visit(request)
+        if visit is None:
+            return _sign_in(request)
+        try:
+            return await view(visit)
+        except RefusedError as error:
+            return _refused(visit, error.answer)
+
+    return endpoint
+
+
+def posted(action: Callable[[Visit, Form], Awaitable[Response]]) -> Endpoint:
+    """Make an endpoint of a form: it does something for those who have signed in, and who used a page of ours."""
+
+    async def endpoint(request: Request) -> Response:
+        visit = await _visit(request)
+        if visit is None:
+            return _sign_in(request)
+        try:
+            form = await read_form(request, seconds=page_of(request).settings.body_timeout)
+        except FormError as error:
+            return problem(visit, 400, "The form was not understood", str(error))
+        if not is_from_here(request) or not visit.knows(form.get("csrf")):
+            detail = "It was made before you signed in, or by another page. Go back, reload the page, and try again."
+            return problem(visit, 403, "This form is not valid any more", detail)
+        try:
+            return await action(visit, form)
+        except RefusedError as error:
+            return _refused(visit, error.answer)
+
+    return endpoint
+
+
+def see(path: str) -> Response:
+    """Lead a browser on to another page, once it has posted something."""
+    return RedirectResponse(path, _SEE_OTHER)
+
+
+def problem(visit: Visit | None, status: int, title: str, detail: str, code: str | None = None) -> Response:
+    """Answer with a page about what went wrong."""
+    return rendering.page("problem.html", visit, status=status, title=title, detail=detail, code=code)
+
+
+def defect_page(request: Request) -> Response:
+    """Answer where something of ours failed; the log has more."""
+    detail = f"Look for the request id {request.state.request_id} in the log of the service, and report it."
+    return problem(None, 500, "Something went wrong inside the service", detail, "internal_error")
+
+
+async def _visit(request: Request) -> Visit | None:
+    page = page_of(request)
+    visit = await visit_of(request, page.tickets, page.authenticator)
+    if visit is not None:
+        request.state.user = visit.principal.user
+    return visit
+
+
+def _sign_in(request: Request) -> Response:
+    """Ask to sign in; a script that asks for a part of a page is told so by the status."""
+    if "x-part" in request.headers:
+        return Response("Sign in again.", 401, media_type="text/plain")
+    response = see(SIGN_IN)
+    end_session(response, request)
+    return response
+
+
+def _refused(visit: Visit, answer: Answer) -> Response:
+    """Show the problem that an operation answered with; without a token there is none but to sign in again."""
+    if answer.status == 401:  # noqa: PLR2004  # Unauthorized
+        return _sign_in(visit.request)
+    found = answer.document
+    response = problem(visit, answer.status, found["title"], found["detail"], found["code"])
+    if "retry-after" in answer.headers:
+        response.headers["Retry-After"] = answer.headers["retry-after"]
+    return response

@@ -1,0 +1,48 @@
+"""The routes of the page. What answers to them needs no token: it asks for a session itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from wellhead.ui import listing, signing_in, validating
+from wellhead.ui.guarded import SIGN_IN, Endpoint, posted, shown
+from wellhead.ui.static_files import favicon, static_file
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route.
+
+    Attributes:
+        method: The HTTP method.
+        path: The path, with parameters in braces.
+        name: What logs and metrics call it.
+        endpoint: What answers.
+    """
+
+    method: str
+    path: str
+    name: str
+    endpoint: Endpoint
+
+
+ROUTES = (
+    Route("GET", "/", "page.list", shown(listing.show_list)),
+    Route("GET", SIGN_IN, "page.sign_in", signing_in.show_sign_in),
+    Route("POST", SIGN_IN, "page.sign_in", signing_in.sign_in),
+    Route("POST", "/sign-out", "page.sign_out", posted(signing_in.sign_out)),
+    Route("POST", "/validate", "page.validate_many", posted(validating.validate_many)),
+    Route("POST", "/sources/{source_id}/validate", "page.validate", posted(validating.validate_one)),
+    Route("GET", "/favicon.ico", "page.static", favicon),
+    Route("GET", "/static/{version}/{name:path}", "page.static", static_file),
+)
+
+
+def is_page(request: Request) -> bool:
+    """Tell whether a request was routed to the page."""
+    return request.scope.get("endpoint") in _ENDPOINTS
+
+
+_ENDPOINTS = frozenset(route.endpoint for route in ROUTES)

@@ -1,0 +1,90 @@
+"""Signing in, with a token or with the code that was printed at the start, and signing out."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from wellhead.access.tickets import Ticket
+from wellhead.errors import StorageIOError
+from wellhead.ui import rendering
+from wellhead.ui.forms import Form, FormError, read_form
+from wellhead.ui.guarded import SIGN_IN, page_of, problem, see
+from wellhead.ui.visits import Visit, cookie_name, end_session, is_from_here, set_session, visit_of
+
+_TOO_OLD = "This address was used already, or is too old. Sign in with the token."
+_WRONG = "This token is not known, or it is over."
+
+
+async def show_sign_in(request: Request) -> Response:
+    """Show the form for the token; or take the code in the address, which is good for once."""
+    page = page_of(request)
+    if await visit_of(request, page.tickets, page.authenticator) is not None:
+        return _go_on()
+    if "code" not in request.query_params:
+        return _form(request)
+    ticket = Ticket.from_text(request.query_params["code"])
+    token = None if ticket is None else page.tickets.redeem(ticket)
+    return _form(request, _TOO_OLD, 403) if token is None else _signed_in(request, token)
+
+
+async def sign_in(request: Request) -> Response:
+    """Take the token of the form."""
+    page = page_of(request)
+    try:
+        form = await read_form(request, seconds=page.settings.body_timeout)
+    except FormError as error:
+        return problem(None, 400, "The form was not understood", str(error))
+    token = form.get("token").strip()
+    if not is_from_here(request):
+        return _form(request, "This form was sent by another page. Type the token in here.", 403)
+    if await page.authenticator.principal_of(token.encode()) is None:
+        return await _refused(request)
+    return _signed_in(request, token)
+
+
+async def sign_out(visit: Visit, _form: Form) -> Response:
+    """End the session, here and in the browser."""
+    request = visit.request
+    ticket = Ticket.from_text(request.cookies.get(cookie_name(request), ""))
+    if ticket is not None:
+        page_of(request).tickets.end(ticket)
+    response = see(SIGN_IN)
+    end_session(response, request)
+    return response
+
+
+async def _refused(request: Request) -> Response:
+    """Say that the token is none; an address that sends too many of them has to wait."""
+    page, address = page_of(request), request.client.host if request.client else None
+    page.failed_logins.count(address)
+    standing = await page.limits.take_failed_login(address)
+    if standing is None or not standing.retry_after:
+        return _form(request, _WRONG, 403)
+    seconds = standing.retry_after
+    response = _form(request, f"Too many wrong tokens came from your address. Wait {seconds} seconds.", 429)
+    response.headers["Retry-After"] = str(seconds)
+    return response
+
+
+def _signed_in(request: Request, token: str) -> Response:
+    page = page_of(request)
+    seconds = page.settings.session_seconds
+    try:
+        ticket = page.tickets.issue(token, "session", seconds=seconds)
+    except StorageIOError as error:
+        return problem(None, 500, "You cannot be signed in", error.message)
+    response = _go_on()
+    set_session(response, request, ticket, seconds=seconds)
+    return response
+
+
+def _go_on() -> Response:
+    """Lead on by a page of ours: a cookie that is for this site alone goes with no redirect from another."""
+    return rendering.page("signed_in.html")
+
+
+def _form(request: Request, error: str | None = None, status: int = 200) -> Response:
+    settings = page_of(request).settings
+    token_file = settings.token_path if settings.root is None and settings.token is None else None
+    return rendering.page("sign_in.html", status=status, error=error, token_file=token_file)
