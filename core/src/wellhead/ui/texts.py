@@ -26,6 +26,14 @@ STATES = {
     "unreadable": "Cannot be read",
 }
 
+NOTICES = {
+    "deleted": "The data source was deleted, with its history and health.",
+    "rolled_back": "The former revision was restored, as a new revision.",
+    "validated": "The data source was validated. What came of it is below.",
+    "nothing_chosen": "Nothing was validated: choose data sources first.",
+}
+"""What pages say once something was done, by the code in their address: never a text that comes from there."""
+
 _STEPS = ((60, "second"), (60, "minute"), (24, "hour"), (30, "day"), (12, "month"))
 _JUST_NOW = 5
 _SECOND = 1000
