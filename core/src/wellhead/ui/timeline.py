@@ -20,7 +20,7 @@ _TALLEST, _SHORTEST = 96, 3
 _CAP = 60_000
 """The longest that a validation may take, in milliseconds: so high is the scale, that of all data sources."""
 
-_LINES = (10, 100, 1000, 10_000)
+_LINES = ((10, "10 ms"), (100, "100 ms"), (1000, "1 s"), (10_000, "10 s"))
 
 MARKS: Mapping[str, str] = {
     "passed": "M-3,0a3,3 0 1,0 6,0a3,3 0 1,0 -6,0Z",
@@ -120,7 +120,7 @@ def timeline_of(results: Sequence[Mapping[str, Any]]) -> Timeline | None:
     bars = [_bar(result, place) for place, result in enumerate(shown)]
     counts = Counter(str(result["status"]) for result in shown)
     keys = [Key(name, MARKS[name], f"{HEALTH[name]}: {counts[name]}") for name in MARKS if counts[name]]
-    lines = [Line(_rounded(BASE - height_of(duration)), milliseconds(duration)) for duration in _LINES]
+    lines = [Line(_rounded(BASE - height_of(duration)), text) for duration, text in _LINES]
     return Timeline(tuple(reversed(bars)), lines, keys, _summary(shown, counts))
 
 

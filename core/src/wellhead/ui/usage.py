@@ -70,8 +70,8 @@ def name_or_id(source: Mapping[str, Any]) -> str:
 
 def _curl(source: Mapping[str, Any], place: Place, may_validate: bool) -> Way:  # noqa: FBT001  # of this module alone
     url = f"{place.address}/api/v1/datasources/{source['id']}"
-    read = ("Read it; secrets are facts.", f"curl -sS -H {_TOKEN} {shlex.quote(url)}")
-    validate = ("Validate it.", f"curl -sS -X POST -H {_TOKEN} {shlex.quote(f'{url}/validate')}")
+    read = ("Read it; secrets are facts.", _lines(f"curl -sS -H {_TOKEN}", shlex.quote(url)))
+    validate = ("Validate it.", _lines(f"curl -sS -X POST -H {_TOKEN}", shlex.quote(f"{url}/validate")))
     return Way("curl", [read, validate] if may_validate else [read], None if place.workspace else _SECRETS_STAY)
 
 
@@ -111,14 +111,19 @@ def _command_line(source: Mapping[str, Any], workspace: Path | None) -> Way:
     return Way(
         "Command line",
         [
-            ("Validate it.", f"wellhead validate {name} {where}"),
+            ("Validate it.", _lines(f"wellhead validate {name}", where)),
             (
                 "Run a command with its fields as variables, secrets in clear. Put yours in place of the last part.",
-                f"wellhead run {name} {where} -- sh -c {example}",
+                _lines(f"wellhead run {name}", where, f"-- sh -c {example}"),
             ),
         ],
         "It works on the workspace itself, without this service.",
     )
+
+
+def _lines(*parts: str) -> str:
+    """Write a command over several lines, so that it is read in a narrow place."""
+    return " \\\n  ".join(parts)
 
 
 def _first_field(source: Mapping[str, Any], secrets: Sequence[str]) -> str | None:
