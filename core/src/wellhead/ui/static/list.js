@@ -52,18 +52,26 @@ async function validate(event) {
   progress.max = count;
   progress.value = 0;
   progress.hidden = false;
-  let good = 0, bad = 0;
-  const streamed = await postForLines(form, event.submitter, ({ id, status, row }) => {
+  let good = 0, bad = 0, problem = null;
+  const show = ({ id, status, row, error }) => {
+    if (error) return (problem = error);
     ["passed", "warning"].includes(status) ? good++ : bad++;
     progress.value = good + bad;
     tally.textContent = `${good + bad} of ${count} validated: ${good} work, ${bad} do not.`;
     const old = document.getElementById(`row-${id}`);
-    if (old && row) {
-      old.outerHTML = row;
-      localTimes(document.getElementById(`row-${id}`));
-    }
-  });
+    if (!old || !row) return;
+    const wasChosen = old.querySelector("input[name=id]").checked;
+    old.outerHTML = row;
+    const now = document.getElementById(`row-${id}`);
+    now.querySelector("input[name=id]").checked = wasChosen;
+    localTimes(now);
+  };
+  try {
+    if (!(await postForLines(form, event.submitter, show))) problem = "They cannot be validated just now. Try again in a moment.";
+  } catch {
+    problem = "The connection was lost. Try again in a moment.";
+  }
   buttons.forEach((button) => (button.disabled = false));
   progress.hidden = true;
-  if (!streamed) notice("They cannot be validated just now. Try again in a moment.");
+  if (problem) notice(problem);
 }

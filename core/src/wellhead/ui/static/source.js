@@ -5,37 +5,33 @@ import { localTimes, notice, postForLines } from "./app.js";
 const form = document.getElementById("validate");
 const live = document.getElementById("live");
 
-/** Validate; each check is shown as it ends, then all that the page says of health. */
+/** Validate; each check is shown as it ends, in place of those of the last run; then all that the page says of health. */
 async function validate(event) {
   event.preventDefault();
-  const button = form.querySelector("button"), health = document.getElementById("health");
-  const checks = live.querySelector("ul"), verdict = live.querySelector("p");
+  const button = form.querySelector("button"), last = document.getElementById("last");
+  const checks = live.querySelector("ul"), outcome = live.querySelector("div");
+  let ended = "broken_off";
   button.disabled = true;
   button.setAttribute("aria-busy", "true");
   checks.replaceChildren();
-  verdict.textContent = "Validating …";
+  outcome.textContent = "Validating …";
+  live.style.minHeight = `${last.offsetHeight}px`;
   live.hidden = false;
-  health.hidden = true;
-  let done = false;
+  last.hidden = true;
   try {
     const streamed = await postForLines(form, null, ({ html, status }) => {
-      if (status) {
-        verdict.innerHTML = "";
-        verdict.insertAdjacentHTML("beforebegin", html);
-        done = true;
-      } else {
-        checks.insertAdjacentHTML("beforeend", html);
-      }
+      (status ? outcome : checks).insertAdjacentHTML("beforeend", html);
+      if (status) ended = status;
     });
     if (!streamed) return form.submit();
-    if (done) await refresh();
+    if (ended !== "broken_off") await refresh();
   } catch {
-    done = false;
+    ended = "broken_off";
   }
-  if (!done) notice("The validation was broken off. Try again in a moment.");
-  document.getElementById("health").hidden = false;
+  const verdict = outcome.querySelector(".verdict");
+  notice(ended === "broken_off" ? "The validation was broken off. Try again in a moment." : verdict.textContent);
+  document.getElementById("last").hidden = false;
   live.hidden = true;
-  live.querySelector("p").outerHTML = '<p class="verdict"></p>';
   button.disabled = false;
   button.removeAttribute("aria-busy");
 }
@@ -45,7 +41,7 @@ async function refresh() {
   const response = await fetch(location.pathname);
   if (!response.ok) return;
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
-  for (const id of ["state", "health"]) {
+  for (const id of ["state", "timeline", "last"]) {
     const found = page.getElementById(id);
     if (!found) continue;
     document.getElementById(id).replaceWith(found);
