@@ -48,7 +48,6 @@ async function validate(event) {
   const count = what === "chosen" ? chosen : Number(form.dataset.total);
   const progress = form.querySelector("progress"), tally = form.querySelector("#tally");
   const buttons = form.querySelectorAll("button");
-  buttons.forEach((button) => (button.disabled = true));
   progress.max = count;
   progress.value = 0;
   progress.hidden = false;
@@ -67,7 +66,9 @@ async function validate(event) {
     localTimes(now);
   };
   try {
-    if (!(await postForLines(form, event.submitter, show))) problem = "They cannot be validated just now. Try again in a moment.";
+    const streamed = postForLines(form, event.submitter, show);
+    buttons.forEach((button) => (button.disabled = true)); // not before: a button that is disabled is not posted
+    if (!(await streamed)) problem = "They cannot be validated just now. Try again in a moment.";
   } catch {
     problem = "The connection was lost. Try again in a moment.";
   }
