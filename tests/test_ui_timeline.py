@@ -60,6 +60,7 @@ def test_the_keys_name_what_occurs_and_how_often() -> None:
 
 def test_the_summary_says_in_words_what_the_picture_shows() -> None:
     several, one = timeline_of([result("failed", 1400), result("warning"), result()]), timeline_of([result("timeout")])
-    assert several is not None and one is not None
+    assert several is not None
+    assert one is not None
     assert several.summary == "2 of the last 3 results were good; they took between 12 ms and 1.4 s."
     assert one.summary == "One result: Does not answer, in 12 ms."

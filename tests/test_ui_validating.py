@@ -26,7 +26,7 @@ OUTCOME = {"id": "1", "name": "warehouse", "result": {"status": "passed", "check
 
 
 def visit(operations: Operations | None = None, **headers: str) -> Visit:
-    page = Page(*[cast(Any, None)] * 4, cast(Operations, operations), KnownTypes(cast(Operations, operations)))
+    page = Page(*[cast("Any", None)] * 4, cast("Operations", operations), KnownTypes(cast("Operations", operations)))
     app = Starlette()
     app.state.page = page
     fields = [(name.replace("_", "-").encode(), text.encode()) for name, text in {"host": "a", **headers}.items()]
@@ -72,8 +72,10 @@ async def test_a_stream_that_was_broken_off_is_told_from_one_that_is_whole() -> 
 async def test_a_script_is_told_in_the_last_line_that_a_validation_was_broken_off() -> None:
     lines = service({"check": CHECK}, is_whole=False).lines(visit(), "/x")
     first, last = [json.loads(line) for line in await collected(check_lines(lines))]
-    assert "connect" in first["html"] and "status" not in first
-    assert last["status"] == "broken_off" and "Try again" in last["html"]
+    assert "connect" in first["html"]
+    assert "status" not in first
+    assert last["status"] == "broken_off"
+    assert "Try again" in last["html"]
 
 
 async def test_where_validating_many_was_broken_off_the_page_ends_and_says_so() -> None:
@@ -82,8 +84,11 @@ async def test_where_validating_many_was_broken_off_the_page_ends_and_says_so() 
         for is_whole in (True, False)
     ]
     for page in (whole, broken):
-        assert "warehouse" in page and "1 validated: 1 work, 0 do not." in page and page.endswith("</html>")
-    assert "broken off" in broken and "broken off" not in whole
+        assert "warehouse" in page
+        assert "1 validated: 1 work, 0 do not." in page
+        assert page.endswith("</html>")
+    assert "broken off" in broken
+    assert "broken off" not in whole
 
 
 async def test_where_validating_many_was_broken_off_a_script_is_told_in_the_last_line() -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_TOKEN = '"Authorization: Bearer $WELLHEAD_TOKEN"'
+_HEADER = '"Authorization: Bearer $WELLHEAD_HEADER"'
 _IDS = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -68,10 +68,10 @@ def name_or_id(source: Mapping[str, Any]) -> str:
     return name if fits else str(source["id"])
 
 
-def _curl(source: Mapping[str, Any], place: Place, may_validate: bool) -> Way:  # noqa: FBT001  # of this module alone
+def _curl(source: Mapping[str, Any], place: Place, may_validate: bool) -> Way:  # of this module alone
     url = f"{place.address}/api/v1/datasources/{source['id']}"
-    read = ("Read it; secrets are facts.", _lines(f"curl -sS -H {_TOKEN}", shlex.quote(url)))
-    validate = ("Validate it.", _lines(f"curl -sS -X POST -H {_TOKEN}", shlex.quote(f"{url}/validate")))
+    read = ("Read it; secrets are facts.", _lines(f"curl -sS -H {_HEADER}", shlex.quote(url)))
+    validate = ("Validate it.", _lines(f"curl -sS -X POST -H {_HEADER}", shlex.quote(f"{url}/validate")))
     return Way("curl", [read, validate] if may_validate else [read], None if place.workspace else _SECRETS_STAY)
 
 
@@ -95,7 +95,7 @@ def _python_over_http(source: Mapping[str, Any], place: Place) -> Way:
         "import json\nimport os\nimport urllib.request\n\n"
         "request = urllib.request.Request(\n"
         f"    {url!r},\n"
-        "    headers={'Authorization': f\"Bearer {os.environ['WELLHEAD_TOKEN']}\"},\n"
+        "    headers={'Authorization': f\"Bearer {os.environ['WELLHEAD_HEADER']}\"},\n"
         ")\n"
         "with urllib.request.urlopen(request) as answer:\n"
         "    source = json.load(answer)\n\n"
