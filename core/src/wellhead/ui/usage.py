@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_HEADER = '"Authorization: Bearer $WELLHEAD_HEADER"'
+_HEADER = '"Authorization: Bearer $WELLHEAD_TOKEN"'
 _IDS = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -95,7 +95,7 @@ def _python_over_http(source: Mapping[str, Any], place: Place) -> Way:
         "import json\nimport os\nimport urllib.request\n\n"
         "request = urllib.request.Request(\n"
         f"    {url!r},\n"
-        "    headers={'Authorization': f\"Bearer {os.environ['WELLHEAD_HEADER']}\"},\n"
+        "    headers={'Authorization': f\"Bearer {os.environ['WELLHEAD_TOKEN']}\"},\n"
         ")\n"
         "with urllib.request.urlopen(request) as answer:\n"
         "    source = json.load(answer)\n\n"
