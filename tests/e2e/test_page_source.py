@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from html import unescape
@@ -16,7 +19,7 @@ import pytest
 from support.canary import Canary
 from support.documents import Make, document_of, path_of
 from support.probe import NO_ID
-from support.service import SOURCES
+from support.service import SOURCES, Service
 from support.team import TeamService, running_team
 from wellhead.access.issued import issue
 from wellhead.access.policy import Role
@@ -345,3 +348,29 @@ def test_all_that_the_filters_ask_for_are_validated_and_an_empty_choice_is_told(
     empty = browser.post("/validate", what="chosen", label="only:these")
     assert (empty.status_code, empty.headers["location"]) == (303, "/?label=only%3Athese&notice=nothing_chosen")
     assert "choose data sources first" in browser.see(empty.headers["location"])
+
+
+@pytest.mark.slow
+def test_in_local_mode_whatever_is_shown_runs_as_it_is_copied(service: Service, home: Path, canary: Canary) -> None:
+    secret, name = canary.plain_secret(), "it's $HOME"
+    source = service.client.post(SOURCES, json=document_of("postgres", name=name, password=secret)).json()
+    with Browser(service.url, service.token, canary).client as client:
+        text = client.get(page_of(source)).text
+    snippets = [unescape(found) for found in re.findall(r"<pre class=\"snippet\"><code[^>]+>([^<]+)</code>", text)]
+    validate, run, python, read, *_ = snippets
+    variables = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "WELLHEAD_CONFIG_DIR": str(home / "config"),
+        "WELLHEAD_TOKEN": service.token,
+    }
+
+    def output(*command: str, code: int = 0) -> str:
+        done = subprocess.run(command, check=False, capture_output=True, text=True, env=variables, cwd="/", timeout=60)
+        assert done.returncode == code, done
+        return done.stdout
+
+    assert "connect" in output("bash", "-c", validate, code=1)
+    assert output("bash", "-c", run) == "127.0.0.1\n"
+    assert output("python", "-c", f"{python}\nprint(len(password))") == f"127.0.0.1\n{len(secret)}\n"
+    assert json.loads(output("bash", "-c", read))["name"] == name
