@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import timedelta
 from html import unescape
 from pathlib import Path
@@ -354,7 +355,7 @@ def test_all_that_the_filters_ask_for_are_validated_and_an_empty_choice_is_told(
 def test_in_local_mode_whatever_is_shown_runs_as_it_is_copied(service: Service, home: Path, canary: Canary) -> None:
     secret, name = canary.plain_secret(), "it's $HOME"
     source = service.client.post(SOURCES, json=document_of("postgres", name=name, password=secret)).json()
-    with Browser(service.url, service.token, canary).client as client:
+    with closing(Browser(service.url, service.token, canary).client) as client:
         text = client.get(page_of(source)).text
     snippets = [unescape(found) for found in re.findall(r"<pre class=\"snippet\"><code[^>]+>([^<]+)</code>", text)]
     validate, run, python, read, *_ = snippets
