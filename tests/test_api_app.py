@@ -36,7 +36,6 @@ def test_a_method_that_a_path_does_not_know_is_answered_with_those_that_it_knows
 @pytest.mark.parametrize(
     "path",
     [
-        "/",
         f"{SOURCES}/",
         f"{SOURCES}/{ID}/",
         f"{SOURCES}/{ID}/nothing",

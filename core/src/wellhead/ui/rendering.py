@@ -24,8 +24,8 @@ POLICY = "; ".join(
     )
 )
 
-HEADERS = {"Content-Security-Policy": POLICY}
-"""The header fields that each page has, besides those of all answers."""
+HEADERS = {"Content-Security-Policy": POLICY, "Referrer-Policy": "same-origin"}
+"""The header fields that each page has; with no referrer at all, a browser would not say where a form comes from."""
 
 HERE = "<!-- here -->"
 """What stands in a template where the rest of the page comes piece by piece."""
@@ -60,6 +60,7 @@ def text_of(template: str, **shown: Any) -> str:
 @cache
 def _environment() -> Any:
     from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415  # loaded with the first page
+    from markupsafe import Markup  # noqa: PLC0415  # as above
 
     environment = Environment(
         loader=PackageLoader("wellhead.ui"),
@@ -76,7 +77,11 @@ def _environment() -> Any:
     }
     environment.globals.update(shared)
     environment.filters.update(
-        ago=texts.ago, exact=texts.exact, initials=texts.initials, milliseconds=texts.milliseconds, code=texts.code
+        ago=texts.ago,
+        exact=texts.exact,
+        initials=texts.initials,
+        milliseconds=texts.milliseconds,
+        code=lambda text: Markup(texts.marked(text)),  # noqa: S704  # escaped there
     )
     environment.globals["ui"] = environment.get_template("_parts.html").module
     return environment

@@ -54,8 +54,9 @@ async def visit_of(request: Request, tickets: Tickets, authenticator: Authentica
 def is_from_here(request: Request) -> bool:
     """Tell whether a browser sends a request because of a page of ours, as far as it says so (Fetch Metadata)."""
     site = request.headers.get("sec-fetch-site", "same-origin")
-    origin = request.headers.get("origin", "")
-    return site in _SAME_SITE and origin.partition("://")[2] in {"", request.headers.get("host", "")}
+    origin = request.headers.get("origin")
+    is_ours = origin is None or origin.partition("://")[2] == request.headers.get("host")
+    return is_ours and site in _SAME_SITE
 
 
 def cookie_name(request: Request) -> str:

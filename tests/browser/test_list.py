@@ -1,0 +1,81 @@
+"""The list with a browser: search as one types, filters, and validating many with a bar that grows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from support.canary import Canary
+from support.chromium import Visit, visiting
+from support.service import Service
+
+Sources = dict[str, Any]
+
+
+@pytest.fixture(autouse=True)
+def _two_that_work(home: Path, sources: Sources) -> None:
+    for name in ("sales", "rates"):
+        (home / "workspace" / f"{name}.csv").write_text("a,b\n1,2\n")
+
+
+def test_the_list_follows_what_is_typed(visit: Visit) -> None:
+    page = visit.goto("/")
+    expect(page.locator("tbody tr")).to_have_count(3)
+    visit.check_access()
+    page.get_by_label("Search").press_sequentially("ORD")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    expect(page.get_by_role("link", name="orders")).to_be_visible()
+    expect(page).to_have_url(f"{visit.url}/?q=ORD")
+    page.get_by_label("Search").fill("")
+    expect(page.locator("tbody tr")).to_have_count(3)
+    page.get_by_label("Label").fill("team:rates")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    page.reload()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    page.get_by_role("link", name="Show all").click()
+    expect(page.locator("tbody tr")).to_have_count(3)
+
+
+def test_all_are_validated_and_each_row_shows_it(visit: Visit) -> None:
+    page = visit.goto("/")
+    page.get_by_role("button", name="Validate all 3").click()
+    expect(page.locator("#tally")).to_have_text("3 of 3 validated: 2 work, 1 do not.")
+    expect(page.locator("tr", has_text="orders").locator(".badge")).to_have_text("Fails")
+    expect(page.locator("tr", has_text="sales").locator(".badge")).to_have_text("Works")
+    visit.check_access()
+
+
+def test_only_the_chosen_are_validated(visit: Visit) -> None:
+    page = visit.goto("/")
+    page.get_by_role("button", name="Validate the chosen").click()
+    expect(page.locator("#notices")).to_contain_text("Choose data sources first.")
+    page.get_by_label("Choose rates").check()
+    page.get_by_role("button", name="Validate the chosen").click()
+    expect(page.locator("#tally")).to_have_text("1 of 1 validated: 1 work, 0 do not.")
+
+
+def test_without_scripts_the_list_can_be_filtered_and_validated(
+    chromium: Browser, service: Service, canary: Canary, tmp_path: Path
+) -> None:
+    with visiting(chromium, service.url, tmp_path / "traffic.har", java_script_enabled=False) as visit:
+        page = visit.sign_in(service.token)
+        page.get_by_label("Search").fill("rat")
+        page.get_by_role("button", name="Show").click()
+        expect(page.locator("tbody tr")).to_have_count(1)
+        page.get_by_role("button", name="Validate all 1").click()
+        expect(page.locator("tbody tr", has_text="rates")).to_contain_text("Works")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_everybody_can_use_it_in_light_and_dark_and_on_narrow_screens(
+    chromium: Browser, service: Service, canary: Canary, tmp_path: Path, scheme: str, width: int
+) -> None:
+    size = {"width": width, "height": 800}
+    with visiting(chromium, service.url, tmp_path / "t.har", color_scheme=scheme, viewport=size) as visit:
+        page = visit.sign_in(service.token)
+        visit.check_access()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
