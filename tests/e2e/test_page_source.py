@@ -188,8 +188,9 @@ def test_going_back_shows_what_stands_against_it_and_changes_nothing(
     make(name=source["name"])
     taken = browser.post(page_of(source, "rollback", "1"), revision="2")
     assert (taken.status_code, 'role="alert"' in taken.text) == (409, True)
-    assert "is not kept" in browser.see(page_of(source, "rollback", "9"))
-    assert browser.post(page_of(source, "rollback", "9"), revision="2").status_code == 422
+    for number in ("9", "0", "x", "9" * 99):
+        assert "is not kept" in browser.see(page_of(source, "rollback", number))
+        assert browser.post(page_of(source, "rollback", number), revision="2").status_code == 422
     assert api.get(path_of(source)).json()["revision"] == 2
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from wellhead.ui.revisions import changed_since, revisions_of
 from wellhead.ui.source import condition_of, path_of, read_history, read_source
 from wellhead.ui.visits import Visit
 
+_NUMBER = re.compile("[0-9]{1,15}")
 _CHANGED = 412
 _SHOWN_HERE = frozenset((409, _CHANGED, 422))
 _CHANGED_MEANWHILE = "It was changed meanwhile. Below is what going back changes now."
@@ -62,5 +64,6 @@ def _reason(status: int, problem: Mapping[str, Any]) -> str:
 
 
 def _revision(visit: Visit) -> int:
-    number: int = visit.request.path_params["revision"]
-    return number
+    """Return the number in the address; 0, which none has, where there is no number."""
+    text: str = visit.request.path_params["revision"]
+    return int(text) if _NUMBER.fullmatch(text) else 0

@@ -28,7 +28,7 @@ class Route:
     endpoint: Endpoint
 
 
-_ROLLBACK = "/sources/{source_id}/rollback/{revision:int}"
+_ROLLBACK = "/sources/{source_id}/rollback/{revision}"
 
 ROUTES = (
     Route("GET", "/", "page.list", shown(listing.show_list)),
