@@ -56,6 +56,10 @@ class RefusedError(Exception):
         self.answer = answer
 
 
+class BrokenOffError(Exception):
+    """A stream ended before its end: what answered has failed meanwhile. The log of the service says why."""
+
+
 class Operations:
     """The operations of the API, asked on behalf of whoever visits the page."""
 
@@ -117,6 +121,7 @@ class Operations:
 
         Raises:
             RefusedError: There is no stream, but a problem.
+            BrokenOffError: The stream ended before its end.
         """
         messages: asyncio.Queue[Message | None] = asyncio.Queue(_AHEAD)
         request = _request(visit, "POST", path, query=query, document=document, headers=_NDJSON)
@@ -161,15 +166,18 @@ async def _lines(messages: asyncio.Queue[Message | None]) -> AsyncGenerator[dict
     start = await messages.get()
     if start is None:
         return
-    rest = b""
+    rest, is_whole = b"", False
     while (message := await messages.get()) is not None:
         rest += message.get("body", b"")
+        is_whole = not message.get("more_body", False)
         if start["status"] in _OK:
             *whole, rest = rest.split(b"\n")
             for line in whole:
                 yield json.loads(line)
     if start["status"] not in _OK:
         raise RefusedError(Answer(start["status"], _texts(start["headers"]), rest))
+    if not is_whole:
+        raise BrokenOffError
 
 
 def _request(

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from wellhead.ui import rendering
 from wellhead.ui.asking import RefusedError
+from wellhead.ui.forms import Form
 from wellhead.ui.guarded import page_of
 from wellhead.ui.visits import Visit
 
@@ -46,6 +47,11 @@ class Wanted:
         if len(filters.get("q", "")) < _SHORTEST_SEARCH:
             filters.pop("q", None)
         return cls(filters, given.get("sort", "name"), given.get("cursor", ""))
+
+    @classmethod
+    def from_form(cls, form: Form) -> Wanted:
+        """Read it from a form of the list, which holds the filters that the list was shown with."""
+        return cls({name: form.get(name) for name in FILTERS if form.get(name)}, form.get("sort", "name"), "")
 
     @property
     def query(self) -> list[tuple[str, str]]:

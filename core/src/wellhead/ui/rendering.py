@@ -69,7 +69,12 @@ def _environment() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    shared = {"static": f"/static/{static_files.version()}", "health": texts.HEALTH, "states": texts.STATES}
+    shared = {
+        "static": f"/static/{static_files.version()}",
+        "health": texts.HEALTH,
+        "states": texts.STATES,
+        "notices": texts.NOTICES,
+    }
     environment.globals.update(shared)
     environment.filters.update(
         ago=texts.ago,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from wellhead.ui import listing, signing_in, validating
+from wellhead.ui import deleting, listing, rolling_back, signing_in, source, validating
 from wellhead.ui.guarded import SIGN_IN, Endpoint, posted, shown
 from wellhead.ui.static_files import favicon, static_file
 
@@ -28,6 +28,8 @@ class Route:
     endpoint: Endpoint
 
 
+_ROLLBACK = "/sources/{source_id}/rollback/{revision}"
+
 ROUTES = (
     Route("GET", "/", "page.list", shown(listing.show_list)),
     Route("GET", SIGN_IN, "page.sign_in", signing_in.show_sign_in),
@@ -35,6 +37,11 @@ ROUTES = (
     Route("POST", "/sign-out", "page.sign_out", posted(signing_in.sign_out)),
     Route("POST", "/validate", "page.validate_many", posted(validating.validate_many)),
     Route("POST", "/sources/{source_id}/validate", "page.validate", posted(validating.validate_one)),
+    Route("GET", "/sources/{source_id}", "page.source", shown(source.show_source)),
+    Route("GET", "/sources/{source_id}/delete", "page.delete", shown(deleting.ask_deletion)),
+    Route("POST", "/sources/{source_id}/delete", "page.delete", posted(deleting.delete)),
+    Route("GET", _ROLLBACK, "page.rollback", shown(rolling_back.ask_rollback)),
+    Route("POST", _ROLLBACK, "page.rollback", posted(rolling_back.roll_back)),
     Route("GET", "/favicon.ico", "page.static", favicon),
     Route("GET", "/static/{version}/{name:path}", "page.static", static_file),
 )

@@ -24,7 +24,17 @@ STATES = {
     "newer_format": "Written by a newer version",
     "corrupt": "Damaged",
     "unreadable": "Cannot be read",
+    "gone": "Deleted meanwhile",
 }
+
+NOTICES = {
+    "deleted": "The data source was deleted, with its history and health.",
+    "rolled_back": "The former revision was restored, as a new revision.",
+    "validated": "The data source was validated. What came of it is below.",
+    "broken_off": "The validation was broken off. Try again in a moment.",
+    "nothing_chosen": "Nothing was validated: choose data sources first.",
+}
+"""What pages say once something was done, by the code in their address: never a text that comes from there."""
 
 _STEPS = ((60, "second"), (60, "minute"), (24, "hour"), (30, "day"), (12, "month"))
 _JUST_NOW = 5

@@ -11,10 +11,11 @@ from typing import Any
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from wellhead.ui import rendering
-from wellhead.ui.asking import Operations, RefusedError, begun
+from wellhead.ui.asking import BrokenOffError, Operations, RefusedError, begun
 from wellhead.ui.forms import Form
 from wellhead.ui.guarded import page_of, see
-from wellhead.ui.listing import FILTERS
+from wellhead.ui.listing import Wanted
+from wellhead.ui.states import UNREAD
 from wellhead.ui.types import Types
 from wellhead.ui.visits import Visit
 
@@ -22,6 +23,13 @@ Outcome = dict[str, Any]
 """What came of one of many: `id`, `name` and `result`, or `state` where it cannot be validated."""
 
 _AT_ONCE = 8
+_FOR_ALL = frozenset((401, 403, 429, 503))
+"""The statuses that are no matter of the one data source: the others would be answered so too."""
+
+_STATES = {**UNREAD, "invalid_record": "invalid", "not_found": "gone"}
+"""What is shown of a data source that cannot be validated, by the code of the answer; the code itself for others."""
+
+_BROKEN_OFF = "The validation was broken off. Try again in a moment."
 _NDJSON = "application/x-ndjson"
 
 
@@ -31,18 +39,17 @@ async def validate_many(visit: Visit, form: Form) -> Response:
     A script gets a line of JSON for each: its `id`, its `status`, and its `row` of the list. Without a script it is a
     page that grows.
     """
-    page = page_of(visit.request)
+    page, wanted = page_of(visit.request), Wanted.from_form(form)
     if form.get("what") == "all":
-        query = [(name, form.get(name)) for name in FILTERS if form.get(name)]
-        outcomes = page.operations.lines(visit, "/datasources/validations", query=query)
+        outcomes = page.operations.lines(visit, "/datasources/validations", query=wanted.filters.items())
     elif ids := form.all("id"):
         outcomes = _one_by_one(page.operations, visit, ids)
     else:
-        return see("/")
+        return see(wanted.address(notice="nothing_chosen"))
     found, types = await begun(outcomes), await page.types.of(visit)
     if visit.request.headers.get("x-part") == "lines":
         return StreamingResponse(_lines(page.operations, visit, types, found), media_type=_NDJSON)
-    return _growing("validated.html", visit, _rows(types, found))
+    return _growing("validated.html", _rows(found), visit=visit, back=wanted.address())
 
 
 async def validate_one(visit: Visit, _form: Form) -> Response:
@@ -52,31 +59,41 @@ async def validate_one(visit: Visit, _form: Form) -> Response:
     lines = await begun(operations.lines(visit, f"/datasources/{source_id}/validate"))
     if visit.request.headers.get("x-part") == "lines":
         return StreamingResponse(check_lines(lines), media_type=_NDJSON)
-    async with aclosing(lines):
-        async for _ in lines:
-            pass
-    return see(f"/sources/{source_id}")
+    notice = "validated"
+    try:
+        async with aclosing(lines):
+            async for _ in lines:
+                pass
+    except BrokenOffError:
+        notice = "broken_off"
+    return see(f"/sources/{source_id}?notice={notice}")
 
 
 async def check_lines(lines: AsyncGenerator[dict[str, Any], None]) -> AsyncGenerator[bytes, None]:
-    """Write each check of a validation, then its result, as a line of JSON with the `html` to show."""
-    async with aclosing(lines):
-        async for line in lines:
-            html = rendering.text_of("_event.html", check=line.get("check"), result=line.get("result"))
-            more = {"status": line["result"]["status"]} if "result" in line else {}
-            yield json.dumps({"html": html, **more}).encode() + b"\n"
+    """Write each check of a validation, then its result, as a line of JSON with the `html` to show.
+
+    The last one has a `status`, too; where the validation was broken off that is `broken_off`.
+    """
+    try:
+        async with aclosing(lines):
+            async for line in lines:
+                html = rendering.text_of("_event.html", check=line.get("check"), result=line.get("result"))
+                yield _line(html=html, **({"status": line["result"]["status"]} if "result" in line else {}))
+    except BrokenOffError as error:
+        yield _line(html=rendering.text_of("_broken_off.html", reason=_reason(error)), status="broken_off")
 
 
-async def _one_by_one(operations: Operations, visit: Visit, ids: Sequence[str]) -> AsyncGenerator[dict[str, Any], None]:
-    """Validate some data sources, a few at once, and yield what came of each as it ends."""
+async def _one_by_one(operations: Operations, visit: Visit, ids: Sequence[str]) -> AsyncGenerator[Outcome, None]:
+    """Validate some data sources, a few at once, and yield what came of each as it ends.
+
+    Raises:
+        RefusedError: None can be validated, whichever it is.
+    """
     slots = asyncio.Semaphore(_AT_ONCE)
 
     async def validated(source_id: str) -> Outcome:
         async with slots:
-            answer = await operations.ask(visit, "POST", f"/datasources/{source_id}/validate")
-        if answer.is_ok:
-            return {"id": source_id, "result": answer.document}
-        return {"id": source_id, "result": None, "state": answer.document["code"]}
+            return await _outcome(operations, visit, source_id)
 
     works = [asyncio.create_task(validated(source_id)) for source_id in dict.fromkeys(ids)]
     try:
@@ -85,28 +102,65 @@ async def _one_by_one(operations: Operations, visit: Visit, ids: Sequence[str]) 
     finally:
         for work in works:
             work.cancel()
+        await asyncio.gather(*works, return_exceptions=True)
+
+
+async def _outcome(operations: Operations, visit: Visit, source_id: str) -> Outcome:
+    """Validate one of some; where its state does not allow that, say which it is."""
+    answer = await operations.ask(visit, "POST", f"/datasources/{source_id}/validate")
+    if answer.status in _FOR_ALL:
+        raise RefusedError(answer)
+    read = await operations.ask(visit, "GET", f"/datasources/{source_id}")
+    name = read.document.get("name") if read.is_ok else None
+    if answer.is_ok:
+        return {"id": source_id, "name": name, "result": answer.document}
+    code = answer.document["code"]
+    return {"id": source_id, "name": name, "result": None, "state": _STATES.get(code, code)}
 
 
 async def _lines(
     operations: Operations, visit: Visit, types: Types, outcomes: AsyncGenerator[Outcome, None]
 ) -> AsyncGenerator[bytes, None]:
-    async with aclosing(outcomes):
-        async for outcome in outcomes:
-            if "totals" in outcome:
-                continue
-            try:
-                item = await operations.read(visit, f"/datasources/{outcome['id']}")
-            except RefusedError:  # it was deleted meanwhile, or cannot be read
-                item = None
-            row = None if item is None else rendering.text_of("_row.html", visit=visit, types=types, item=item)
-            yield json.dumps({"id": outcome["id"], "status": _status(outcome), "row": row}).encode() + b"\n"
+    """Write each outcome as a line of JSON; where it was broken off, the last one says so (`error`)."""
+    try:
+        async with aclosing(outcomes):
+            async for outcome in outcomes:
+                if "totals" not in outcome:
+                    row = await _row(operations, visit, types, outcome["id"])
+                    yield _line(id=outcome["id"], status=_status(outcome), row=row)
+    except (BrokenOffError, RefusedError) as error:
+        yield _line(error=_reason(error))
 
 
-async def _rows(types: Types, outcomes: AsyncGenerator[Outcome, None]) -> AsyncGenerator[str, None]:
-    async with aclosing(outcomes):
-        async for outcome in outcomes:
-            if "totals" not in outcome:
-                yield rendering.text_of("_outcome.html", outcome=outcome, status=_status(outcome), types=types)
+async def _row(operations: Operations, visit: Visit, types: Types, source_id: str) -> str | None:
+    """Write a row of the list anew; None for one that was deleted meanwhile, or cannot be read."""
+    answer = await operations.ask(visit, "GET", f"/datasources/{source_id}")
+    if not answer.is_ok:
+        return None
+    return rendering.text_of("_row.html", visit=visit, types=types, item=answer.document)
+
+
+async def _rows(outcomes: AsyncGenerator[Outcome, None]) -> AsyncGenerator[str, None]:
+    """Write each outcome as a row of a table, then how many there were; where it was broken off, why."""
+    statuses, reason = [], None
+    try:
+        async with aclosing(outcomes):
+            async for outcome in outcomes:
+                if "totals" not in outcome:
+                    statuses.append(_status(outcome))
+                    yield rendering.text_of("_outcome.html", outcome=outcome, status=statuses[-1])
+    except (BrokenOffError, RefusedError) as error:
+        reason = _reason(error)
+    yield rendering.text_of("_tally.html", statuses=statuses, reason=reason)
+
+
+def _reason(error: BrokenOffError | RefusedError) -> str:
+    """Say why there is no more."""
+    return _BROKEN_OFF if isinstance(error, BrokenOffError) else str(error.answer.document["detail"])
+
+
+def _line(**members: Any) -> bytes:
+    return json.dumps(members).encode() + b"\n"
 
 
 def _status(outcome: Outcome) -> str:
@@ -114,9 +168,9 @@ def _status(outcome: Outcome) -> str:
     return str(outcome["result"]["status"] if outcome["result"] else outcome["state"])
 
 
-def _growing(template: str, visit: Visit, pieces: AsyncGenerator[str, None]) -> Response:
+def _growing(template: str, pieces: AsyncGenerator[str, None], **shown: Any) -> Response:
     """Answer with a page whose middle comes piece by piece."""
-    before, _, after = rendering.text_of(template, visit=visit).partition(rendering.HERE)
+    before, _, after = rendering.text_of(template, **shown).partition(rendering.HERE)
 
     async def content() -> AsyncGenerator[str, None]:
         yield before

@@ -52,5 +52,14 @@ export async function postForLines(form, submitter, show) {
   }
 }
 
+/** A notice is for once: reloading the page, or sharing its address, must not repeat it. */
+function forgetNotice() {
+  const address = new URL(location.href);
+  if (!address.searchParams.has("notice")) return;
+  address.searchParams.delete("notice");
+  history.replaceState(null, "", address);
+}
+
+forgetNotice();
 localTimes();
 setInterval(localTimes, 30_000);

@@ -51,20 +51,28 @@ async function validate(event) {
   progress.max = count;
   progress.value = 0;
   progress.hidden = false;
-  let good = 0, bad = 0;
-  const streaming = postForLines(form, event.submitter, ({ id, status, row }) => {
+  let good = 0, bad = 0, problem = null;
+  const show = ({ id, status, row, error }) => {
+    if (error) return (problem = error);
     ["passed", "warning"].includes(status) ? good++ : bad++;
     progress.value = good + bad;
     tally.textContent = `${good + bad} of ${count} validated: ${good} work, ${bad} do not.`;
     const old = document.getElementById(`row-${id}`);
-    if (old && row) {
-      old.outerHTML = row;
-      localTimes(document.getElementById(`row-${id}`));
-    }
-  });
-  buttons.forEach((button) => (button.disabled = true)); // not before: a disabled button is no part of a form
-  const streamed = await streaming;
+    if (!old || !row) return;
+    const wasChosen = old.querySelector("input[name=id]").checked;
+    old.outerHTML = row;
+    const now = document.getElementById(`row-${id}`);
+    now.querySelector("input[name=id]").checked = wasChosen;
+    localTimes(now);
+  };
+  try {
+    const streamed = postForLines(form, event.submitter, show);
+    buttons.forEach((button) => (button.disabled = true)); // not before: a button that is disabled is not posted
+    if (!(await streamed)) problem = "They cannot be validated just now. Try again in a moment.";
+  } catch {
+    problem = "The connection was lost. Try again in a moment.";
+  }
   buttons.forEach((button) => (button.disabled = false));
   progress.hidden = true;
-  if (!streamed) notice("They cannot be validated just now. Try again in a moment.");
+  if (problem) notice(problem);
 }
