@@ -132,6 +132,17 @@ OPERATIONS = (
     ),
     Operation(
         "GET",
+        SOURCES + "/summary",
+        "summarizeDataSources",
+        "Count data sources by type, state and health, chosen by the filters of the list.",
+        handlers.summarize,
+        permission="read",
+        query=FILTER_PARAMETERS,
+        answers=((200, "DataSourceSummary"),),
+        problems=(400, 422),
+    ),
+    Operation(
+        "GET",
         SOURCES + "/types",
         "listTypes",
         "List the types that are installed, and the plugins that are broken.",

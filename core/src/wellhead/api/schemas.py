@@ -99,11 +99,18 @@ def fixed_schemas() -> dict[str, Any]:
         "pid": _COUNT,
     }
     page = {"items": _list(_reference("DataSourceRead")), "next": TEXT_OR_NULL, "total": {"type": "integer"}}
+    counted = {
+        "type": {**TEXT_OR_NULL, "description": "Null where it cannot be read."},
+        "state": _reference("State"),
+        "health": {"type": "string", "enum": [*get_args(ValidationStatus), "none"]},
+        "count": _COUNT,
+    }
     return {
         "AuditEntry": _object(audited),
         "AuditPage": _object({"items": _list(_reference("AuditEntry")), "next": TEXT_OR_NULL}),
         "Check": _object(check),
         "DataSourcePage": _object(page),
+        "DataSourceSummary": _object({"total": _COUNT, "items": _list(_object(counted))}),
         "Finding": _object(finding),
         "Health": {"anyOf": [_object(health), {"type": "null"}], "description": "Null after a change."},
         "HealthHistory": _object({"items": _list({"allOf": [_reference("ValidationResult"), past]})}),
