@@ -16,6 +16,7 @@ from wellhead.settings import Settings
 from wellhead.ui import rendering
 from wellhead.ui.asking import Answer, App, Operations, RefusedError
 from wellhead.ui.forms import Form, FormError, read_form
+from wellhead.ui.last_summaries import LastSummaries
 from wellhead.ui.types import KnownTypes
 from wellhead.ui.visits import Visit, end_session, is_from_here, visit_of
 
@@ -35,6 +36,7 @@ class Page:
         limits: How often an address may send a wrong token.
         operations: The API.
         types: The types that are installed.
+        summaries: How many data sources there are.
     """
 
     settings: Settings
@@ -43,6 +45,7 @@ class Page:
     limits: Limits
     operations: Operations
     types: KnownTypes
+    summaries: LastSummaries
 
     @classmethod
     def of(cls, service: Service, app: App) -> Page:
@@ -54,7 +57,15 @@ class Page:
         """
         settings = service.settings
         tickets, operations = Tickets(settings.sessions_path), Operations(app)
-        return cls(settings, tickets, service.authenticator, service.limits, operations, KnownTypes(operations))
+        return cls(
+            settings,
+            tickets,
+            service.authenticator,
+            service.limits,
+            operations,
+            KnownTypes(operations),
+            LastSummaries(operations),
+        )
 
 
 def page_of(request: Request) -> Page:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from wellhead.ui import listing, signing_in, validating
+from wellhead.ui import audit, listing, plugins, signing_in, summary, validating
 from wellhead.ui.guarded import SIGN_IN, Endpoint, posted, shown
 from wellhead.ui.static_files import favicon, static_file
 
@@ -35,6 +35,11 @@ ROUTES = (
     Route("POST", "/sign-out", "page.sign_out", posted(signing_in.sign_out)),
     Route("POST", "/validate", "page.validate_many", posted(validating.validate_many)),
     Route("POST", "/sources/{source_id}/validate", "page.validate", posted(validating.validate_one)),
+    Route("GET", "/summary", "page.summary", shown(summary.show_summary)),
+    Route("GET", "/plugins", "page.plugins", shown(plugins.show_plugins)),
+    Route("POST", "/plugins/reload", "page.reload", posted(plugins.reload)),
+    Route("GET", "/plugins/{type_name}", "page.type", shown(plugins.show_type)),
+    Route("GET", "/audit", "page.audit", shown(audit.show_audit)),
     Route("GET", "/favicon.ico", "page.static", favicon),
     Route("GET", "/static/{version}/{name:path}", "page.static", static_file),
 )

@@ -65,5 +65,6 @@ async function validate(event) {
   });
   buttons.forEach((button) => (button.disabled = false));
   progress.hidden = true;
+  document.dispatchEvent(new Event("validated"));
   if (!streamed) notice("They cannot be validated just now. Try again in a moment.");
 }
