@@ -32,12 +32,15 @@ _WORST_FIRST = tuple(STATES)
 _COMMAND = re.compile(r"(?:(?P<before>.*): )?(?P<command>(?:pip|wellhead) [^.]\S*(?: \S+)*)", re.DOTALL)
 
 
+_SETTING = re.compile(r"WELLHEAD_[A-Z_]+(?:=[^\s,]+)?")
+
+
 @dataclass(frozen=True, slots=True)
 class Remedy:
     """What mends something.
 
     Attributes:
-        text: It in words; empty where the command says all.
+        text: It in words, with backticks around a setting; empty where the command says all.
         command: What can be copied and run; None if there is no such thing.
     """
 
@@ -48,10 +51,8 @@ class Remedy:
     def of(cls, text: str) -> Remedy:
         """Find the command in a remedy, which is at its end."""
         found = _COMMAND.fullmatch(text)
-        if found is None:
-            return cls(text, None)
-        before = found["before"]
-        return cls(f"{before}:" if before else "", found["command"])
+        before = text if found is None else f"{found['before']}:" if found["before"] else ""
+        return cls(_SETTING.sub(r"`\g<0>`", before), None if found is None else found["command"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,12 +85,17 @@ class Picture:
     @property
     def shown(self) -> Sequence[Bar]:
         """The bars that are seen at once."""
-        return self.bars[: _SHOWN + 1]
+        return self.bars[: self._first]
 
     @property
     def more(self) -> Sequence[Bar]:
         """The bars that are seen when somebody wants to."""
-        return self.bars[_SHOWN + 1 :]
+        return self.bars[self._first :]
+
+    @property
+    def _first(self) -> int:
+        """How many are seen at once: no room is saved by hiding one."""
+        return len(self.bars) if len(self.bars) <= _SHOWN + 1 else _SHOWN
 
 
 def picture_of(document: Mapping[str, Any]) -> Picture:
