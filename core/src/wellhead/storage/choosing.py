@@ -67,10 +67,13 @@ class Chooser:
     def summarize(self, directory: int, selection: Selection, judge: Judge) -> Counter[Group]:
         """Count what is wanted by type, state and health, whatever the order and the page.
 
+        What is not judged yet, or on another basis, is judged for that, as a list does for a page.
+
         Arguments and errors are those of `choose`.
         """
         case = _Case(directory, judge)
-        self._judge_all(case)
+        if selection.states:
+            self._judge_all(case)
         with self._indexing.reading(directory) as connection:
             rows = groups_of(connection, selection)
             stale = [row for row in rows if not case.is_judged(row.type, row.judged, sealed=row.sealed)]
@@ -79,10 +82,10 @@ class Chooser:
         for row in rows:
             if row not in stale:
                 counts[Group(row.type or None, row.state or "", row.health)] += row.size
-        for record_id in ids:  # written since all were judged
-            judged = case.judged(record_id)
-            if judged is not None:
-                counts[_group_of(judged[0])] += 1
+        for batch in _batches(ids):
+            found = [judged for record_id in batch if (judged := case.judged(record_id)) is not None]
+            counts.update(_group_of(item) for item, _ in found)
+            self._keep(case, [judgement for _, judgement in found if judgement is not None])
         return counts
 
     def show(self, directory: int, record_id: str, judge: Judge) -> Judged | None:

@@ -21,7 +21,7 @@ Item = Mapping[str, Any]
 
 SEARCHED_FROM = 8
 """Of so many types the page has a field to search them."""
-CAPABILITIES = {"validate": "Can be validated", "connection_string": "Takes a connection string"}
+CAPABILITIES = {"validate": "can be validated", "connection_string": "takes a connection string"}
 STATES = {
     "broken": "Broken",
     "conflict": "In conflict",
