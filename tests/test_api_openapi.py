@@ -171,6 +171,7 @@ def test_what_the_service_answers_fits_its_own_document(api: TestClient) -> None
         assert fits(schemas, "DataSourceRead", saved)
         assert fits(schemas, "DataSourceCreate", saved)
     assert fits(schemas, "DataSourcePage", api.get(SOURCES).json())
+    assert fits(schemas, "DataSourceSummary", api.get(f"{SOURCES}/summary").json())
     assert fits(schemas, "TypeList", api.get(f"{SOURCES}/types").json())
     assert fits(schemas, "TypeDetail", api.get(f"{SOURCES}/types/csv").json())
     assert fits(schemas, "Problem", api.post(SOURCES, json={"type": "csv"}).json())

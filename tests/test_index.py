@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -27,12 +28,13 @@ from support.probe import Probe, ProbeSource, names_in, open_descriptors, probe_
 from support.programs import missing_service
 from support.types import SET_AT
 from wellhead import Secret, clock
-from wellhead.catalog.listing import SORT_FIELDS, ListQuery, Page, page_from, page_of, selection_of
+from wellhead.catalog.listing import SORT_FIELDS, ListQuery, Page, matches, page_from, page_of, selection_of
+from wellhead.catalog.summary import group_of
 from wellhead.errors import NameTakenError
 from wellhead.storage import indexing
 from wellhead.storage.files import FileRecordStore
 from wellhead.storage.index_file import IndexFile
-from wellhead.storage.index_query import queries_of
+from wellhead.storage.index_query import groups_of, queries_of
 from wellhead.storage.index_schema import INDEXES, TABLES
 from wellhead.storage.records import Record
 from wellhead.storage.selection import Position, Selection
@@ -170,6 +172,9 @@ async def test_the_index_answers_as_a_look_at_all_records_does(
                 assert (page.as_document(), page.next) == (other.as_document(), other.next)
                 assert json.loads(page.as_json("x")) == {**page.as_document(), "next": "x"}
                 following = None if page.next is None else replace(query, after=page.next)
+            counted = await probe.service.summarize(selection_of(query))
+            found = await probe.service.list_configs()
+            assert counted == Counter(group_of(item) for item in found if matches(item, query))
     probe.store.close()
     shutil.rmtree(home)
 
@@ -194,6 +199,15 @@ def test_a_page_is_read_along_an_index_wherever_it_begins(asked: dict[str, Any])
             plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}", (*values, 51))]
             assert not any("TEMP B-TREE" in step for step in plan), plan
             assert all("USING" in step for step in plan), plan
+
+
+def test_all_are_counted_along_one_index() -> None:
+    statements: list[str] = []
+    connection = index_in_memory()
+    connection.set_trace_callback(statements.append)
+    assert groups_of(connection, Selection()) == []
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statements[0]}")]
+    assert plan == ["SCAN s USING COVERING INDEX by_judgement"]
 
 
 def index_in_memory() -> sqlite3.Connection:

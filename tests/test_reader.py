@@ -9,6 +9,7 @@ from wellhead.assembly import Wellhead
 from wellhead.catalog.listing import ListQuery
 from wellhead.catalog.reader import Reader, is_source_id
 from wellhead.errors import DataSourceNotFoundError
+from wellhead.storage.selection import Selection
 
 pytestmark = pytest.mark.anyio
 ID = "5f3c2d1e-0a4b-4c5d-8e6f-7a8b9c0d1e2f"
@@ -52,6 +53,21 @@ async def test_a_selection_leaves_out_what_is_deleted_while_it_is_read(
     gone = made.pop()
     await wellhead_parts.catalog.delete(gone)
     assert {stored.id for stored in await reader.select(ListQuery())} == made
+
+
+async def test_a_summary_is_the_same_without_an_index(wellhead_parts: Wellhead) -> None:
+    catalog, indexing = wellhead_parts.catalog, wellhead_parts.store.indexing
+    made = [await make(wellhead_parts, name) for name in ("one", "two", "three")]
+    await catalog.validate(made[0])
+    for record_id in made[1:]:
+        (wellhead_parts.settings.workspace / ".datasources" / f"{record_id}.json").write_bytes(b"{")
+    queries = [ListQuery(), ListQuery(states=("corrupt",)), ListQuery(health=("failed",)), ListQuery(types=("gone",))]
+    indexed = [(await catalog.summary(query)).as_document() for query in queries]
+    assert [found["total"] for found in indexed] == [3, 2, 1, 0]
+    assert {"type": None, "state": "corrupt", "health": "none", "count": 2} in indexed[0]["items"]
+    indexing.rest()
+    assert await catalog.storage.choose(Selection()) is None
+    assert [(await catalog.summary(query)).as_document() for query in queries] == indexed
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -109,6 +110,12 @@ def test_filters_choose(client: httpx2.Client, parameters: dict[str, Any], numbe
     page = listed(client, **parameters)
     assert names(page) == [f"Source {number:02}" for number in numbers]
     assert page["total"] == len(list(numbers))
+    summary = client.get(f"{SOURCES}/summary", params=parameters).json()
+    kinds = Counter("postgres" if number % 5 == 0 else "csv" for number in numbers)
+    assert summary == {
+        "total": page["total"],
+        "items": [{"type": kind, "state": "ok", "health": "none", "count": kinds[kind]} for kind in sorted(kinds)],
+    }
 
 
 def test_the_limits_of_instants_are_inclusive(client: httpx2.Client, sources: list[dict[str, Any]]) -> None:
@@ -180,6 +187,12 @@ def test_R_10_I_10_a_bad_query_is_refused(client: httpx2.Client, query: str) -> 
     answer = client.get(f"{SOURCES}?{query}")
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["parameter"] == query.partition("=")[0]
+
+
+def test_a_summary_takes_the_filters_of_the_list_and_neither_pages_nor_order(client: httpx2.Client) -> None:
+    for query in ("limit=1", "cursor=x", "sort=name", "health=bogus"):
+        answer = client.get(f"{SOURCES}/summary?{query}")
+        assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (422, query.partition("=")[0])
 
 
 def test_R_10_a_query_of_more_than_2_kib_is_414(client: httpx2.Client) -> None:

@@ -85,6 +85,7 @@ def test_Z_02_a_list_and_its_totals_are_of_the_own_workspace(clients: Clients) -
         assert page["total"] == len(page["items"])
         assert other["id"] not in str(page)
         assert clients["red", role].get(SOURCES, params={"name": other["name"]}).json()["total"] == 0
+        assert clients["red", role].get(f"{SOURCES}/summary").json()["total"] == page["total"]
 
 
 def test_Z_03_a_name_that_is_taken_elsewhere_is_free_here(clients: Clients) -> None:

@@ -66,6 +66,12 @@ async def list_sources(request: Request) -> Response:
     return Response(page.as_json(cursor), headers=headers, media_type="application/json")
 
 
+async def summarize(request: Request) -> Response:
+    """Count data sources."""
+    query = filters_of(read_query(request, FILTER_PARAMETERS))
+    return as_json((await _catalog(request).summary(query)).as_document())
+
+
 async def create_source(request: Request) -> Response:
     """Make a data source."""
     document = await read_document(request)

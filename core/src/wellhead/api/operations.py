@@ -140,6 +140,18 @@ OPERATIONS = (
     ),
     Operation(
         "GET",
+        SOURCES + "/summary",
+        "summarizeDataSources",
+        "data sources",
+        "Count data sources by type, state and health, chosen by the filters of the list.",
+        handlers.summarize,
+        permission="read",
+        query=FILTER_PARAMETERS,
+        answers=((200, "DataSourceSummary"),),
+        problems=(400, 422),
+    ),
+    Operation(
+        "GET",
         SOURCES + "/types",
         "listTypes",
         "types",

@@ -109,12 +109,19 @@ def fixed_schemas() -> dict[str, Any]:
         "count": {"type": ["integer", "null"], "description": "How many failed logins there were; null for all else."},
     }
     page = {"items": _list(_reference("DataSourceRead")), "next": TEXT_OR_NULL, "total": {"type": "integer"}}
+    counted = {
+        "type": {**TEXT_OR_NULL, "description": "Null where it cannot be read."},
+        "state": _reference("State"),
+        "health": {"type": "string", "enum": [*get_args(ValidationStatus), "none"]},
+        "count": _COUNT,
+    }
     return {
         "AuditEntry": _object(audited | later, tuple(audited)),  # older entries do not have them
         "AuditPage": _object({"items": _list(_reference("AuditEntry")), "next": TEXT_OR_NULL}),
         "ChangedPlugin": _object({"distribution": TEXT, "reason": TEXT, "remedy": TEXT}),
         "Check": _object(check),
         "DataSourcePage": _object(page),
+        "DataSourceSummary": _object({"total": _COUNT, "items": _list(_object(counted))}),
         "Finding": _object(finding),
         "Health": _object(health, description="The newest result of validating a data source."),
         "HealthHistory": _object({"items": _list(_reference("PastResult"))}),

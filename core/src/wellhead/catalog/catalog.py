@@ -13,6 +13,7 @@ from wellhead.catalog.listing import ListQuery, Page
 from wellhead.catalog.lookup import Lookup
 from wellhead.catalog.outcomes import Outcome
 from wellhead.catalog.reader import Reader
+from wellhead.catalog.summary import Summary
 from wellhead.catalog.type_page import type_page
 from wellhead.catalog.types import type_detail, type_items
 from wellhead.catalog.validations import Validations
@@ -111,6 +112,10 @@ class Catalog:
     async def list(self, query: ListQuery) -> Page:
         """Return one page of the data sources that a query asks for."""
         return await self._reader.list(query)
+
+    async def summary(self, query: ListQuery) -> Summary:
+        """Count the data sources that a query's filters ask for, by type, state and health."""
+        return await self._reader.summary(query)
 
     async def replace(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from wellhead.catalog.listing import MAX_LIMIT, ListQuery, Page, matches, page_from, page_of, selection_of
+from wellhead.catalog.summary import Summary, group_of
 from wellhead.errors import DataSourceNotFoundError
 from wellhead.model.texts import name_key
 from wellhead.storage.service import ConfigurationStorageService
@@ -36,6 +38,13 @@ class Reader:
         """Return one page of the data sources that a query asks for."""
         chosen = await self._storage.choose(selection_of(query))
         return page_of(await self._storage.list_configs(), query) if chosen is None else page_from(chosen)
+
+    async def summary(self, query: ListQuery) -> Summary:
+        """Count the data sources that a query's filters ask for, by type, state and health."""
+        counts = await self._storage.summarize(selection_of(query))
+        if counts is None:
+            counts = Counter(group_of(item) for item in await self._storage.list_configs() if matches(item, query))
+        return Summary(counts)
 
     async def select(self, query: ListQuery) -> Sequence[StoredDataSource]:
         """Return all data sources that a query's filters ask for, in no order."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
@@ -11,12 +12,12 @@ from itertools import islice
 from zlib import crc32
 
 from wellhead.storage.index_file import IndexUnusableError, transaction
-from wellhead.storage.index_query import FoundRow, rows_of, total_of
+from wellhead.storage.index_query import FoundRow, groups_of, ids_of, rows_of, total_of
 from wellhead.storage.index_rows import FOR_GOOD, item_of, written
 from wellhead.storage.index_writes import Judgement, judge_rows
 from wellhead.storage.indexing import Indexing
 from wellhead.storage.reading import digest_of, read_entry
-from wellhead.storage.selection import Chosen, Selection, Shown
+from wellhead.storage.selection import Chosen, Group, Selection, Shown
 from wellhead.storage.shown import Judged
 from wellhead.storage.store import Judge
 
@@ -63,6 +64,30 @@ class Chooser:
             items += self._items(case, batch)
         return Chosen(items, total, shown[-1].position(selection.sort) if len(rows) > len(shown) else None)
 
+    def summarize(self, directory: int, selection: Selection, judge: Judge) -> Counter[Group]:
+        """Count what is wanted by type, state and health, whatever the order and the page.
+
+        What is not judged yet, or on another basis, is judged for that, as a list does for a page.
+
+        Arguments and errors are those of `choose`.
+        """
+        case = _Case(directory, judge)
+        if selection.states:
+            self._judge_all(case)
+        with self._indexing.reading(directory) as connection:
+            rows = groups_of(connection, selection)
+            stale = [row for row in rows if not case.is_judged(row.type, row.judged, sealed=row.sealed)]
+            ids = [record_id for row in stale for record_id in ids_of(connection, selection, row)]
+        counts: Counter[Group] = Counter()
+        for row in rows:
+            if row not in stale:
+                counts[Group(row.type or None, row.state or "", row.health)] += row.size
+        for batch in _batches(ids):
+            found = [judged for record_id in batch if (judged := case.judged(record_id)) is not None]
+            counts.update(_group_of(item) for item, _ in found)
+            self._keep(case, [judgement for _, judgement in found if judgement is not None])
+        return counts
+
     def show(self, directory: int, record_id: str, judge: Judge) -> Judged | None:
         """Return one data source as it was judged before, if the files are those that were judged; else None.
 
@@ -86,7 +111,7 @@ class Chooser:
         """Return the items of rows; what had to be judged for that is kept."""
         judgements: list[Judgement] = []
         for row in rows:
-            if row.item is not None and row.judged in {FOR_GOOD, case.basis(row.type, sealed=row.sealed)}:
+            if row.item is not None and case.is_judged(row.type, row.judged, sealed=row.sealed):
                 yield row.item
             elif (judged := case.judged(row.id)) is not None:
                 item, judgement = judged
@@ -102,7 +127,7 @@ class Chooser:
             stale = [
                 (type_name, sealed, judged)
                 for type_name, sealed, judged in groups
-                if judged not in {FOR_GOOD, case.basis(type_name, sealed=bool(sealed))}
+                if not case.is_judged(type_name, judged, sealed=bool(sealed))
             ]
             query = "SELECT id FROM sources WHERE type = ? AND sealed = ? AND judged IS ?"
             ids = [row[0] for group in stale for row in connection.execute(query, group)]
@@ -150,6 +175,10 @@ class _Case:
             self._bases[key] = self._judge.basis(type_name, sealed=sealed)
         return self._bases[key]
 
+    def is_judged(self, type_name: str, judged: int | None, *, sealed: bool) -> bool:
+        """Tell whether a row was judged, on the basis that there is now or for good."""
+        return judged in {FOR_GOOD, self.basis(type_name, sealed=sealed)}
+
     def judged(self, record_id: str) -> tuple[bytes, Judgement | None] | None:
         """Read a record and judge it; return its item and the judgement, or None if it is not there any more."""
         seen = read_entry(self.directory, record_id)
@@ -162,6 +191,11 @@ class _Case:
             return item, None
         basis = self.basis(record.type, sealed=bool(record.secrets))
         return item, (stored.state, basis, item, record_id, signature, written(seen.signatures[1]))
+
+
+def _group_of(item: bytes) -> Group:
+    document = json.loads(item)
+    return Group(document["type"], document["state"], (document["health"] or {}).get("status", "none"))
 
 
 def _batches(items: Sequence[FoundRow] | Sequence[str]) -> Iterator[Sequence]:  # type: ignore[type-arg]

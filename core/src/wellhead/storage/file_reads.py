@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from wellhead.mounts import is_shared
 from wellhead.storage import history
@@ -16,12 +18,14 @@ from wellhead.storage.indexing import Indexing
 from wellhead.storage.reading import RECORD_ID, Seen, Signatures, read_entry, scan
 from wellhead.storage.results import Signature, read_results
 from wellhead.storage.revisions import Revision, revisions_of
-from wellhead.storage.selection import Chosen, Selection, Shown
+from wellhead.storage.selection import Chosen, Group, Selection, Shown
 from wellhead.storage.shown import Judged, ShownItems
 from wellhead.storage.store import Entry, Judge
 
 # Entries that were read are remembered, so that a record that is read often is not taken apart each time.
 _REMEMBERED = 1000
+
+T = TypeVar("T")
 
 
 class FileReads:
@@ -125,9 +129,20 @@ class FileReads:
         directory = self._directory.open()
         if directory is None:
             return Chosen([], 0, None)
+        return self._by_index(directory, partial(self._chooser.choose, directory, selection, judge))
+
+    def summarize(self, selection: Selection, judge: Judge) -> Counter[Group] | None:
+        """Count the entries that are wanted, by the index; None where there can be none just now."""
+        directory = self._directory.open()
+        if directory is None:
+            return Counter()
+        return self._by_index(directory, partial(self._chooser.summarize, directory, selection, judge))
+
+    def _by_index(self, directory: int, answer: Callable[[], T]) -> T | None:
+        """Answer by the index, which is made anew where it turns out to be damaged; None where there can be none."""
         for _ in range(2):
             try:
-                return self._chooser.choose(directory, selection, judge)
+                return answer()
             except IndexUnusableError as error:
                 if not error.damaged or not self._indexing.renew(directory):
                     break

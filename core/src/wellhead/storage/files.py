@@ -6,6 +6,7 @@ What is done in threads is in `file_reads` and `file_writes`.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -31,7 +32,7 @@ from wellhead.storage.leading import Leading
 from wellhead.storage.locks import StoreLock
 from wellhead.storage.records import Record
 from wellhead.storage.revisions import Revision
-from wellhead.storage.selection import Chosen, Selection, Shown
+from wellhead.storage.selection import Chosen, Group, Selection, Shown
 from wellhead.storage.store import Entry, Judge
 from wellhead.storage.sweeper import Sweeper
 from wellhead.storage.workspace_id import make_workspace_id, read_workspace_id
@@ -94,6 +95,10 @@ class FileRecordStore:
     async def choose(self, selection: Selection, judge: Judge) -> Chosen | None:
         """Return the entries that are wanted, by the index; None where there can be none just now."""
         return await asyncio.get_running_loop().run_in_executor(self._listers, self._reads.choose, selection, judge)
+
+    async def summarize(self, selection: Selection, judge: Judge) -> Counter[Group] | None:
+        """Count the entries that are wanted, by the index; None where there can be none just now."""
+        return await asyncio.get_running_loop().run_in_executor(self._listers, self._reads.summarize, selection, judge)
 
     async def show(self, record_id: str, judge: Judge) -> Shown | None:
         """Return a data source as it is read; None where there is none, or its record cannot be read.

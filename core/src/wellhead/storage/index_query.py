@@ -69,6 +69,17 @@ class FoundRow(NamedTuple):
         return Position(tuple(values[name] for name, _ in sort), self.name_key, self.id)
 
 
+class GroupRow(NamedTuple):
+    """Rows that are the same in what is counted, and in how they were judged."""
+
+    type: str
+    sealed: bool
+    judged: int | None
+    state: str | None
+    health: str
+    size: int
+
+
 def total_of(selection: Selection, count: Count) -> int:
     """Return how many rows there are, whatever the page."""
     filters = replace(selection, sort=(), limit=0, after=None)
@@ -105,6 +116,23 @@ def rows_of(connection: sqlite3.Connection, selection: Selection, total: int, co
         FoundRow(record_id, type_name, bool(sealed), judged, items.get(number), key, created, updated)
         for number, record_id, type_name, sealed, judged, key, created, updated in rows
     ]
+
+
+def groups_of(connection: sqlite3.Connection, selection: Selection) -> list[GroupRow]:
+    """Return how many rows there are of each kind, whatever the page; all rows are counted along one index."""
+    chosen = _filter(selection, few=True)
+    columns = "s.type, s.sealed, s.judged, s.state, s.health_status"
+    query = f"SELECT {columns}, count(*) FROM sources s WHERE {chosen.where} GROUP BY {columns}"  # noqa: S608  # places for all values
+    return [GroupRow(kind, bool(sealed), *rest) for kind, sealed, *rest in connection.execute(query, chosen.values)]
+
+
+def ids_of(connection: sqlite3.Connection, selection: Selection, group: GroupRow) -> list[str]:
+    """Return the ids of the rows of one kind, whatever they were judged to be."""
+    chosen = _filter(selection, few=True)
+    chosen.add("s.type = ? AND s.sealed = ? AND s.judged IS ?", group.type, group.sealed, group.judged)
+    chosen.add("s.state IS ? AND s.health_status = ?", group.state, group.health)
+    query = f"SELECT s.id FROM sources s WHERE {chosen.where}"  # noqa: S608  # places for all values
+    return [row[0] for row in connection.execute(query, chosen.values)]
 
 
 def queries_of(selection: Selection, total: int) -> Iterator[tuple[str, list[Any]]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 SortKey = tuple[str, bool]
 Instants = tuple[datetime | None, datetime | None]
@@ -69,6 +70,20 @@ class Chosen:
     items: Sequence[bytes]
     total: int
     next: Position | None
+
+
+class Group(NamedTuple):
+    """What data sources that are counted together have in common.
+
+    Attributes:
+        type: The name of their type; None where that cannot be read.
+        state: Their state.
+        health: The status of their newest result; `none` for none.
+    """
+
+    type: str | None
+    state: str
+    health: str
 
 
 @dataclass(frozen=True, slots=True)

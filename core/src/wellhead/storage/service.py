@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -34,7 +35,7 @@ from wellhead.storage.records import Record
 from wellhead.storage.revisions import Revision, without_values
 from wellhead.storage.rewriting import MigrationOutcome, Rewriter
 from wellhead.storage.sealing import Basis, Sealer
-from wellhead.storage.selection import Chosen, Selection, Shown
+from wellhead.storage.selection import Chosen, Group, Selection, Shown
 from wellhead.storage.store import Entry, RecordStore
 from wellhead.storage.stored import StoredDataSource
 from wellhead.storage.tries import Tries
@@ -128,6 +129,10 @@ class ConfigurationStorageService:
         One that is damaged does not hide the others.
         """
         return await self._store.choose(selection, OpeningJudge(self._opener, await self._sealer.basis()))
+
+    async def summarize(self, selection: Selection) -> Counter[Group] | None:
+        """Count the data sources that are wanted, whatever the page; None if only `list_configs` can tell now."""
+        return await self._store.summarize(selection, OpeningJudge(self._opener, await self._sealer.basis()))
 
     async def show(self, config_id: str) -> Shown | None:
         """Return a data source as it is read, if that is known without opening its record; else None."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -10,7 +11,7 @@ from wellhead.storage.findings import Finding
 from wellhead.storage.history import Rewritten
 from wellhead.storage.records import Record
 from wellhead.storage.revisions import Revision
-from wellhead.storage.selection import Chosen, Selection, Shown
+from wellhead.storage.selection import Chosen, Group, Selection, Shown
 from wellhead.storage.stored import StoredDataSource
 
 EntryState = Literal["ok", "corrupt", "unreadable", "newer_format"]
@@ -77,6 +78,10 @@ class RecordStore(Protocol):
 
     async def choose(self, selection: Selection, judge: Judge) -> Chosen | None:
         """Return the entries that are wanted, without reading all; None if the store has no other way just now."""
+        ...
+
+    async def summarize(self, selection: Selection, judge: Judge) -> Counter[Group] | None:
+        """Count the entries that are wanted, whatever the page, without reading all; None as with `choose`."""
         ...
 
     async def show(self, record_id: str, judge: Judge) -> Shown | None:

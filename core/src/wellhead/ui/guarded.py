@@ -17,6 +17,7 @@ from wellhead.settings import Settings
 from wellhead.ui import rendering
 from wellhead.ui.asking import Answer, App, Operations, RefusedError
 from wellhead.ui.forms import Form, FormError, read_form
+from wellhead.ui.last_summaries import LastSummaries
 from wellhead.ui.types import KnownTypes
 from wellhead.ui.visits import Visit, end_session, is_from_here, visit_of
 
@@ -37,6 +38,7 @@ class Page:
         failed_logins: Counts them for the audit log.
         operations: The API.
         types: The types that are installed.
+        summaries: How many data sources there are.
     """
 
     settings: Settings
@@ -46,6 +48,7 @@ class Page:
     failed_logins: FailedLogins
     operations: Operations
     types: KnownTypes
+    summaries: LastSummaries
 
     @classmethod
     def of(cls, service: Service, app: App) -> Page:
@@ -65,6 +68,7 @@ class Page:
             failed_logins=service.failed_logins,
             operations=operations,
             types=KnownTypes(operations),
+            summaries=LastSummaries(operations),
         )
 
 

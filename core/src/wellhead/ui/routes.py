@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from wellhead.ui import deleting, listing, rolling_back, signing_in, source, validating
+from wellhead.ui import audit, deleting, listing, plugins, rolling_back, signing_in, source, summary, validating
 from wellhead.ui.guarded import SIGN_IN, Endpoint, posted, shown
 from wellhead.ui.static_files import favicon, static_file
 
@@ -42,6 +42,11 @@ ROUTES = (
     Route("POST", "/sources/{source_id}/delete", "page.delete", posted(deleting.delete)),
     Route("GET", _ROLLBACK, "page.rollback", shown(rolling_back.ask_rollback)),
     Route("POST", _ROLLBACK, "page.rollback", posted(rolling_back.roll_back)),
+    Route("GET", "/summary", "page.summary", shown(summary.show_summary)),
+    Route("GET", "/plugins", "page.plugins", shown(plugins.show_plugins)),
+    Route("POST", "/plugins/reload", "page.reload", posted(plugins.reload)),
+    Route("GET", "/plugins/{type_name}", "page.type", shown(plugins.show_type)),
+    Route("GET", "/audit", "page.audit", shown(audit.show_audit)),
     Route("GET", "/favicon.ico", "page.static", favicon),
     Route("GET", "/static/{version}/{name:path}", "page.static", static_file),
 )

@@ -74,5 +74,6 @@ async function validate(event) {
   }
   buttons.forEach((button) => (button.disabled = false));
   progress.hidden = true;
+  document.dispatchEvent(new Event("validated"));
   if (problem) notice(problem);
 }
