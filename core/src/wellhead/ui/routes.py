@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from wellhead.ui import listing, signing_in, validating
+from wellhead.ui import adding, editing, listing, signing_in, validating
 from wellhead.ui.guarded import SIGN_IN, Endpoint, posted, shown
 from wellhead.ui.static_files import favicon, static_file
 
@@ -35,6 +35,15 @@ ROUTES = (
     Route("POST", "/sign-out", "page.sign_out", posted(signing_in.sign_out)),
     Route("POST", "/validate", "page.validate_many", posted(validating.validate_many)),
     Route("POST", "/sources/{source_id}/validate", "page.validate", posted(validating.validate_one)),
+    Route("GET", "/add", "page.choose_type", shown(adding.choose_type)),
+    Route("GET", "/add/{type_name}", "page.add", shown(adding.show_new)),
+    Route("POST", "/add/{type_name}", "page.add", posted(adding.create)),
+    Route("POST", "/add/{type_name}/validate", "page.validate_new", posted(adding.validate_new)),
+    Route("POST", "/add/{type_name}/connection-string", "page.take_apart", posted(adding.take_apart)),
+    Route("GET", "/sources/{source_id}/edit", "page.edit", shown(editing.show_edit)),
+    Route("POST", "/sources/{source_id}/edit", "page.edit", posted(editing.save)),
+    Route("POST", "/sources/{source_id}/edit/validate", "page.validate_edit", posted(editing.validate_edit)),
+    Route("POST", "/sources/{source_id}/edit/settle", "page.settle", posted(editing.settle)),
     Route("GET", "/favicon.ico", "page.static", favicon),
     Route("GET", "/static/{version}/{name:path}", "page.static", static_file),
 )
