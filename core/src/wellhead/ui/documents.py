@@ -164,7 +164,7 @@ class _Reader:
         return {field.tag: tag, **self.values(field.variants.get(tag, ()), before)}
 
     def _report(self, pointer: str, code: str, message: str) -> None:
-        self.problems.append({"pointer": pointer, "code": code, "message": message, "hint": None, "allowed": None})
+        self.problems.append({"pointer": pointer, "code": code, "message": message})
 
 
 def written(fields: Iterable[Field], values: Mapping[str, Any], base: Mapping[str, Any]) -> Document:

@@ -64,7 +64,7 @@ def mistakes_in(fields: Iterable[Field], values: Mapping[str, Any], answer: Answ
     problems = list(document.get("errors", ()))
     result = document.get("result")
     if document["code"] == _AT_NAME:
-        problems = [{"pointer": "/name", "code": _AT_NAME, "message": document["detail"], "hint": None}]
+        problems = [{"pointer": "/name", "code": _AT_NAME, "message": document["detail"]}]
     if result is not None:
         problems += _of_checks(result)
     detail = None if problems and result is None else document["detail"]
@@ -99,7 +99,7 @@ def _is_in(pointer: str, outer: str) -> bool:
 def _of_checks(result: Mapping[str, Any]) -> list[Problem]:
     """Return what the failed checks of a validation say about fields."""
     return [
-        {"pointer": pointer, "code": check["code"], "message": check["message"], "hint": None}
+        {"pointer": pointer, "code": check["code"], "message": check["message"]}
         for check in result["checks"]
         if check["status"] in _FAILED
         for pointer in check["fields"]

@@ -55,11 +55,19 @@ function addRow(rows) {
   const all = rows.querySelectorAll(".row");
   const fresh = all[all.length - 1].cloneNode(true);
   for (const input of fresh.querySelectorAll("input")) input.value = "";
+  for (const option of fresh.querySelectorAll("option[value=keep], option[value=clear]")) option.remove();
   for (const element of fresh.querySelectorAll("[aria-label]")) {
     element.setAttribute("aria-label", element.getAttribute("aria-label").replace(/\d+$/, all.length + 1));
   }
   all[all.length - 1].after(fresh);
   fresh.querySelector("input").focus();
+}
+
+/** Leave one empty row in a map that has no other; they are for those without scripts. */
+function trim(rows) {
+  const all = [...rows.querySelectorAll(".row")];
+  const empty = all.filter((row) => [...row.querySelectorAll("input")].every((input) => !input.value));
+  empty.slice(empty.length === all.length ? 1 : 0).forEach((row) => row.remove());
 }
 
 /** Take a row out of a map; the last one is emptied only. */
@@ -191,7 +199,7 @@ form.addEventListener("change", (event) => {
 });
 form.addEventListener("submit", send);
 for (const button of form.querySelectorAll(".add, .remove")) button.hidden = false;
-for (const rows of form.querySelectorAll(".rows")) rows.querySelector(".row:nth-last-of-type(1)")?.remove();
+for (const rows of form.querySelectorAll(".rows")) trim(rows);
 if (takeApart) {
   takeApart.hidden = false;
   takeApart.addEventListener("click", fill);
