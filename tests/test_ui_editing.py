@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
-from support.api import SOURCES, csv_source, database
+from support.api import SOURCES, api, csv_source, database  # noqa: F401  # `api` is found by its name
 from support.canary import Canary
 from support.forms import PageForm
 from support.types import DeepSource
@@ -30,13 +29,13 @@ DEEP = {
 
 
 @pytest.fixture
-def page(api: TestClient, wellhead_parts: Wellhead) -> Iterator[TestClient]:
+def page(api: TestClient, wellhead_parts: Wellhead) -> TestClient:
     """A browser without scripts that has signed in; there is a type with nested fields too."""
     wellhead_parts.catalog.registry.register_type("deep", DeepSource, None)
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     token = api.headers["Authorization"].removeprefix("Bearer ")
-    assert api.post("/sign-in", content=f"token={token}", headers=headers, follow_redirects=False).is_redirect
-    yield api
+    assert api.post("/sign-in", content=f"token={token}", headers=headers).cookies
+    return api
 
 
 def stored(page: TestClient, document: dict[str, Any]) -> dict[str, Any]:
@@ -59,11 +58,11 @@ def edit_form(page: TestClient, source: dict[str, Any]) -> PageForm:
 def secrets(canary: Canary) -> dict[str, Any]:
     """Return a secret at every place where the type with nested fields may have one."""
     return {
-        "password": canary.make(),
-        "tokens": {"t": canary.make()},
-        "proxy": {"host": "proxy.example.com", "password": canary.make()},
-        "proxies": {"x": {"host": "other.example.com", "password": canary.make()}},
-        "auth": {"kind": "basic", "user": "u", "password": canary.make()},
+        "password": canary.secret(),
+        "tokens": {"t": canary.secret()},
+        "proxy": {"host": "proxy.example.com", "password": canary.secret()},
+        "proxies": {"x": {"host": "other.example.com", "password": canary.secret()}},
+        "auth": {"kind": "basic", "user": "u", "password": canary.secret()},
     }
 
 
@@ -86,7 +85,7 @@ def test_an_empty_form_tells_all_that_is_required_at_once(page: TestClient, type
 def test_a_data_source_is_added(page: TestClient, canary: Canary) -> None:
     form = PageForm(page.get("/add/postgres").text)
     form.fill({"/name": "warehouse", "/host": "db.example.com", "/database": "sales", "/username": "reader"})
-    form.fill({"/password": canary.make(), "/port": "5433", "/labels#key": "team", "/labels#value": "sales"})
+    form.fill({"/password": canary.secret(), "/port": "5433", "/labels#key": "team", "/labels#value": "sales"})
     answer = form.post(page)
     assert answer.status_code == 303
     found = page.get(f"/api/v1/data{answer.headers['location'].removeprefix('/')}").json()
@@ -95,7 +94,7 @@ def test_a_data_source_is_added(page: TestClient, canary: Canary) -> None:
 
 def test_what_was_typed_is_kept_where_something_is_wrong_and_secrets_are_not(page: TestClient, canary: Canary) -> None:
     form = PageForm(page.get("/add/postgres").text)
-    form.fill({"/name": "<b>", "/host": "bad host", "/port": "many", "/password": canary.make()})
+    form.fill({"/name": "<b>", "/host": "bad host", "/port": "many", "/password": canary.secret()})
     answer = form.post(page)
     canary.saw(answer.content)
     kept = PageForm(answer.text)
@@ -113,7 +112,7 @@ def test_a_taken_name_is_told_at_the_name(page: TestClient) -> None:
 
 
 def test_a_connection_string_does_for_the_fields(page: TestClient, canary: Canary) -> None:
-    text = f"postgresql://reader:{canary.make()}@db.example.com:5433/sales?sslmode=require"
+    text = f"postgresql://reader:{canary.plain_secret()}@db.example.com:5433/sales?sslmode=require"
     form = PageForm(page.get("/add/postgres").text).fill({"/name": "warehouse", "/connection_string": text})
     form.put("/tls_mode", "verify-full")
     assert form.post(page).status_code == 303
@@ -123,7 +122,7 @@ def test_a_connection_string_does_for_the_fields(page: TestClient, canary: Canar
 
 def test_a_script_learns_the_fields_of_a_connection_string_and_no_secret(page: TestClient, canary: Canary) -> None:
     form = PageForm(page.get("/add/postgres").text)
-    form.put("/connection_string", f"postgresql://reader:{canary.make()}@db.example.com/sales")
+    form.put("/connection_string", f"postgresql://reader:{canary.plain_secret()}@db.example.com/sales")
     answer = form.post(page, path="/connection-string", script=True)
     canary.saw(answer.content)
     assert answer.json() == {
@@ -146,8 +145,8 @@ def test_a_form_that_is_sent_as_it_came_changes_nothing(page: TestClient, canary
 
 
 def test_a_value_and_a_secret_are_replaced_and_all_else_stays(page: TestClient, canary: Canary) -> None:
-    source = stored(page, database(password=canary.make(), labels={"team": "sales"}))
-    form = edit_form(page, source).fill({"/description": "Orders", "/password": canary.make()})
+    source = stored(page, database(password=canary.secret(), labels={"team": "sales"}))
+    form = edit_form(page, source).fill({"/description": "Orders", "/password": canary.secret()})
     assert form.post(page).status_code == 303
     now = again(page, source)
     assert (now["description"], now["password"]["set_in_revision"], now["labels"]) == ("Orders", 2, {"team": "sales"})
@@ -160,7 +159,7 @@ def test_a_value_and_a_secret_are_replaced_and_all_else_stays(page: TestClient, 
 def test_a_secret_is_cleared_or_becomes_a_reference(
     page: TestClient, canary: Canary, how: str, more: dict[str, str], after: str | None
 ) -> None:
-    source = stored(page, database(password=canary.make()))
+    source = stored(page, database(password=canary.secret()))
     form = edit_form(page, source).fill(more)
     form.pairs = [(name, how if name == "/password#how" else value) for name, value in form.pairs]
     assert form.post(page).status_code == 303
@@ -168,17 +167,17 @@ def test_a_secret_is_cleared_or_becomes_a_reference(
 
 
 def test_secrets_are_asked_for_again_where_their_destination_changed(page: TestClient, canary: Canary) -> None:
-    source = stored(page, database(password=canary.make()))
+    source = stored(page, database(password=canary.secret()))
     answer = edit_form(page, source).put("/host", "other.example.com").post(page)
     assert answer.status_code == 422
     assert "You changed where the secrets are sent" in answer.text
     form = PageForm(answer.text)
     assert (form.values("/host"), form.values("/password#how")) == (["other.example.com"], ["value"])
-    assert form.put("/password", canary.make()).post(page).status_code == 303
+    assert form.put("/password", canary.secret()).post(page).status_code == 303
 
 
 def test_a_script_gets_the_mistakes_for_their_fields(page: TestClient, canary: Canary) -> None:
-    source = stored(page, database(password=canary.make()))
+    source = stored(page, database(password=canary.secret()))
     answer = edit_form(page, source).put("/host", "other.example.com").put("/port", "0").post(page, script=True)
     assert answer.status_code == 422
     assert list(answer.json()["fields"]) == ["field-port"]
@@ -211,8 +210,8 @@ def test_all_of_mine_wins_a_conflict_if_that_is_wanted_but_not_what_i_left(page:
 
 
 def test_a_secret_in_a_conflict_is_typed_again_and_never_shown(page: TestClient, canary: Canary) -> None:
-    source = stored(page, database(password=canary.make()))
-    form = edit_form(page, source).put("/password", canary.make())
+    source = stored(page, database(password=canary.secret()))
+    form = edit_form(page, source).put("/password", canary.secret())
     page.patch(f"{SOURCES}/{source['id']}", json={"description": "theirs"})
     conflict = form.post(page)
     assert "a new value, to be typed again" in conflict.text
@@ -220,7 +219,7 @@ def test_a_secret_in_a_conflict_is_typed_again_and_never_shown(page: TestClient,
     canary.saw(conflict.content + last.content)
     form = PageForm(last.text)
     assert form.values("/password#how") == ["value"]
-    assert form.put("/password", canary.make()).post(page).status_code == 303
+    assert form.put("/password", canary.secret()).post(page).status_code == 303
     now = again(page, source)
     assert (now["password"]["set_in_revision"], now["description"]) == (3, "theirs")
 
