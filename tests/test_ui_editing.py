@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
-from support.api import SOURCES, api, csv_source, database  # noqa: F401  # `api` is found by its name
+from support.api import SOURCES, api_of, csv_source, database
 from support.canary import Canary
 from support.forms import PageForm
 from support.types import DeepSource
@@ -29,13 +30,13 @@ DEEP = {
 
 
 @pytest.fixture
-def page(api: TestClient, wellhead_parts: Wellhead) -> TestClient:
+def page(wellhead_parts: Wellhead) -> Iterator[TestClient]:
     """A browser without scripts that has signed in; there is a type with nested fields too."""
     wellhead_parts.catalog.registry.register_type("deep", DeepSource, None)
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    token = api.headers["Authorization"].removeprefix("Bearer ")
-    assert api.post("/sign-in", content=f"token={token}", headers=headers).cookies
-    return api
+    with api_of(wellhead_parts) as client:
+        assert client.post("/sign-in", content=f"token={wellhead_parts.token.read_or_make()}", headers=headers).cookies
+        yield client
 
 
 def stored(page: TestClient, document: dict[str, Any]) -> dict[str, Any]:
@@ -183,6 +184,28 @@ def test_a_script_gets_the_mistakes_for_their_fields(page: TestClient, canary: C
     assert list(answer.json()["fields"]) == ["field-port"]
     moved = edit_form(page, source).put("/host", "other.example.com").post(page, script=True)
     assert (moved.status_code, moved.json()["again"]) == (422, ["field-password"])
+
+
+def test_checks_come_one_by_one_to_a_script_and_all_on_one_page_without(page: TestClient, workspace: Path) -> None:
+    (workspace / "sales.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    new = PageForm(page.get("/add/csv").text).put("/path", "sales.csv")
+    lines = new.post(page, path="/validate", script=True).text.splitlines()
+    assert [name in line for name, line in zip(("locate", "read", "parse"), lines, strict=False)] == [True] * 3
+    assert json.loads(lines[-1])["status"] == "passed"
+    source = stored(page, csv_source())
+    changed = edit_form(page, source).put("/path", "missing.csv").post(page, path="/validate")
+    assert changed.status_code == 200
+    assert "check failed" in changed.text
+    assert PageForm(changed.text).values("/path") == ["missing.csv"]
+    assert again(page, source) == source
+
+
+def test_only_what_works_is_saved_if_that_is_wanted(page: TestClient) -> None:
+    form = PageForm(page.get("/add/csv").text).fill({"/name": "sales", "/path": "missing.csv"})
+    answer = form.post(page, more=[("verify", "true")])
+    assert (answer.status_code, page.get(SOURCES).json()["total"]) == (422, 0)
+    assert "check failed" in answer.text
+    assert 'href="#field-path"' in answer.text
 
 
 def test_a_conflict_shows_both_changes_and_saves_what_is_chosen(page: TestClient) -> None:

@@ -57,7 +57,12 @@ def test_every_form_of_a_value_has_its_kind_of_field(key: str, kind: str) -> Non
 
 @pytest.mark.parametrize(
     ("key", "kind"),
-    {"tls_mode": "choice", "ca_certificate": "lines", "client_key": "secret_lines", "connection_string": "secret"}.items(),
+    {
+        "tls_mode": "choice",
+        "ca_certificate": "lines",
+        "client_key": "secret_lines",
+        "connection_string": "secret",
+    }.items(),
 )
 def test_a_database_has_choices_and_texts_of_several_lines(key: str, kind: str) -> None:
     assert fields_by_key("mydb")[key].kind == kind

@@ -89,4 +89,3 @@ class PageForm(HTMLParser):
         headers = {**_FORM, **({"X-Part": "form"} if script else {})}
         content = urlencode([*self.pairs, *(more or [])])
         return client.post(self.action + path, content=content, headers=headers, follow_redirects=False)
-

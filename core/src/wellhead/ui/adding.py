@@ -58,7 +58,9 @@ async def take_apart(visit: Visit, form: Form) -> Response:
     try:
         found = known.model.expand_input({CONNECTION_STRING: typed})
     except InputError as error:
-        return JSONResponse({"message": " ".join(filter(None, (error.problems[0].message, error.problems[0].hint)))}, 422)
+        return JSONResponse(
+            {"message": " ".join(filter(None, (error.problems[0].message, error.problems[0].hint)))}, 422
+        )
     secrets = known.shape.secret_fields()
     fields = {f"/{name}": value for name, value in found.items() if name not in secrets}
     return JSONResponse({"fields": fields, "secrets": [f"/{name}" for name in found if name in secrets]})
@@ -71,5 +73,7 @@ def verifying(form: Form) -> list[tuple[str, str]]:
 
 def not_permitted(visit: Visit) -> Response:
     """Say that the role only reads."""
-    detail = f"Your role is {visit.principal.role}. Ask an editor of the workspace {visit.principal.workspace} to do it."
+    detail = (
+        f"Your role is {visit.principal.role}. Ask an editor of the workspace {visit.principal.workspace} to do it."
+    )
     return problem(visit, 403, "Your role does not permit this", detail, "forbidden")

@@ -303,4 +303,3 @@ def _is_blank(fields: Iterable[Field], values: Mapping[str, Any]) -> bool:
         or (isinstance(value, Choice) and not value.is_given)
         for key, value in values.items()
     )
-

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,11 +11,21 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from wellhead.ui import rendering
 from wellhead.ui.asking import Answer, RefusedError, begun
-from wellhead.ui.documents import (READ_ONLY, Choice, Document, created, difference, read, secrets_typed, shown_again, written)
+from wellhead.ui.documents import (
+    READ_ONLY,
+    Choice,
+    Document,
+    created,
+    difference,
+    read,
+    secrets_typed,
+    shown_again,
+    written,
+)
 from wellhead.ui.fields import CONNECTION_STRING, Field, defaults_of, fields_of, groups_of
 from wellhead.ui.forms import Form
 from wellhead.ui.guarded import page_of, see
-from wellhead.ui.mistakes import NONE, Mistakes, mistakes_in, placed
+from wellhead.ui.mistakes import NONE, Mistakes, Problem, mistakes_in, placed
 from wellhead.ui.validating import check_lines
 from wellhead.ui.visits import Visit
 
@@ -145,10 +155,14 @@ class Entry:
             return self.page(mistakes, status=status)
         parts = {
             "summary": rendering.text_of("_mistakes.html", mistakes=mistakes),
-            "fields": {found.id: rendering.text_of("_errors.html", found=mistakes.at[found.name]) for found in mistakes.fields},
+            "fields": {field.id: _errors(mistakes.at[field.name]) for field in mistakes.fields},
             "again": [found.id for found in mistakes.fields if mistakes.needs_secret(found)],
         }
         return JSONResponse(parts, status)
+
+
+def _errors(found: Sequence[Problem]) -> str:
+    return rendering.text_of("_errors.html", found=found)
 
 
 async def new_entry(visit: Visit, type_name: str) -> Entry:

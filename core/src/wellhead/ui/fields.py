@@ -246,8 +246,8 @@ class _Schemas:
         if _is_secret(schema):
             return True
         target = schema.get("$ref")
-        if isinstance(target, str) and target not in seen and self._mentions_secret(self._named(target), seen | {target}):
-            return True
+        if isinstance(target, str) and target not in seen:
+            return self._mentions_secret(self._named(target), seen | {target})
         return any(self._mentions_secret(inner, seen) for inner in schema.values())
 
 

@@ -31,7 +31,10 @@ function offer(element, wanted) {
 function update() {
   for (const field of form.querySelectorAll(".field.secret")) {
     const how = field.querySelector("input[type=radio]:checked")?.value ?? "value";
-    for (const input of field.querySelectorAll("[data-how]")) input.hidden = input.dataset.how !== how;
+    for (const input of field.querySelectorAll("[data-how]")) {
+      input.hidden = input.dataset.how !== how;
+      input.disabled = input.closest("[hidden]") !== null;
+    }
   }
   for (const field of form.querySelectorAll(".nested")) {
     const name = field.dataset.name;
