@@ -186,6 +186,7 @@ def test_a_script_gets_the_mistakes_for_their_fields(page: TestClient, canary: C
     assert (moved.status_code, moved.json()["again"]) == (422, ["field-password"])
 
 
+@pytest.mark.slow  # it starts a process for validations
 def test_checks_come_one_by_one_to_a_script_and_all_on_one_page_without(page: TestClient, workspace: Path) -> None:
     (workspace / "sales.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     new = PageForm(page.get("/add/csv").text).put("/path", "sales.csv")
@@ -200,6 +201,7 @@ def test_checks_come_one_by_one_to_a_script_and_all_on_one_page_without(page: Te
     assert again(page, source) == source
 
 
+@pytest.mark.slow  # so does this
 def test_only_what_works_is_saved_if_that_is_wanted(page: TestClient) -> None:
     form = PageForm(page.get("/add/csv").text).fill({"/name": "sales", "/path": "missing.csv"})
     answer = form.post(page, more=[("verify", "true")])
@@ -264,3 +266,25 @@ def test_a_damaged_record_cannot_be_edited_and_an_unfit_one_is_mended(page: Test
     assert (again(page, source)["state"], again(page, source)["path"]) == ("ok", "in.csv")
     file.write_text("{")
     assert page.get(f"/sources/{source['id']}/edit").status_code == 409
+
+
+def test_a_field_that_its_type_has_no_more_is_left_out_when_it_is_mended(page: TestClient, workspace: Path) -> None:
+    source = stored(page, csv_source())
+    file = workspace / ".datasources" / f"{source['id']}.json"
+    file.write_text(file.read_text().replace('"encoding"', '"coding"'))
+    assert again(page, source)["state"] == "invalid"
+    html = page.get(f"/sources/{source['id']}/edit").text
+    assert "The type has no coding" in html
+    assert PageForm(html).post(page).status_code == 303
+    assert (again(page, source)["state"], "coding" in again(page, source)) == ("ok", False)
+
+
+def test_secrets_that_cannot_be_opened_are_typed_anew(page: TestClient, workspace: Path, canary: Canary) -> None:
+    source = stored(page, database(password=canary.secret()))
+    file = workspace / ".datasources" / f"{source['id']}.json"
+    file.write_text(file.read_text().replace('"127.0.0.1"', '"other.example.com"'))
+    assert again(page, source)["state"] == "secret_unavailable"
+    form = edit_form(page, source)
+    assert form.values("/password#how") == ["value"]
+    assert form.put("/password", canary.secret()).post(page).status_code == 303
+    assert again(page, source)["state"] == "ok"

@@ -15,6 +15,7 @@ from wellhead.ui.documents import (
     READ_ONLY,
     Choice,
     Document,
+    How,
     created,
     difference,
     read,
@@ -184,26 +185,35 @@ async def stored_entry(visit: Visit, base: Document) -> Entry:
     """
     detail = await _type(visit, base["type"])
     fields = tuple(found for found in fields_of(detail) if found.key != CONNECTION_STRING)
-    return Entry(visit, detail, fields, stored_values(fields, base), base)
+    how: How = "value" if base["state"] == "secret_unavailable" else "keep"
+    return Entry(visit, detail, fields, stored_values(fields, base, how=how), base)
 
 
-def stored_values(fields: tuple[Field, ...], base: Mapping[str, Any]) -> Document:
-    """Return what a form shows of a data source: all but secrets, of which it knows only that they are set."""
-    found: Document = {}
-    for field in fields:
-        value = base.get(field.key)
-        if value is None or field.kind in {"secret", "secret_lines"}:
-            continue
-        if field.kind in _OBJECTS and not isinstance(value, Mapping):
-            continue  # it does not fit its type, and is typed anew
-        if field.kind == "secrets":
-            value = {key: Choice("keep") for key in value}
-        elif field.kind == "group":
-            value = stored_values(field.fields, value)
-        elif field.kind == "variant":
-            value = {field.tag: value.get(field.tag), **stored_values(field.inner(value), value)}
-        found[field.key] = value
-    return found
+def stored_values(fields: tuple[Field, ...], base: Mapping[str, Any], *, how: How = "keep") -> Document:
+    """Return what a form shows of a data source.
+
+    Args:
+        fields: The fields of the form.
+        base: The data source.
+        how: What is to become of its secrets, of which the form knows only that they are set.
+    """
+    found = {field.key: _stored_value(field, base.get(field.key, field.default), how) for field in fields}
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _stored_value(field: Field, value: Any, how: How) -> Any:
+    """Return what a form shows of one field; None for what does not fit it, and is typed anew."""
+    if value is None or (field.kind in _OBJECTS and not isinstance(value, Mapping)):
+        return None
+    if field.kind in {"secret", "secret_lines"}:
+        return Choice(how)
+    if field.kind == "secrets":
+        return {key: Choice(how) for key in value}
+    if field.kind == "group":
+        return stored_values(field.fields, value, how=how)
+    if field.kind == "variant":
+        return {field.tag: value.get(field.tag), **stored_values(field.inner(value), value, how=how)}
+    return value
 
 
 async def _type(visit: Visit, type_name: str) -> Mapping[str, Any]:
