@@ -152,7 +152,9 @@ def _of_parameter(schemas: _Schemas, parameter: Mapping[str, Any], properties: M
 
 
 def _example(parameter: Mapping[str, Any], kind: Kind) -> str | None:
-    examples = [example for example in parameter["examples"] if isinstance(example, str | int | float)]
+    examples = [
+        example for example in parameter["examples"] if isinstance(example, str | int | float) and example != ""
+    ]
     return f"For example {examples[0]}" if examples and kind in {"text", "number"} else None
 
 
