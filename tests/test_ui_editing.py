@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from starlette.testclient import TestClient
@@ -13,6 +14,7 @@ from starlette.testclient import TestClient
 from support.api import SOURCES, api_of, csv_source, database
 from support.canary import Canary
 from support.forms import PageForm
+from support.team import running_team
 from support.types import DeepSource
 from wellhead.assembly import Wellhead
 
@@ -288,3 +290,22 @@ def test_secrets_that_cannot_be_opened_are_typed_anew(page: TestClient, workspac
     assert form.values("/password#how") == ["value"]
     assert form.put("/password", canary.secret()).post(page).status_code == 303
     assert again(page, source)["state"] == "ok"
+
+
+@pytest.mark.slow  # it starts a service of several users
+def test_those_who_only_read_are_told_so_and_change_nothing(tmp_path: Path) -> None:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    with running_team(tmp_path) as team:
+        tokens = [team.token(role, role, "sales")["token"] for role in ("editor", "viewer")]
+        editor, viewer = (team.client(token, follow_redirects=True) for token in tokens)
+        with editor, viewer:
+            source = editor.post(SOURCES, json=csv_source()).json()
+            viewer.post("/sign-in", content=f"token={tokens[1]}", headers=headers)
+            for path in ("/add", "/add/csv", f"/sources/{source['id']}/edit"):
+                answer = viewer.get(path)
+                assert (answer.status_code, "Your role is viewer" in answer.text) == (403, True)
+            csrf = PageForm(viewer.get("/").text, form="who").values("csrf")[0]
+            form = urlencode({"csrf": csrf, "base": json.dumps(source), "/name": "mine"})
+            for path in ("/add/csv", "/add/csv/validate", f"/sources/{source['id']}/edit"):
+                assert viewer.post(path, content=form, headers=headers).status_code == 403
+            assert [item["name"] for item in editor.get(SOURCES).json()["items"]] == ["sales"]
