@@ -11,21 +11,12 @@ from hypothesis import strategies as st
 
 from support.types import codes
 from test_ui_fields import detail_of, fields_by_key
-from wellhead.ui.documents import (
-    Choice,
-    Hidden,
-    Typed,
-    created,
-    difference,
-    read,
-    scalar,
-    secrets_typed,
-    shown_again,
-    written,
-)
+from wellhead.ui.documents import created, difference, secrets_typed, shown_again, written
 from wellhead.ui.entry import stored_values
-from wellhead.ui.fields import CONNECTION_STRING, defaults_of, fields_of
+from wellhead.ui.fields import CONNECTION_STRING, defaults_of
 from wellhead.ui.forms import Form
+from wellhead.ui.reading import Choice, Hidden, Typed, read, scalar
+from wellhead.ui.type_fields import fields_of
 
 FACTS = {"is_set": True, "set_at": "2026-11-23T08:15:00.120Z", "set_in_revision": 1}
 DEEP = tuple(found for found in fields_of(detail_of("deep")))

@@ -10,7 +10,8 @@ from support.types import ApiSource, DatabaseSource, DeepSource, FileSource
 from wellhead.catalog.types import type_detail
 from wellhead.model.source import DataSourceConfig
 from wellhead.plugins.registry import DataSourceTypeRegistry
-from wellhead.ui.fields import Field, fields_of, groups_of, walk
+from wellhead.ui.fields import Field, groups_of, walk
+from wellhead.ui.type_fields import fields_of
 
 MODELS: dict[str, type[DataSourceConfig]] = {
     "deep": DeepSource,

@@ -10,10 +10,11 @@ from typing import Any
 from starlette.responses import Response
 
 from wellhead.ui import rendering
-from wellhead.ui.documents import Choice, Document, secrets_typed, shown_again, written
+from wellhead.ui.documents import secrets_typed, shown_again, written
 from wellhead.ui.entry import Entry, stored_values
 from wellhead.ui.fields import Field
 from wellhead.ui.forms import Form
+from wellhead.ui.reading import Choice, Document
 
 _SECRETS = frozenset(("secret", "secret_lines"))
 

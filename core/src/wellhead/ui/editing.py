@@ -11,10 +11,10 @@ from wellhead.codes import CODES
 from wellhead.errors import MalformedJSONError
 from wellhead.ui.adding import not_permitted, verifying
 from wellhead.ui.conflict import Conflict, typed_in
-from wellhead.ui.documents import Document
 from wellhead.ui.entry import Entry, stored_entry
 from wellhead.ui.forms import Form, FormError
 from wellhead.ui.guarded import page_of, problem
+from wellhead.ui.reading import Document
 from wellhead.ui.texts import STATES
 from wellhead.ui.visits import Visit
 

@@ -11,22 +11,13 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from wellhead.ui import rendering
 from wellhead.ui.asking import Answer, RefusedError, begun
-from wellhead.ui.documents import (
-    READ_ONLY,
-    Choice,
-    Document,
-    How,
-    created,
-    difference,
-    read,
-    secrets_typed,
-    shown_again,
-    written,
-)
-from wellhead.ui.fields import CONNECTION_STRING, Field, defaults_of, fields_of, groups_of
+from wellhead.ui.documents import READ_ONLY, created, difference, secrets_typed, shown_again, written
+from wellhead.ui.fields import CONNECTION_STRING, Field, defaults_of, groups_of
 from wellhead.ui.forms import Form
 from wellhead.ui.guarded import page_of, see
 from wellhead.ui.mistakes import NONE, Mistakes, Problem, mistakes_in, placed
+from wellhead.ui.reading import Choice, Document, How, read
+from wellhead.ui.type_fields import fields_of
 from wellhead.ui.validating import check_lines
 from wellhead.ui.visits import Visit
 

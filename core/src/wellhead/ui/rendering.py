@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.responses import HTMLResponse, Response
 
-from wellhead.ui import documents, fields, static_files, texts
+from wellhead.ui import fields, reading, static_files, texts
 from wellhead.ui.visits import Visit
 
 POLICY = "; ".join(
@@ -73,7 +73,7 @@ def _environment() -> Any:
     environment.filters.update(
         ago=texts.ago, exact=texts.exact, initials=texts.initials, milliseconds=texts.milliseconds, code=texts.code
     )
-    environment.filters.update(spelled=documents.spelled, as_typed=documents.as_typed, in_short=texts.in_short)
+    environment.filters.update(spelled=reading.spelled, as_typed=reading.as_typed, in_short=texts.in_short)
     environment.globals["inner_defaults"] = fields.defaults_of
     environment.globals["ui"] = environment.get_template("_parts.html").module
     return environment
