@@ -49,6 +49,14 @@ def kept(change: Change) -> set[str]:
     return {pointer for pointer, secret in change.secrets.items() if secret.is_sealed}
 
 
+def test_a_patch_can_change_to_another_member_of_a_union() -> None:
+    found = stored("deep", auth={"kind": "basic", "user": "u", "password": "p"})
+    patch = {"auth": {"kind": "bearer", "token": "t", "user": None, "password": None}}
+    _, change = patched(found, patch)
+    assert set(change.secrets) == {"/auth/token"}
+    assert fails(read_patch, DEEP, found, {"auth": {**patch["auth"], "user": "u"}}) == {"/auth/user": "unknown_field"}
+
+
 @pytest.mark.parametrize("name", ["id", "created_at", "revision"])
 def test_Z_04_what_the_server_makes_is_not_taken_for_a_new_data_source(name: str) -> None:
     assert fails(read_new, DEEP, document("deep", **{name: "x"})) == {f"/{name}": "immutable"}

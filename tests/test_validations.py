@@ -51,7 +51,7 @@ async def test_what_cannot_be_kept_is_still_told(
     validations: Validations, wellhead_parts: Wellhead, workspace: Path, source: str
 ) -> None:
     stored = await wellhead_parts.catalog.read(source)
-    result = await validations.of_new(csv_source(), timeout=None)
+    result = await result_of(await validations.of_new(csv_source(), timeout=None))
     (workspace / ".datasources").rename(workspace / "gone")
     await validations.keep(stored, result)
     (workspace / "gone").rename(workspace / ".datasources")

@@ -47,11 +47,14 @@ def test_changes_are_tried_and_not_saved(client: httpx2.Client, make: Make, post
     assert client.get(path_of(source)).json() == source
 
 
+@pytest.mark.parametrize("is_saved", [True, False])
 def test_lines_come_check_by_check_and_end_with_the_result(
-    client: httpx2.Client, make: Make, postgres: Postgres
+    client: httpx2.Client, make: Make, postgres: Postgres, is_saved: bool
 ) -> None:
-    source = make("postgres", **reaching(postgres))
-    answer = client.post(path_of(source, "validate"), headers={"accept": "application/x-ndjson"})
+    document = reaching(postgres)
+    path = path_of(make("postgres", **document), "validate") if is_saved else f"{SOURCES}/validate"
+    body = {} if is_saved else document_of("postgres", **document)
+    answer = client.post(path, json=body, headers={"accept": "application/x-ndjson"})
     assert answer.headers["content-type"].startswith("application/x-ndjson")
     lines = [json.loads(line) for line in answer.text.splitlines()]
     assert [next(iter(line)) for line in lines] == ["check"] * (len(lines) - 1) + ["result"]
@@ -64,6 +67,8 @@ def test_errors_come_before_any_line(client: httpx2.Client, make: Make) -> None:
     for body, status in (({"changes": {"port": 0}}, 422), ({"changes": []}, 422), ({"bogus": 1}, 422)):
         answer = client.post(path_of(source, "validate"), json=body, headers=lines)
         assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+    answer = client.post(f"{SOURCES}/validate", json=document_of("postgres", port=0), headers=lines)
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
 
 
 def test_what_is_unsaved_is_validated_without_a_name(client: httpx2.Client, postgres: Postgres) -> None:

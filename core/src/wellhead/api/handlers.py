@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -31,7 +31,7 @@ from wellhead.plugins.reports import count_states
 from wellhead.service import Service
 from wellhead.storage.conflicts import conflict_of
 from wellhead.storage.stored import StoredDataSource
-from wellhead.validation.events import result_of
+from wellhead.validation.events import Event, result_of
 
 PREFIX = "/api/v1"
 
@@ -139,18 +139,14 @@ async def validate_source(request: Request) -> Response:
     await catalog.read(source_id)
     changes = changes_in(await read_optional_document(request))
     timeout = read_query(request, (_timeout(request),)).get("timeout")
-    events = await catalog.stream_validation(source_id, changes, timeout=timeout)
-    if NDJSON in request.headers.get("accept", ""):
-        return as_lines(event_documents(events))
-    return as_json((await result_of(events)).as_document())
+    return await _as_validated(request, await catalog.stream_validation(source_id, changes, timeout=timeout))
 
 
 async def validate_new(request: Request) -> Response:
     """Validate a configuration without saving it."""
     document = await read_document(request)
     timeout = read_query(request, (_timeout(request),)).get("timeout")
-    result = await _catalog(request).validate_new(document, timeout=timeout)
-    return as_json(result.as_document())
+    return await _as_validated(request, await _catalog(request).stream_new(document, timeout=timeout))
 
 
 async def validate_many(request: Request) -> Response:
@@ -226,6 +222,13 @@ async def readyz(request: Request) -> Response:
         return as_json({"status": status, "plugins": count_states(_service(request).types.reports)})
     except WellheadError:
         return as_json({"status": "not ready"}, 503, {"Retry-After": "1"})
+
+
+async def _as_validated(request: Request, events: AsyncGenerator[Event, None]) -> Response:
+    """Answer with the result of a validation, or with each check as it ends, where that is accepted."""
+    if NDJSON in request.headers.get("accept", ""):
+        return as_lines(event_documents(events))
+    return as_json((await result_of(events)).as_document())
 
 
 def _expected(request: Request, stored: StoredDataSource, body: Mapping[str, Any] | None = None) -> int | None:

@@ -113,7 +113,8 @@ OPERATIONS = (
         SOURCES + "/validate",
         "validateUnsavedDataSource",
         "data sources",
-        "Validate a configuration without saving it.",
+        "Validate a configuration without saving it. With `Accept: application/x-ndjson`, checks come as lines while "
+        "they end, and the result last.",
         handlers.validate_new,
         permission="validate",
         audited="validate",

@@ -163,13 +163,18 @@ class Catalog:
         """
         await self.storage.delete_config(source_id, expected=expected, force=force)
 
-    async def validate_new(self, document: Document, *, timeout: float | None = None) -> ValidationResult:
-        """Validate a document without saving it; it needs no name.
+    async def stream_new(self, document: Document, *, timeout: float | None = None) -> AsyncGenerator[Event, None]:
+        """Validate a document without saving it; it needs no name. Yield each check, last the result.
 
         Raises:
             InputError: The document does not fit its type.
+            ValidationBusyError: Too many validations wait already.
         """
         return await self._validations.of_new(document, timeout=timeout)
+
+    async def validate_new(self, document: Document, *, timeout: float | None = None) -> ValidationResult:
+        """Validate as `stream_new` does, and return the result."""
+        return await result_of(await self.stream_new(document, timeout=timeout))
 
     async def stream_validation(
         self, source_id: str, changes: Document | None = None, *, timeout: float | None = None

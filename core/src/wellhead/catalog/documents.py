@@ -77,8 +77,12 @@ def read_patch(shape: Shape, stored: StoredDataSource, patch: Document) -> DataS
     problems = _echo_problems(stored, patch)
     given = {name: value for name, value in patch.items() if name not in (*SERVER_FIELDS, *_IGNORED)}
     current = {name: value for name, value in stored.as_document().items() if name not in (*SERVER_FIELDS, *_IGNORED)}
-    merged = _merge(shape.root, current, _expand(shape, given, problems))
-    return _read(shape, merged | _fixed_fields(stored), problems)
+    merged = _merge(shape.root, current, _expand(shape, given, problems)) | _fixed_fields(stored)
+    config, more = _fitted(shape, merged)
+    # Another member of a union may have no place for a secret of the former one, which null clears.
+    cleared = [from_pointer(problem.pointer) for problem in more if problem.code == "unknown_field"]
+    cleared = [path for path in cleared if shape.node_at(path) is SECRET and _take_null(merged, path)]
+    return _read(shape, merged, problems) if cleared else _accepted(config, [*problems, *more])
 
 
 def check_echoed_revision(stored: StoredDataSource, document: Document) -> None:
@@ -177,6 +181,14 @@ def _is_left_out(node: Node, document: Any, path: Path) -> bool:
     if first not in document:
         return below is SECRET or (isinstance(below, Map) and below.values is SECRET)
     return bool(rest) and _is_left_out(below, document[first], tuple(rest))
+
+
+def _take_null(document: Any, path: Path) -> bool:
+    """Take a null out of nested objects; tell whether there was one."""
+    *parents, last = path
+    for part in parents:
+        document = document.get(part, {})
+    return last in document and document[last] is None and document.pop(last) is None
 
 
 def _without_null_entries(node: Node, document: Any) -> Any:

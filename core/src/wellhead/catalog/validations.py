@@ -31,12 +31,12 @@ class Validations:
         self._storage = storage
         self._validation = validation
 
-    async def of_new(self, document: Document, *, timeout: float | None) -> ValidationResult:
-        """Validate a document without saving it."""
+    async def of_new(self, document: Document, *, timeout: float | None) -> AsyncGenerator[Event, None]:
+        """Validate a document without saving it; yield each check, last the result."""
         known = self._lookup.type_of(document)
         config = read_new(known.shape, document, needs_name=False)
         change_of(known.shape, None, config)
-        return await self._validation.validate(config, timeout=timeout)
+        return self._validation.start(config, timeout=timeout)
 
     async def of_stored(
         self, source_id: str, changes: Document | None, *, timeout: float | None

@@ -109,6 +109,8 @@ def posted(action: Callable[[Visit, Form], Awaitable[Response]]) -> Endpoint:
             return problem(visit, 403, "This form is not valid any more", detail)
         try:
             return await action(visit, form)
+        except FormError as error:
+            return problem(visit, 400, "The form was not understood", str(error))
         except RefusedError as error:
             return _refused(visit, error.answer)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.responses import HTMLResponse, Response
 
-from wellhead.ui import static_files, texts
+from wellhead.ui import fields, reading, static_files, texts
 from wellhead.ui.visits import Visit
 
 POLICY = "; ".join(
@@ -83,5 +83,7 @@ def _environment() -> Any:
         milliseconds=texts.milliseconds,
         code=lambda text: Markup(texts.marked(text)),  # noqa: S704  # escaped there
     )
+    environment.filters.update(spelled=reading.spelled, as_typed=reading.as_typed, in_short=texts.in_short)
+    environment.globals["inner_defaults"] = fields.defaults_of
     environment.globals["ui"] = environment.get_template("_parts.html").module
     return environment

@@ -6,7 +6,19 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from wellhead.ui import audit, deleting, listing, plugins, rolling_back, signing_in, source, summary, validating
+from wellhead.ui import (
+    adding,
+    audit,
+    deleting,
+    editing,
+    listing,
+    plugins,
+    rolling_back,
+    signing_in,
+    source,
+    summary,
+    validating,
+)
 from wellhead.ui.guarded import SIGN_IN, Endpoint, posted, shown
 from wellhead.ui.static_files import favicon, static_file
 
@@ -47,6 +59,15 @@ ROUTES = (
     Route("POST", "/plugins/reload", "page.reload", posted(plugins.reload)),
     Route("GET", "/plugins/{type_name}", "page.type", shown(plugins.show_type)),
     Route("GET", "/audit", "page.audit", shown(audit.show_audit)),
+    Route("GET", "/add", "page.choose_type", shown(adding.choose_type)),
+    Route("GET", "/add/{type_name}", "page.add", shown(adding.show_new)),
+    Route("POST", "/add/{type_name}", "page.add", posted(adding.create)),
+    Route("POST", "/add/{type_name}/validate", "page.validate_new", posted(adding.validate_new)),
+    Route("POST", "/add/{type_name}/connection-string", "page.take_apart", posted(adding.take_apart)),
+    Route("GET", "/sources/{source_id}/edit", "page.edit", shown(editing.show_edit)),
+    Route("POST", "/sources/{source_id}/edit", "page.edit", posted(editing.save)),
+    Route("POST", "/sources/{source_id}/edit/validate", "page.validate_edit", posted(editing.validate_edit)),
+    Route("POST", "/sources/{source_id}/edit/settle", "page.settle", posted(editing.settle)),
     Route("GET", "/favicon.ico", "page.static", favicon),
     Route("GET", "/static/{version}/{name:path}", "page.static", static_file),
 )

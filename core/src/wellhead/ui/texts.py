@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from html import escape
+from typing import Any
 
 from wellhead import clock
 
@@ -67,6 +69,19 @@ def initials(title: str) -> str:
     """Return two letters that stand for a title that has no icon."""
     words = title.split()
     return ("".join(word[0] for word in words[:2]) if len(words) > 1 else title[:2]).upper()
+
+
+def in_short(value: Any) -> str:
+    """Write a JSON value for people who compare two; of a secret, that it is set."""
+    if isinstance(value, Mapping):
+        if "is_set" in value:
+            return f"a reference: {value['ref']}" if "ref" in value else f"set in revision {value['set_in_revision']}"
+        return "\n".join(f"{key}: {in_short(inner)}" for key, inner in value.items()) or "none"
+    if isinstance(value, list):
+        return "\n".join(map(in_short, value)) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value in {None, ""} else str(value)
 
 
 def marked(text: str) -> str:

@@ -41,11 +41,17 @@ export async function postForLines(form, submitter, show) {
     return true;
   }
   if (!response.ok || !response.headers.get("content-type").startsWith("application/x-ndjson")) return false;
+  await eachLine(response, show);
+  return true;
+}
+
+/** Hand over each line of JSON of an answer, as it comes. */
+export async function eachLine(response, show) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
     const { value, done } = await reader.read();
-    if (done) return true;
+    if (done) return;
     const lines = (rest + value).split("\n");
     rest = lines.pop();
     lines.forEach((line) => show(JSON.parse(line)));
