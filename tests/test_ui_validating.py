@@ -26,7 +26,9 @@ OUTCOME = {"id": "1", "name": "warehouse", "result": {"status": "passed", "check
 
 
 def visit(operations: Operations | None = None, **headers: str) -> Visit:
-    page = Page(*[cast("Any", None)] * 4, cast("Operations", operations), KnownTypes(cast("Operations", operations)))
+    asked = cast("Operations", operations)
+    unused = dict.fromkeys(("settings", "tickets", "authenticator", "limits", "failed_logins", "summaries"))
+    page = Page(**cast("Any", unused), operations=asked, types=KnownTypes(asked))
     app = Starlette()
     app.state.page = page
     fields = [(name.replace("_", "-").encode(), text.encode()) for name, text in {"host": "a", **headers}.items()]

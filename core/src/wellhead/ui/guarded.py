@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -12,6 +13,8 @@ from wellhead.access.authentication import Authenticator
 from wellhead.access.failed_logins import FailedLogins
 from wellhead.access.limits import Limits
 from wellhead.access.tickets import Tickets
+from wellhead.catalog.reader import is_source_id
+from wellhead.codes import CODES
 from wellhead.service import Service
 from wellhead.settings import Settings
 from wellhead.ui import rendering
@@ -78,22 +81,19 @@ def page_of(request: Request) -> Page:
     return page
 
 
-def shown(view: Callable[[Visit], Awaitable[Response]]) -> Endpoint:
+def shown(view: Callable[[Visit], Coroutine[Any, Any, Response]]) -> Endpoint:
     """Make an endpoint of a page: it is shown to those who have signed in; others are asked to."""
 
     async def endpoint(request: Request) -> Response:
         visit = await _visit(request)
         if visit is None:
             return _sign_in(request)
-        try:
-            return await view(visit)
-        except RefusedError as error:
-            return _refused(visit, error.answer)
+        return await _answered(visit, view(visit))
 
     return endpoint
 
 
-def posted(action: Callable[[Visit, Form], Awaitable[Response]]) -> Endpoint:
+def posted(action: Callable[[Visit, Form], Coroutine[Any, Any, Response]]) -> Endpoint:
     """Make an endpoint of a form: it does something for those who have signed in, and who used a page of ours."""
 
     async def endpoint(request: Request) -> Response:
@@ -103,16 +103,11 @@ def posted(action: Callable[[Visit, Form], Awaitable[Response]]) -> Endpoint:
         try:
             form = await read_form(request, seconds=page_of(request).settings.body_timeout)
         except FormError as error:
-            return problem(visit, 400, "The form was not understood", str(error))
+            return not_understood(visit, error)
         if not is_from_here(request) or not visit.knows(form.get("csrf")):
             detail = "It was made before you signed in, or by another page. Go back, reload the page, and try again."
             return problem(visit, 403, "This form is not valid any more", detail)
-        try:
-            return await action(visit, form)
-        except FormError as error:
-            return problem(visit, 400, "The form was not understood", str(error))
-        except RefusedError as error:
-            return _refused(visit, error.answer)
+        return await _answered(visit, action(visit, form))
 
     return endpoint
 
@@ -131,6 +126,25 @@ def defect_page(request: Request) -> Response:
     """Answer where something of ours failed; the log has more."""
     detail = f"Look for the request id {request.state.request_id} in the log of the service, and report it."
     return problem(None, 500, "Something went wrong inside the service", detail, "internal_error")
+
+
+def not_understood(visit: Visit | None, error: FormError) -> Response:
+    """Answer to what is no form."""
+    return problem(visit, 400, "The form was not understood", str(error))
+
+
+async def _answered(visit: Visit, answer: Coroutine[Any, Any, Response]) -> Response:
+    """Return what a page answers, or a page about why it does not."""
+    source_id = visit.request.path_params.get("source_id")
+    if source_id is not None and not is_source_id(source_id):
+        answer.close()
+        return problem(visit, 404, CODES["not_found"].title, CODES["not_found"].remedy, "not_found")
+    try:
+        return await answer
+    except FormError as error:
+        return not_understood(visit, error)
+    except RefusedError as error:
+        return _refused(visit, error.answer)
 
 
 async def _visit(request: Request) -> Visit | None:

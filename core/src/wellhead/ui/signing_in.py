@@ -9,7 +9,7 @@ from wellhead.access.tickets import Ticket
 from wellhead.errors import StorageIOError
 from wellhead.ui import rendering
 from wellhead.ui.forms import Form, FormError, read_form
-from wellhead.ui.guarded import SIGN_IN, page_of, problem, see
+from wellhead.ui.guarded import SIGN_IN, not_understood, page_of, problem, see
 from wellhead.ui.visits import Visit, cookie_name, end_session, is_from_here, set_session, visit_of
 
 _TOO_OLD = "This address was used already, or is too old. Sign in with the token."
@@ -34,7 +34,7 @@ async def sign_in(request: Request) -> Response:
     try:
         form = await read_form(request, seconds=page.settings.body_timeout)
     except FormError as error:
-        return problem(None, 400, "The form was not understood", str(error))
+        return not_understood(None, error)
     token = form.get("token").strip()
     if not is_from_here(request):
         return _form(request, "This form was sent by another page. Type the token in here.", 403)
