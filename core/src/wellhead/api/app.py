@@ -21,8 +21,8 @@ from wellhead.api.observing import Observer
 from wellhead.api.openapi import openapi_document
 from wellhead.api.operations import OPERATIONS, Operation
 from wellhead.api.problems import HttpProblem, answer_of
+from wellhead.api.shortcut import Shortcut
 from wellhead.api.tracing import Tracing
-from wellhead.errors import StorageError, WellheadError
 from wellhead.service import Service
 
 Reload = Callable[[], Awaitable[Service]]
@@ -58,9 +58,7 @@ def create_app(  # all by name
     app.state.service, app.state.reload = service, reload
     app.state.metrics, app.state.exposition = metrics, exposition
     app.state.document, app.state.openapi = _documents(service, operations)
-    handlers = {WellheadError: _problem, HttpProblem: _problem, HTTPException: _unrouted, Exception: _defect}
-    for kind, handler in handlers.items():
-        app.add_exception_handler(kind, handler)
+    app.add_exception_handler(HTTPException, _unrouted)
     public = [operation.name for operation in operations if operation.is_open(service.settings)]
     for operation in operations:
         endpoint = endpoint_of(operation, is_open=operation.name in public)
@@ -68,7 +66,7 @@ def create_app(  # all by name
     routes = [route for route in app.router.routes if getattr(route, "name", None) in public]
     hosts = (*service.settings.allowed_hosts, service.settings.host)
     return Gate(
-        InWorkspace(app, service),
+        InWorkspace(Shortcut(app), service),
         authenticator=service.authenticator,
         limits=service.limits,
         public=routes,
@@ -76,15 +74,6 @@ def create_app(  # all by name
         origins=service.settings.cors_origins,
         observer=Observer(app.router.routes, metrics=metrics, tracing=tracing),
     )
-
-
-async def _problem(request: Request, error: Exception) -> Response:
-    """Answer with what an operation raised on purpose."""
-    if not isinstance(error, WellheadError | HttpProblem):
-        raise error
-    if isinstance(error, StorageError):
-        request.app.state.metrics.saw_store_error(error.code)
-    return answer_of(error, request.state.request_id)
 
 
 async def _unrouted(request: Request, error: Exception) -> Response:
@@ -100,11 +89,6 @@ def _methods_of(request: Request) -> list[str]:
     """Return the methods that the path of a request knows; each has a route of its own."""
     routes = [route for route in request.app.router.routes if route.matches(request.scope)[0] is not Match.NONE]
     return sorted({method for route in routes for method in getattr(route, "methods", ())})
-
-
-async def _defect(request: Request, _error: Exception) -> Response:
-    """Answer without details; the gate writes them to the log."""
-    return answer_of(HttpProblem(500, "internal_error"), request.state.request_id)
 
 
 def _documents(service: Service, operations: Iterable[Operation]) -> tuple[Any, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import uvicorn
 
+from wellhead.api.connection import Connection
 from wellhead.api.listener import GRACE
 from wellhead.api.live import LiveApp
 from wellhead.catalog.catalog import Catalog
@@ -54,6 +55,7 @@ def make(app: LiveApp, *, announce: Callable[[], None]) -> uvicorn.Server:
         background.append(partial(app.peers.serve, app.exposition.of_this_process))
     config = uvicorn.Config(
         app,
+        http=Connection,
         log_config=None,
         access_log=False,
         proxy_headers=settings.behind_proxy,
