@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import uvicorn
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 from pydantic import BaseModel
 
 
@@ -71,6 +71,9 @@ SOURCE = DataSource(
 )
 SOURCES = [SOURCE.model_copy(update={"id": uuid4()}) for _ in range(50)]
 
+ONE = SOURCE.model_dump_json().encode()
+FIFTY = b"[%b]" % b",".join(source.model_dump_json().encode() for source in SOURCES)
+
 app = FastAPI()
 
 
@@ -84,6 +87,18 @@ async def read_one() -> DataSource:
 async def read_fifty() -> list[DataSource]:
     """Read fifty."""
     return SOURCES
+
+
+@app.get("/one/ready", response_model=None)
+async def read_one_ready() -> Response:
+    """Read one, as bytes that are ready."""
+    return Response(ONE, media_type="application/json")
+
+
+@app.get("/fifty/ready", response_model=None)
+async def read_fifty_ready() -> Response:
+    """Read fifty, as bytes that are ready."""
+    return Response(FIFTY, media_type="application/json")
 
 
 if __name__ == "__main__":

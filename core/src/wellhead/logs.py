@@ -24,13 +24,30 @@ class _StandardError:
 
     def write(self, text: str) -> None:
         """Write a text."""
-        with suppress(OSError, ValueError):
+        try:
             sys.stderr.write(text)
+        except (OSError, ValueError):
+            return
 
     def flush(self) -> None:
         """Send on what was written."""
         with suppress(OSError, ValueError):
             sys.stderr.flush()
+
+
+_STANDARD_ERROR = _StandardError()
+
+
+class _JSONProcessors(list[Any]):
+    """The way of lines to programs.
+
+    Attributes:
+        has_info: Whether lines of the level `info` are written.
+    """
+
+    def __init__(self, level: str) -> None:
+        super().__init__([_as_json])
+        self.has_info = LEVELS[level] <= logging.INFO
 
 
 def configure(level: str, form: str | None = None) -> None:
@@ -43,9 +60,11 @@ def configure(level: str, form: str | None = None) -> None:
     is_terminal = sys.stderr.isatty()
     is_text = is_terminal if form is None else form == "text"
     structlog.configure(
-        processors=[_add_facts, structlog.dev.ConsoleRenderer(colors=is_terminal) if is_text else _as_json],
+        processors=[_add_facts, structlog.dev.ConsoleRenderer(colors=is_terminal)]
+        if is_text
+        else _JSONProcessors(level),
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", _StandardError())),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", _STANDARD_ERROR)),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -53,37 +72,37 @@ def configure(level: str, form: str | None = None) -> None:
     logging.basicConfig(level=max(LEVELS[level], logging.WARNING), handlers=[handler], force=True)
 
 
-class QuickLogger:
-    """A logger for what is logged often: bound once, as that takes longer than to write a line."""
+def info(logger: str, event: str, facts: dict[str, Any]) -> None:
+    """Log an event that comes often; a line for programs is written at once, without what structlog does for each.
 
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._processors: object = None
-        self._bound: Any = None
-
-    def info(self, event: str, **facts: Any) -> None:
-        """Log an event, as the configuration of this moment has it."""
-        processors = structlog.get_config()["processors"]
-        if processors is not self._processors:
-            self._processors, self._bound = processors, structlog.get_logger(self._name).bind()
-        self._bound.info(event, **facts)
+    Args:
+        logger: The name of the logger.
+        event: The event.
+        facts: What there is to tell of it; it is changed.
+    """
+    processors = structlog.get_config()["processors"]
+    if not isinstance(processors, _JSONProcessors) or processors[0] is not _as_json:  # a test may have put others there
+        structlog.get_logger(logger).info(event, **facts)
+    elif processors.has_info:
+        facts["event"] = event
+        _STANDARD_ERROR.write(_as_json(None, "info", facts) + "\n")
 
 
 def _add_facts(_logger: Any, method: str, event: Any) -> Any:
     """Add what every line has: the id of the request, the level, and the instant."""
-    request_id = REQUEST_ID.get()
-    if request_id is not None:
-        event.setdefault("request_id", request_id)
+    if "request_id" not in event and (request_id := REQUEST_ID.get()) is not None:
+        event["request_id"] = request_id
     event["level"] = method
     event["timestamp"] = datetime.now(UTC).isoformat().replace("+00:00", "Z")
     return event
 
 
-_encode = json.JSONEncoder(default=repr).encode
+_encode = json.JSONEncoder(default=repr, check_circular=False).encode
 
 
-def _as_json(_logger: Any, _method: str, event: Any) -> str:
-    return _encode(event)
+def _as_json(logger: Any, method: str, event: Any) -> str:
+    """Write a line for a program, whatever its facts are."""
+    return _encode(_add_facts(logger, method, event))
 
 
 class _WithoutTexts(logging.Formatter):

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from fastapi import Request, Response
 
-from wellhead.api.answers import NDJSON, as_json, as_lines, as_saved, event_documents, outcome_documents
+from wellhead.api.answers import NDJSON, Ready, as_json, as_lines, as_saved, event_documents, outcome_documents
 from wellhead.api.query import (
     FILTER_PARAMETERS,
     FORCE,
@@ -65,11 +65,11 @@ async def list_sources(request: Request) -> Response:
     """List data sources."""
     query = list_query(request)
     page = await _catalog(request).list(query)
-    headers = {}
-    if page.next is not None:
-        pairs = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
-        headers["Link"] = f'<{PREFIX}/datasources?{urlencode([*pairs, ("cursor", page.next)])}>; rel="next"'
-    return Response(page.as_json(), headers=headers, media_type="application/json")
+    if page.next is None:
+        return Ready(page.as_json())
+    pairs = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
+    link = f'<{PREFIX}/datasources?{urlencode([*pairs, ("cursor", page.next)])}>; rel="next"'
+    return Ready(page.as_json(), (b"link", link.encode("latin-1")))
 
 
 async def create_source(request: Request) -> Response:
@@ -88,7 +88,7 @@ async def read_source(request: Request) -> Response:
     shown = await _catalog(request).show(source_id)
     if shown is not None:
         read_query(request, ())
-        return Response(shown.item, headers={"ETag": f'"{shown.revision}"'}, media_type="application/json")
+        return Ready(shown.item, (b"etag", b'"%d"' % shown.revision))
     stored = await _catalog(request).read(source_id)
     read_query(request, ())
     if stored.record is None and stored.state != "newer_format":

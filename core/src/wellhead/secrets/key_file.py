@@ -78,7 +78,7 @@ class FileKeys:
         if known is None or self._is_local is not True:
             return None
         try:
-            return known.ring if known.is_current(_signature(os.stat(self._path))) else None
+            return known.ring if known.is_current(_signature(self._path.stat())) else None
         except OSError:
             return None
 

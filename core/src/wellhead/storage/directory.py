@@ -36,6 +36,7 @@ class StoreDirectory:
 
     def __init__(self, workspace: Path) -> None:
         self.path = workspace / STORE_NAME
+        self._text = str(self.path)  # looked at for each request
         self._descriptor: int | None = None
         self._seen: os.stat_result | None = None
         self._opening = threading.Lock()
@@ -112,7 +113,7 @@ class StoreDirectory:
 
     def _is_in_place(self) -> bool:
         try:
-            return self._seen is not None and os.path.samestat(os.lstat(self.path), self._seen)
+            return self._seen is not None and os.path.samestat(os.lstat(self._text), self._seen)
         except OSError:
             return False
 
