@@ -19,10 +19,14 @@ NDJSON = "application/x-ndjson"
 _JSON = (b"content-type", b"application/json")
 
 
+def json_of(document: Any) -> bytes:
+    """Write a document as it is sent."""
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+
+
 def as_json(document: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """Answer with a document."""
-    content = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
-    return Response(content, status, headers, media_type="application/json")
+    return Response(json_of(document), status, headers, media_type="application/json")
 
 
 class Ready(Response):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Iterable
 from importlib.metadata import version
 from typing import Any
@@ -12,6 +11,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from wellhead.api.answers import json_of
 from wellhead.api.exposition import Exposition
 from wellhead.api.gate import App, Gate
 from wellhead.api.guarded import endpoint_of
@@ -23,6 +23,7 @@ from wellhead.api.operations import OPERATIONS, Operation
 from wellhead.api.problems import HttpProblem, answer_of
 from wellhead.api.shortcut import Shortcut
 from wellhead.api.tracing import Tracing
+from wellhead.catalog.types import type_items, type_list
 from wellhead.service import Service
 
 Reload = Callable[[], Awaitable[Service]]
@@ -58,6 +59,7 @@ def create_app(  # all by name
     app.state.service, app.state.reload = service, reload
     app.state.metrics, app.state.exposition = metrics, exposition
     app.state.document, app.state.openapi = _documents(service, operations)
+    app.state.type_list = _type_list(service)
     app.add_exception_handler(HTTPException, _unrouted)
     public = [operation.name for operation in operations if operation.is_open(service.settings)]
     for operation in operations:
@@ -91,6 +93,21 @@ def _methods_of(request: Request) -> list[str]:
     return sorted({method for route in routes for method in getattr(route, "methods", ())})
 
 
+def _type_list(service: Service) -> Callable[[], bytes]:
+    """Return a function that gives the list of types as it is sent; it is made once for each set of types."""
+    made: dict[tuple[str, ...], bytes] = {}
+
+    def content() -> bytes:
+        registry, reports = service.types.registry, service.types.reports
+        names = tuple(registry.list_types())
+        if names not in made:
+            made.clear()
+            made[names] = json_of(type_list(type_items(registry, reports)))
+        return made[names]
+
+    return content
+
+
 def _documents(service: Service, operations: Iterable[Operation]) -> tuple[Any, Any]:
     """Return functions that give the OpenAPI document, as a mapping and as bytes; it is made once, in a thread."""
     registry = service.types.registry
@@ -104,7 +121,7 @@ def _documents(service: Service, operations: Iterable[Operation]) -> tuple[Any, 
             version=version("wellhead"),
             timeout_max=service.settings.validation_timeout_max,
         )
-        return document, json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+        return document, json_of(document)
 
     async def both() -> tuple[dict[str, Any], bytes]:
         async with lock:

@@ -31,7 +31,7 @@ from wellhead.api.requests import (
 )
 from wellhead.assembly import Wellhead
 from wellhead.catalog.catalog import Catalog
-from wellhead.catalog.types import restarts, type_changes, type_items, type_list
+from wellhead.catalog.types import restarts, type_changes, type_items
 from wellhead.errors import WellheadError
 from wellhead.plugins.installed import TypeSet
 from wellhead.plugins.reports import count_states
@@ -191,7 +191,7 @@ async def roll_back(request: Request) -> Response:
 async def list_types(request: Request) -> Response:
     """List the types, installed or broken."""
     read_query(request, ())
-    return as_json(type_list(_catalog(request).types()))
+    return Ready(request.app.state.type_list())
 
 
 async def read_type(request: Request) -> Response:
