@@ -137,8 +137,8 @@ def test_pages_are_few_and_small_and_of_one_basis(tmp_path: Path, monkeypatch: p
     pages, judge = RememberedPages(), FixedJudge()
     for number in range(1, 40):
         pages.keep(Selection(limit=number), (1,), {("probe", False): 7}, Chosen([b"x"], 1, None))
-    pages.keep(Selection(limit=100), (1,), {}, Chosen([b"x" * 200_000], 1, None))
+    pages.keep(Selection(limit=100), (1,), {}, Chosen([b"x" * 300_000], 1, None))
     found = [number for number in range(1, 101) if pages.find(0, Selection(limit=number), judge)]
-    assert found == list(range(8, 40))
+    assert found == list(range(24, 40))
     judge.number = 8
     assert pages.find(0, Selection(limit=39), judge) is None

@@ -44,7 +44,7 @@ PREFIX = "/api/v1"
 
 
 def _parts(request: Request) -> Wellhead:
-    wellhead: Wellhead = request.state.wellhead
+    wellhead: Wellhead = request.scope["state"]["wellhead"]
     return wellhead
 
 

@@ -20,8 +20,8 @@ from wellhead.storage.selection import Chosen, Selection
 from wellhead.storage.store import Judge
 
 _LOG_NAME = f"{INDEX_NAME}-wal"
-_KEPT = 32
-_MOST_BYTES = 128 * 1024
+_KEPT = 16
+_MOST_BYTES = 256 * 1024
 
 Mark = tuple[int, ...]
 """What tells one state of the index from every other."""
