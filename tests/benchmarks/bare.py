@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import uvicorn
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel
 
 
@@ -71,8 +71,7 @@ SOURCE = DataSource(
 )
 SOURCES = [SOURCE.model_copy(update={"id": uuid4()}) for _ in range(50)]
 
-ONE = SOURCE.model_dump_json().encode()
-FIFTY = b"[%b]" % b",".join(source.model_dump_json().encode() for source in SOURCES)
+READY: dict[str, bytes] = {}
 
 app = FastAPI()
 
@@ -89,16 +88,15 @@ async def read_fifty() -> list[DataSource]:
     return SOURCES
 
 
-@app.get("/one/ready", response_model=None)
-async def read_one_ready() -> Response:
-    """Read one, as bytes that are ready."""
-    return Response(ONE, media_type="application/json")
+async def read_ready(request: Request) -> Response:
+    """Answer with so many bytes that are ready."""
+    size = request.path_params["size"]
+    if size not in READY:
+        READY[size] = b" " * int(size)
+    return Response(READY[size], media_type="application/json")
 
 
-@app.get("/fifty/ready", response_model=None)
-async def read_fifty_ready() -> Response:
-    """Read fifty, as bytes that are ready."""
-    return Response(FIFTY, media_type="application/json")
+app.add_route("/ready/{size}", read_ready)
 
 
 if __name__ == "__main__":
