@@ -4,6 +4,7 @@ from importlib.util import find_spec
 
 from support.fixtures import (  # noqa: F401  # pytest finds fixtures by their names here
     _clean_environment,
+    _clean_logging,
     _shared_workers,
     anyio_backend,
     canary,

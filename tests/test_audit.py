@@ -75,6 +75,27 @@ def test_many_writers_put_a_file_aside_once_and_lose_nothing(tmp_path: Path) -> 
         assert sorted(int(json.loads(line)["name"].split()[1]) for line in found) == list(range(200))
 
 
+@pytest.mark.parametrize("name", ["audit.jsonl", ".audit.jsonl.lock"])
+def test_a_file_that_somebody_took_away_is_noticed_though_it_was_open(tmp_path: Path, name: str) -> None:
+    here, elsewhere = audit_file(tmp_path), audit_file(tmp_path)
+    here.append(entry(1).encode())
+    (tmp_path / name).unlink()
+    elsewhere.append(entry(2).encode())
+    here.append(entry(3).encode())
+    names = [line["name"] for line in lines(tmp_path / "audit.jsonl")]
+    assert names[-2:] == ["number 2", "number 3"]
+    assert os.path.samestat(os.fstat(here._lock.descriptor()), (tmp_path / ".audit.jsonl.lock").stat())
+
+
+def test_what_is_held_open_of_the_log_is_given_back(tmp_path: Path) -> None:
+    log, before = AuditLog(audit_file(tmp_path)), open_descriptors()
+    for number in range(20):
+        log.add(entry(number)).result(10)
+    assert open_descriptors() == before + 2
+    log.close()
+    assert open_descriptors() == before
+
+
 def test_half_a_line_that_a_crash_has_left_spoils_no_other(tmp_path: Path) -> None:
     file = audit_file(tmp_path)
     file.append(entry(1).encode())
@@ -89,9 +110,10 @@ def test_where_the_log_is_no_file_a_use_is_refused_at_once(tmp_path: Path, make:
     make(tmp_path / "audit.jsonl")
     audit = audit_in(tmp_path)
     before = open_descriptors()
-    with pytest.raises(StorageIOError, match="cannot be written"):
-        audit.use("run", NO_ID, "n", 1)
-    assert open_descriptors() == before
+    for _ in range(3):
+        with pytest.raises(StorageIOError, match="cannot be written"):
+            audit.use("run", NO_ID, "n", 1)
+    assert open_descriptors() == before + 1  # the lock
     assert not (tmp_path / "other").exists()
 
 

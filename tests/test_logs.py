@@ -23,15 +23,6 @@ def failing() -> None:
         raise ValueError("hunter2-second") from error
 
 
-@pytest.fixture(autouse=True)
-def _afterwards() -> object:
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
-    yield
-    root.handlers[:], root.level = before[0], before[1]
-    structlog.reset_defaults()
-
-
 def test_L_13_of_an_exception_only_its_classes_and_places_are_told() -> None:
     with pytest.raises(ValueError, match="hunter2") as caught:
         failing()

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import uvicorn
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel
 
 
@@ -71,6 +71,8 @@ SOURCE = DataSource(
 )
 SOURCES = [SOURCE.model_copy(update={"id": uuid4()}) for _ in range(50)]
 
+READY: dict[str, bytes] = {}
+
 app = FastAPI()
 
 
@@ -84,6 +86,17 @@ async def read_one() -> DataSource:
 async def read_fifty() -> list[DataSource]:
     """Read fifty."""
     return SOURCES
+
+
+async def read_ready(request: Request) -> Response:
+    """Answer with so many bytes that are ready."""
+    size = request.path_params["size"]
+    if size not in READY:
+        READY[size] = b" " * int(size)
+    return Response(READY[size], media_type="application/json")
+
+
+app.add_route("/ready/{size}", read_ready)
 
 
 if __name__ == "__main__":

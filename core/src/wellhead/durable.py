@@ -108,12 +108,11 @@ def read_file(path: str | Path, limit: int, *, directory: int | None = None) -> 
         seen = os.fstat(descriptor)
         if not stat.S_ISREG(seen.st_mode):
             raise OSError(errno.EINVAL, "not an ordinary file")
-        chunks = []
-        left = limit + 1
-        while left > 0 and (chunk := os.read(descriptor, left)):
-            chunks.append(chunk)
-            left -= len(chunk)
-        return b"".join(chunks), seen
+        content = os.read(descriptor, limit + 1)
+        if len(content) != seen.st_size:  # it is longer than the limit, grows, or came in parts
+            while len(content) <= limit and (chunk := os.read(descriptor, limit + 1 - len(content))):
+                content += chunk
+        return content, seen
     finally:
         os.close(descriptor)
 

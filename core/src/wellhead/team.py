@@ -145,18 +145,21 @@ class Team:
 
     async def _entered(self, name: str) -> _Opened:
         """Count a user into a workspace; open it, if it is not."""
-        async with self._turn:
-            opened = self._opened.pop(name, None)
-            if opened is None:
-                opened = _Opened(await asyncio.to_thread(self._open, name))
-            elif opened.parts.types.registry is not self.types.registry:
-                opened.parts = replace(opened.parts, catalog=opened.parts.make_catalog(self.types))
-            self._opened[name] = opened  # at the end: the one that was used last
-            opened.users += 1
-            return opened
+        if name not in self._opened:
+            async with self._turn:
+                if name not in self._opened:
+                    self._opened[name] = _Opened(await asyncio.to_thread(self._open, name))
+        opened = self._opened.pop(name)
+        self._opened[name] = opened  # at the end: the one that was used last
+        opened.users += 1
+        if opened.parts.types.registry is not self.types.registry:
+            opened.parts = replace(opened.parts, catalog=opened.parts.make_catalog(self.types))
+        return opened
 
     async def _close_idle(self) -> None:
         """Close workspaces that nobody uses, those that nobody has used for the longest time, until few are left."""
+        if len(self._opened) <= _IDLE:
+            return
         idle = [name for name, opened in self._opened.items() if not opened.users]
         for name in idle[: max(0, len(idle) - _IDLE)]:
             opened = self._opened.pop(name)

@@ -67,6 +67,7 @@ class AuditLog:
             if thread is not None:
                 self._queue.put(None)
                 thread.join()
+            self.file.close()
 
     def _work(self) -> None:
         """Write entries until the end is told."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cache
 
 from wellhead.access.policy import Role
 
@@ -60,6 +61,7 @@ def acting_user() -> str:
     return local_user() if principal is None else principal.user
 
 
+@cache
 def local_user() -> str:
     """Return the name of the user of the operating system who runs this."""
     try:

@@ -16,12 +16,27 @@ from wellhead.model.result import ValidationResult
 from wellhead.validation.events import Event
 
 NDJSON = "application/x-ndjson"
+_JSON = (b"content-type", b"application/json")
+
+
+def json_of(document: Any) -> bytes:
+    """Write a document as it is sent."""
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
 
 
 def as_json(document: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """Answer with a document."""
-    content = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
-    return Response(content, status, headers, media_type="application/json")
+    return Response(json_of(document), status, headers, media_type="application/json")
+
+
+class Ready(Response):
+    """A document that is there as bytes, with header fields as they are sent."""
+
+    def __init__(self, content: bytes, *headers: tuple[bytes, bytes]) -> None:
+        self.status_code = 200
+        self.background = None
+        self.body = content
+        self.raw_headers = [(b"content-length", b"%d" % len(content)), _JSON, *headers]
 
 
 def as_saved(finished: Finished, status: int = 200, headers: dict[str, str] | None = None) -> Response:

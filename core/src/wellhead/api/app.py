@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Iterable
 from importlib.metadata import version
 from typing import Any
@@ -13,6 +12,7 @@ from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from wellhead.api.answers import json_of
 from wellhead.api.exposition import Exposition
 from wellhead.api.gate import App, Gate
 from wellhead.api.guarded import endpoint_of
@@ -22,11 +22,12 @@ from wellhead.api.observing import Observer
 from wellhead.api.openapi import openapi_document
 from wellhead.api.operations import OPERATIONS, SOURCE, SOURCES, Operation
 from wellhead.api.problems import HttpProblem, answer_of
+from wellhead.api.shortcut import Shortcut
 from wellhead.api.tracing import Tracing
-from wellhead.errors import StorageError, WellheadError
+from wellhead.catalog.types import type_items, type_list
 from wellhead.service import Service
-from wellhead.ui.guarded import Page, defect_page
-from wellhead.ui.routes import ROUTES, is_page
+from wellhead.ui.guarded import Page
+from wellhead.ui.routes import ROUTES
 
 Reload = Callable[[], Awaitable[Service]]
 _OTHERS = [item.path for item in OPERATIONS if item.path.startswith(f"{SOURCES}/") and not item.path.startswith(SOURCE)]
@@ -72,9 +73,8 @@ def create_app(  # all by name
     app.state.service, app.state.reload = service, reload
     app.state.metrics, app.state.exposition = metrics, exposition
     app.state.document, app.state.openapi = _documents(service, operations)
-    handlers = {WellheadError: _problem, HttpProblem: _problem, HTTPException: _unrouted, Exception: _defect}
-    for kind, handler in handlers.items():
-        app.add_exception_handler(kind, handler)
+    app.state.type_list = _type_list(service)
+    app.add_exception_handler(HTTPException, _unrouted)
     public = [operation.name for operation in operations if operation.is_open(service.settings)]
     for operation in operations:
         endpoint = endpoint_of(operation, is_open=operation.name in public)
@@ -87,7 +87,7 @@ def create_app(  # all by name
     routes = [route for route in app.router.routes if getattr(route, "name", None) in public]
     hosts = (*service.settings.allowed_hosts, service.settings.host)
     gate = Gate(
-        InWorkspace(app, service),
+        InWorkspace(Shortcut(app), service),
         authenticator=service.authenticator,
         limits=service.limits,
         public=routes,
@@ -98,15 +98,6 @@ def create_app(  # all by name
     )
     app.state.page = Page.of(service, gate)
     return gate
-
-
-async def _problem(request: Request, error: Exception) -> Response:
-    """Answer with what an operation raised on purpose."""
-    if not isinstance(error, WellheadError | HttpProblem):
-        raise error
-    if isinstance(error, StorageError):
-        request.app.state.metrics.saw_store_error(error.code)
-    return answer_of(error, request.state.request_id)
 
 
 async def _unrouted(request: Request, error: Exception) -> Response:
@@ -124,11 +115,19 @@ def _methods_of(request: Request) -> list[str]:
     return sorted({method for route in routes for method in getattr(route, "methods", ())})
 
 
-async def _defect(request: Request, _error: Exception) -> Response:
-    """Answer without details; the gate writes them to the log."""
-    if is_page(request):
-        return defect_page(request)
-    return answer_of(HttpProblem(500, "internal_error"), request.state.request_id)
+def _type_list(service: Service) -> Callable[[], bytes]:
+    """Return a function that gives the list of types as it is sent; it is made once for each set of types."""
+    made: dict[tuple[str, ...], bytes] = {}
+
+    def content() -> bytes:
+        registry, reports = service.types.registry, service.types.reports
+        names = tuple(registry.list_types())
+        if names not in made:
+            made.clear()
+            made[names] = json_of(type_list(type_items(registry, reports)))
+        return made[names]
+
+    return content
 
 
 def _documents(service: Service, operations: Iterable[Operation]) -> tuple[Any, Any]:
@@ -144,7 +143,7 @@ def _documents(service: Service, operations: Iterable[Operation]) -> tuple[Any, 
             version=version("wellhead"),
             timeout_max=service.settings.validation_timeout_max,
         )
-        return document, json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+        return document, json_of(document)
 
     async def both() -> tuple[dict[str, Any], bytes]:
         async with lock:

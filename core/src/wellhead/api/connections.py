@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 from operator import itemgetter
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from wellhead.api.joining import Joining
 
 
 class Connection(H11Protocol):
@@ -39,7 +41,7 @@ class Connection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """Take a client in; where there are too many, another one that only waits goes for it, or it goes itself."""
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", Joining(transport)))
         if len(self.connections) > self._most:
             found = [(since, other) for since, other in waiting(self.connections) if other is not self]
             _, longest = min(found, key=itemgetter(0), default=(0.0, self))

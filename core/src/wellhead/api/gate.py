@@ -7,7 +7,7 @@ token, on public routes only. As `headers` it may leave header fields for the an
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from typing import Any
 
 from fastapi import Response
@@ -38,6 +38,8 @@ SECURITY_HEADERS = (
 _CONTENT_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 _MAX_HEADERS = 100
 _MAX_HEADER_BYTES = 16 * 1024
+_FRAMING = {b"content-length", b"transfer-encoding"}
+_MATTERS = frozenset({b"host", b"authorization"} | _FRAMING)
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]]+)(:[0-9]{1,5})?")
 _ENCODED_SLASH = re.compile(rb"%2f|%5c", re.IGNORECASE)
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -78,6 +80,7 @@ class Gate:
         self._origins = Origins(origins)
         self._observer = observer or Observer()
         self._failed_logins = failed_logins
+        self._last_host: bytes | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -99,9 +102,8 @@ class Gate:
             seen.ended(answer.status)
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = _single_headers(scope)
-        _check_framing(scope)
-        self._check_host(headers)
+        headers = _read_head(scope["headers"])
+        self._check_host(headers.get(b"host", b""))
         preflight = self._origins.preflight(scope["method"], scope["headers"])
         if preflight is not None:
             await preflight(scope, receive, send)
@@ -122,11 +124,14 @@ class Gate:
         with acting_as(principal):
             await self._app(scope, receive, send)
 
-    def _check_host(self, headers: dict[bytes, bytes]) -> None:
+    def _check_host(self, host: bytes) -> None:
         """Answer only under known names, so that a web page cannot reach the service under one of its own."""
-        match = _HOST.fullmatch(headers.get(b"host", b"").decode("ascii", errors="replace").lower())
+        if host == self._last_host:
+            return
+        match = _HOST.fullmatch(host.decode("ascii", errors="replace").lower())
         if match is None or match[1] not in self._hosts:
             raise HttpProblem(421, "host_not_allowed")
+        self._last_host = host
 
     async def _principal_of(self, headers: dict[bytes, bytes]) -> Principal | None:
         scheme, _, presented = headers.get(b"authorization", b"").partition(b" ")
@@ -138,21 +143,21 @@ class Gate:
         return any(route.matches(scope)[0] is not Match.NONE for route in self._public)
 
 
-def _check_framing(scope: Scope) -> None:
-    """Refuse a head that a proxy in front may have read in another way (RFC 9112, 6.1), or that is absurdly long."""
-    names = [name for name, _ in scope["headers"]]
-    size = sum(len(name) + len(value) for name, value in scope["headers"])
-    is_long = len(names) > _MAX_HEADERS or size > _MAX_HEADER_BYTES
-    if is_long or {b"content-length", b"transfer-encoding"} <= set(names):
-        raise HttpProblem(400, "malformed_request", {"Connection": "close"})
+def _read_head(headers: Iterable[Header]) -> dict[bytes, bytes]:
+    """Return what matters here of a head: host and authorization; one that is there twice is worth nothing.
 
-
-def _single_headers(scope: Scope) -> dict[bytes, bytes]:
-    """Return host and authorization; one that is there twice is worth nothing."""
+    Raises:
+        HttpProblem: A proxy in front may have read it in another way (RFC 9112, 6.1), or it is absurdly long.
+    """
     found: dict[bytes, bytes] = {}
-    for name, value in scope["headers"]:
-        if name in {b"host", b"authorization"}:
+    size = count = 0
+    for name, value in headers:
+        count += 1
+        size += len(name) + len(value)
+        if name in _MATTERS:
             found[name] = b"" if name in found else value
+    if count > _MAX_HEADERS or size > _MAX_HEADER_BYTES or found.keys() >= _FRAMING:
+        raise HttpProblem(400, "malformed_request", {"Connection": "close"})
     return found
 
 
@@ -169,9 +174,10 @@ class _Answer:
         """Send a part of the answer."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            names = {name for name, _ in message["headers"]}
+            headers = message["headers"]
+            names = {name for name, _ in headers}
             more = (*self._state.get("headers", ()), *self._more)
-            message["headers"] = [*message["headers"], *(header for header in more if header[0] not in names)]
+            message["headers"] = [*headers, *[header for header in more if header[0] not in names]]
         await self._send(message)
 
     async def give(self, scope: Scope, receive: Receive, response: Response) -> None:

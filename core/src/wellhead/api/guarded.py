@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import Request, Response
 
 from wellhead.access.limits import KINDS
@@ -39,15 +41,15 @@ def endpoint_of(operation: Operation, *, is_open: bool) -> Handler:
     kind = KINDS[permission]
 
     async def endpoint(request: Request) -> Response:
-        principal: Principal = request.state.principal
+        state: dict[str, Any] = request.scope["state"]
         service: Service = request.app.state.service
-        request.state.headers = await check_rate(service.limits, kind, principal)
+        state["headers"] = await check_rate(service.limits, kind, state["principal"])
         if operation.audited is None:
             return await permitted(request)
         return await audited(request, operation.audited, permitted, is_change=kind == "write")
 
     async def permitted(request: Request) -> Response:
-        principal: Principal = request.state.principal
+        principal: Principal = request.scope["state"]["principal"]
         if not may(principal.role, permission):
             await _check_source(request)
             raise HttpProblem(403, "forbidden")

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from fastapi import Request, Response
 
-from wellhead.api.answers import NDJSON, as_json, as_lines, as_saved, event_documents, outcome_documents
+from wellhead.api.answers import NDJSON, Ready, as_json, as_lines, as_saved, event_documents, outcome_documents
 from wellhead.api.listing import filters_of, list_query, next_cursor
 from wellhead.api.parameters import FILTER_PARAMETERS, FORCE, VERIFY, timeout_parameter
 from wellhead.api.query import Parameter, read_query
@@ -24,7 +24,7 @@ from wellhead.api.requests import (
 )
 from wellhead.assembly import Wellhead
 from wellhead.catalog.catalog import Catalog
-from wellhead.catalog.types import restarts, type_changes, type_items, type_list
+from wellhead.catalog.types import restarts, type_changes, type_items
 from wellhead.errors import WellheadError
 from wellhead.plugins.installed import TypeSet
 from wellhead.plugins.reports import count_states
@@ -37,7 +37,7 @@ PREFIX = "/api/v1"
 
 
 def _parts(request: Request) -> Wellhead:
-    wellhead: Wellhead = request.state.wellhead
+    wellhead: Wellhead = request.scope["state"]["wellhead"]
     return wellhead
 
 
@@ -59,11 +59,11 @@ async def list_sources(request: Request) -> Response:
     query = await list_query(request)
     page = await _catalog(request).list(query)
     cursor = await next_cursor(request, query, page.next)
-    headers = {}
-    if cursor is not None:
-        pairs = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
-        headers["Link"] = f'<{PREFIX}/datasources?{urlencode([*pairs, ("cursor", cursor)])}>; rel="next"'
-    return Response(page.as_json(cursor), headers=headers, media_type="application/json")
+    if cursor is None:
+        return Ready(page.as_json(None))
+    pairs = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
+    link = f'<{PREFIX}/datasources?{urlencode([*pairs, ("cursor", cursor)])}>; rel="next"'
+    return Ready(page.as_json(cursor), (b"link", link.encode("latin-1")))
 
 
 async def summarize(request: Request) -> Response:
@@ -88,7 +88,7 @@ async def read_source(request: Request) -> Response:
     shown = await _catalog(request).show(source_id)
     if shown is not None:
         read_query(request, ())
-        return Response(shown.item, headers={"ETag": f'"{shown.revision}"'}, media_type="application/json")
+        return Ready(shown.item, (b"etag", b'"%d"' % shown.revision))
     stored = await _catalog(request).read(source_id)
     read_query(request, ())
     if stored.record is None and stored.state != "newer_format":
@@ -187,7 +187,7 @@ async def roll_back(request: Request) -> Response:
 async def list_types(request: Request) -> Response:
     """List the types, installed or broken."""
     read_query(request, ())
-    return as_json(type_list(_catalog(request).types()))
+    return Ready(request.app.state.type_list())
 
 
 async def read_type(request: Request) -> Response:

@@ -10,6 +10,7 @@ from typing import Any
 
 from fastapi import Request, Response
 
+from wellhead.api.answers import Ready
 from wellhead.api.problems import HttpProblem
 from wellhead.codes import CODES
 
@@ -25,7 +26,7 @@ _POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; frame-ancestor
 async def openapi_document(request: Request) -> Response:
     """Answer with the OpenAPI document, which is made once."""
     content: bytes = await request.app.state.openapi()
-    return Response(content, media_type="application/json")
+    return Ready(content)
 
 
 async def problem_page(request: Request) -> Response:

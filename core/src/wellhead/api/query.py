@@ -48,8 +48,10 @@ def read_query(request: Request, parameters: Sequence[Parameter]) -> dict[str, A
     Raises:
         InputError: A parameter is unknown, given twice, or does not fit.
     """
-    known = {parameter.name: parameter for parameter in parameters}
     found: dict[str, Any] = {}
+    if not request.scope["query_string"]:
+        return found
+    known = {parameter.name: parameter for parameter in parameters}
     problems = []
     for name, text in _pairs(request):
         parameter = known.get(name)

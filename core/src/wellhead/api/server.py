@@ -21,6 +21,9 @@ from wellhead.catalog.catalog import Catalog
 from wellhead.catalog.rechecks import Rechecks
 
 _LOOK_SECONDS = 0.05
+_BACKLOG = 2048
+_TAKEN_AT_ONCE = 1
+"""How many new connections a process takes before it does other work: one that took all left none to the others."""
 
 Work = Coroutine[Any, Any, None]
 
@@ -59,6 +62,7 @@ def make(app: LiveApp, *, announce: Callable[[], None]) -> uvicorn.Server:
         # Always this one, and no WebSockets, whatever else is installed: what it refuses is tested.
         http=partial(Connection, most=settings.connections),  # type: ignore[arg-type]  # whatever makes a protocol
         ws="none",
+        backlog=_TAKEN_AT_ONCE,
         log_config=None,
         access_log=False,
         proxy_headers=settings.behind_proxy,
@@ -101,6 +105,8 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and say so."""
         await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(_BACKLOG)  # asyncio has said so with the number that it takes at once
         if self.started:
             self._announce()
             self._tasks = [asyncio.create_task(work()) for work in self._background]

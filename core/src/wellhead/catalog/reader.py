@@ -8,12 +8,12 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
-from uuid import UUID
 
 from wellhead.catalog.listing import MAX_LIMIT, ListQuery, Page, matches, page_from, page_of, selection_of
 from wellhead.catalog.summary import Summary, group_of
 from wellhead.errors import DataSourceNotFoundError
 from wellhead.model.texts import name_key
+from wellhead.storage.reading import RECORD_ID
 from wellhead.storage.service import ConfigurationStorageService
 from wellhead.storage.stored import StoredDataSource
 
@@ -73,7 +73,4 @@ class Reader:
 
 def is_source_id(text: str) -> bool:
     """Tell whether a text is an id: a UUID in its canonical lower-case form (RFC 9562)."""
-    try:
-        return str(UUID(text)) == text
-    except ValueError:
-        return False
+    return RECORD_ID.fullmatch(text) is not None

@@ -17,6 +17,7 @@ from wellhead.storage.index_rows import FOR_GOOD, item_of, written
 from wellhead.storage.index_writes import Judgement, judge_rows
 from wellhead.storage.indexing import Indexing
 from wellhead.storage.reading import digest_of, read_entry
+from wellhead.storage.remembered_pages import RememberedPages, mark_of
 from wellhead.storage.selection import Chosen, Group, Selection, Shown
 from wellhead.storage.shown import Judged
 from wellhead.storage.store import Judge
@@ -35,6 +36,14 @@ class Chooser:
     def __init__(self, indexing: Indexing) -> None:
         self._indexing = indexing
         self._counts: OrderedDict[object, int] = OrderedDict()
+        self._pages = RememberedPages()
+
+    def chosen_before(self, directory: int, selection: Selection, judge: Judge) -> Chosen | None:
+        """Return what `choose` would, where that can be told at a glance; else None. Arguments are those of `choose`.
+
+        That is so only while somebody sweeps, as nobody looks whether the index is true.
+        """
+        return self._pages.find(directory, selection, judge) if self._indexing.is_watched_over else None
 
     def choose(self, directory: int, selection: Selection, judge: Judge) -> Chosen:
         """Return what is wanted.
@@ -51,10 +60,11 @@ class Chooser:
             IndexUnusableError: There is no index just now.
             StorageError: A record cannot be read, because the machine is out of descriptors or memory.
         """
-        case = _Case(directory, judge)
+        case, mark = _Case(directory, judge), mark_of(directory)
         if selection.states:
             self._judge_all(case)
         with self._indexing.reading(directory) as connection:
+            is_large = self._indexing.is_large(connection)
             count = partial(self._count, connection, directory)
             total = total_of(selection, count)
             rows = rows_of(connection, selection, total, count)
@@ -62,7 +72,10 @@ class Chooser:
         items: list[bytes] = []
         for batch in _batches(shown):
             items += self._items(case, batch)
-        return Chosen(items, total, shown[-1].position(selection.sort) if len(rows) > len(shown) else None)
+        chosen = Chosen(items, total, shown[-1].position(selection.sort) if len(rows) > len(shown) else None)
+        if mark is not None and is_large and not selection.states and not case.has_read:
+            self._pages.keep(selection, mark, case.bases, chosen)
+        return chosen
 
     def summarize(self, directory: int, selection: Selection, judge: Judge) -> Counter[Group]:
         """Count what is wanted by type, state and health, whatever the order and the page.
@@ -165,15 +178,17 @@ class _Case:
 
     def __init__(self, directory: int, judge: Judge) -> None:
         self.directory = directory
+        self.has_read = False
+        """Whether a record was read for it, and not the index alone."""
+        self.bases: dict[tuple[str, bool], int] = {}
         self._judge = judge
-        self._bases: dict[tuple[str, bool], int] = {}
 
     def basis(self, type_name: str, *, sealed: bool) -> int:
         """Return the basis of judging a type now."""
         key = type_name, sealed
-        if key not in self._bases:
-            self._bases[key] = self._judge.basis(type_name, sealed=sealed)
-        return self._bases[key]
+        if key not in self.bases:
+            self.bases[key] = self._judge.basis(type_name, sealed=sealed)
+        return self.bases[key]
 
     def is_judged(self, type_name: str, judged: int | None, *, sealed: bool) -> bool:
         """Tell whether a row was judged, on the basis that there is now or for good."""
@@ -181,6 +196,7 @@ class _Case:
 
     def judged(self, record_id: str) -> tuple[bytes, Judgement | None] | None:
         """Read a record and judge it; return its item and the judgement, or None if it is not there any more."""
+        self.has_read = True
         seen = read_entry(self.directory, record_id)
         if seen is None:
             return None

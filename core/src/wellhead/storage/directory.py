@@ -36,7 +36,9 @@ class StoreDirectory:
 
     def __init__(self, workspace: Path) -> None:
         self.path = workspace / STORE_NAME
+        self._text = str(self.path)  # looked at for each request
         self._descriptor: int | None = None
+        self._seen: os.stat_result | None = None
         self._opening = threading.Lock()
 
     def open(self) -> int | None:
@@ -76,7 +78,7 @@ class StoreDirectory:
                 return None
             except OSError as error:
                 raise storage_error(error) from error
-        elif not self._is_in_place(self._descriptor):
+        elif not self._is_in_place():
             raise StoreUnavailableError(f"{self.path} was moved or removed. Put it back; it is not made anew.")
         return self._descriptor
 
@@ -106,11 +108,12 @@ class StoreDirectory:
         if seen.st_uid not in {os.geteuid(), 0}:
             os.close(descriptor)
             raise StoreUnavailableError(f"{self.path} belongs to another user. Run Wellhead as that user.")
+        self._seen = seen
         return descriptor
 
-    def _is_in_place(self, descriptor: int) -> bool:
+    def _is_in_place(self) -> bool:
         try:
-            return os.path.samestat(self.path.lstat(), os.fstat(descriptor))
+            return self._seen is not None and os.path.samestat(os.lstat(self._text), self._seen)
         except OSError:
             return False
 

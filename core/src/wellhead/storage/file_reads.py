@@ -124,6 +124,11 @@ class FileReads:
         shown = Shown(item_of(judge.judged(seen.entry)), record.revision)
         return Judged(seen.digest, seen.signatures[1], record.type, sealed, basis, shown)
 
+    def chosen_before(self, selection: Selection, judge: Judge) -> Chosen | None:
+        """Return the entries that are wanted, where that can be told without waiting; else None."""
+        directory = self._directory.open()
+        return None if directory is None else self._chooser.chosen_before(directory, selection, judge)
+
     def choose(self, selection: Selection, judge: Judge) -> Chosen | None:
         """Return the entries that are wanted, by the index; None where there can be none just now."""
         directory = self._directory.open()

@@ -93,7 +93,13 @@ class FileRecordStore:
         return await asyncio.to_thread(self._reads.entries)
 
     async def choose(self, selection: Selection, judge: Judge) -> Chosen | None:
-        """Return the entries that are wanted, by the index; None where there can be none just now."""
+        """Return the entries that are wanted, by the index; None where there can be none just now.
+
+        A page that was chosen before and is the same still is looked up without a thread, as `show` does; an index is
+        on a disk of this machine.
+        """
+        if (known := self._reads.chosen_before(selection, judge)) is not None:
+            return known
         return await asyncio.get_running_loop().run_in_executor(self._listers, self._reads.choose, selection, judge)
 
     async def summarize(self, selection: Selection, judge: Judge) -> Counter[Group] | None:

@@ -213,6 +213,16 @@ class Indexing:
             if held and self._age(directory) > after:
                 self.sweep(directory)
 
+    @property
+    def is_watched_over(self) -> bool:
+        """Whether this process sweeps, and has not given the index up for now."""
+        return self.has_sweeper and not self._rests()
+
+    def is_large(self, connection: sqlite3.Connection) -> bool:
+        """Tell whether the store has so many records that their files are not looked at before each answer."""
+        [few] = connection.execute(_COUNT_FEW, (LOOKED_AT_ALWAYS + 1,)).fetchone()
+        return int(few) > LOOKED_AT_ALWAYS
+
     def rest(self) -> None:
         """Do without an index for half a minute."""
         self._rests_until = time.monotonic() + _REST

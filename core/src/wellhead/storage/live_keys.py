@@ -37,6 +37,7 @@ class LiveKeys:
         self._patience = patience
         self._late = 0
         self._last: KeyRing | None = None
+        self._written_with: KeyRing | None = None
         self._trouble: str | None = None
         self._log = structlog.get_logger("wellhead.keys")
 
@@ -57,7 +58,11 @@ class LiveKeys:
         Raises:
             KeyRingError: There is none, it cannot be used, or it did not come in time.
         """
-        return await self._ask_for_ring(self._provider.ring_for_writing, KeyRingDamagedError)
+        if self._trouble is None and (known := self._provider.known()) is not None and known is self._written_with:
+            return known  # it is on disk, and still the one that there is
+        ring = await self._ask_for_ring(self._provider.ring_for_writing, KeyRingDamagedError)
+        self._written_with = ring
+        return ring
 
     async def change(self, change: Callable[[KeyRing | None], KeyRing]) -> KeyRing:
         """Change the ring, and return when the new one is kept for good; however long that takes.

@@ -69,7 +69,7 @@ def read_entry(directory: int, record_id: str, known: Seen | None = None, *, has
     same = known is not None and known.digest == digest and known.entry.health == health
     entry = known.entry if known is not None and same else _entry(record_id, content, health)
     newest = max(seen.st_mtime_ns, health_signature[2] if health_signature else 0)
-    return Seen(entry, digest, (signature_of(seen), health_signature), _is_settled(newest, now))
+    return Seen(entry, digest, (signature_of(seen), health_signature), is_settled(newest, now))
 
 
 def as_written(directory: int, record: Record, content: bytes) -> Seen | None:
@@ -119,7 +119,8 @@ def scan(directory: int) -> Iterator[tuple[str, bool, Signature]]:
                 yield match[1], match[2] == "json", signature
 
 
-def _is_settled(newest: int, now: int) -> bool:
+def is_settled(newest: int, now: int) -> bool:
+    """Tell whether a file that changed at an instant could not change again without another instant; nanoseconds."""
     in_seconds = newest % 1_000_000_000 == 0
     return now - newest > (_SETTLED_IN_SECONDS if in_seconds else _SETTLED)
 
