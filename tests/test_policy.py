@@ -34,6 +34,7 @@ CONTRACT = {
 
 NEEDS: dict[str, Role] = {
     "listDataSources": "viewer",
+    "summarizeDataSources": "viewer",
     "createDataSource": "editor",
     "validateUnsavedDataSource": "editor",
     "validateDataSources": "editor",
