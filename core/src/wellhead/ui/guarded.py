@@ -18,7 +18,7 @@ from wellhead.codes import CODES
 from wellhead.service import Service
 from wellhead.settings import Settings
 from wellhead.ui import rendering
-from wellhead.ui.asking import Answer, App, Operations, RefusedError
+from wellhead.ui.asking import Answer, App, BrokenOffError, Operations, RefusedError
 from wellhead.ui.forms import Form, FormError, read_form
 from wellhead.ui.last_summaries import LastSummaries
 from wellhead.ui.types import KnownTypes
@@ -145,6 +145,8 @@ async def _answered(visit: Visit, answer: Coroutine[Any, Any, Response]) -> Resp
         return not_understood(visit, error)
     except RefusedError as error:
         return _refused(visit, error.answer)
+    except BrokenOffError:
+        return problem(visit, 503, "It was broken off", "The service has ended or failed meanwhile. Try again in a moment.")
 
 
 async def _visit(request: Request) -> Visit | None:
