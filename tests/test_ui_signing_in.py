@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 from wellhead.access.tickets import Tickets
 from wellhead.api.live import LiveApp
 from wellhead.assembly import Wellhead, assemble
+from wellhead.cli.serve import page_address
 from wellhead.settings import Settings
 
 
@@ -67,3 +68,10 @@ def test_nobody_fills_the_disk_with_sessions(settings: Settings) -> None:
         assert int(answers[-1].headers["retry-after"]) > 0
         assert client.get("/").status_code == 200
     parts.close()
+
+
+def test_the_address_has_no_code_where_no_session_can_be_kept(settings: Settings) -> None:
+    assert page_address("http://localhost", "t", settings).startswith("http://localhost/sign-in?code=")
+    settings.sessions_path.rename(settings.config_dir / "gone")
+    settings.sessions_path.write_text("no directory")
+    assert page_address("http://localhost", "t", settings) == "http://localhost/"
