@@ -23,6 +23,8 @@ FORMAT = 1
 MAX_RECORD_BYTES = 64 * 1024
 
 _LARGEST = 2**63 - 1
+"""What the index can hold."""
+
 _KNOWN = frozenset(
     (
         "wellhead_format",

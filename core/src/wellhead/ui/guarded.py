@@ -146,7 +146,9 @@ async def _answered(visit: Visit, answer: Coroutine[Any, Any, Response]) -> Resp
     except RefusedError as error:
         return _refused(visit, error.answer)
     except BrokenOffError:
-        return problem(visit, 503, "It was broken off", "The service has ended or failed meanwhile. Try again in a moment.")
+        return problem(
+            visit, 503, "It was broken off", "The service has ended or failed meanwhile. Try again in a moment."
+        )
 
 
 async def _visit(request: Request) -> Visit | None:
