@@ -13,7 +13,7 @@ from starlette.responses import StreamingResponse
 from wellhead.access.principal import Principal
 from wellhead.ui.asking import BrokenOffError, Operations
 from wellhead.ui.forms import Form
-from wellhead.ui.guarded import Page
+from wellhead.ui.guarded import Page, answered
 from wellhead.ui.types import KnownTypes
 from wellhead.ui.validating import check_lines, validate_many
 from wellhead.ui.visits import Visit
@@ -80,6 +80,12 @@ async def test_a_stream_ends_with_its_reader_however_much_waits_to_be_read() -> 
     _, waiting = await asyncio.wait([asyncio.ensure_future(lines.aclose())], timeout=5)
     assert not waiting
     assert asyncio.all_tasks() == before
+
+
+async def test_a_stream_that_is_broken_off_before_its_first_line_is_a_page_about_it() -> None:
+    visitor = visit(service(is_whole=False))
+    answer = await answered(visitor, validate_many(visitor, Form([("what", "all")])))
+    assert (answer.status_code, b"broken off" in answer.body) == (503, True)
 
 
 async def test_what_is_no_id_is_not_asked_of_the_api() -> None:

@@ -88,7 +88,7 @@ def shown(view: Callable[[Visit], Coroutine[Any, Any, Response]]) -> Endpoint:
         visit = await _visit(request)
         if visit is None:
             return _sign_in(request)
-        return await _answered(visit, view(visit))
+        return await answered(visit, view(visit))
 
     return endpoint
 
@@ -107,7 +107,7 @@ def posted(action: Callable[[Visit, Form], Coroutine[Any, Any, Response]]) -> En
         if not is_from_here(request) or not visit.knows(form.get("csrf")):
             detail = "It was made before you signed in, or by another page. Go back, reload the page, and try again."
             return problem(visit, 403, "This form is not valid any more", detail)
-        return await _answered(visit, action(visit, form))
+        return await answered(visit, action(visit, form))
 
     return endpoint
 
@@ -133,7 +133,7 @@ def not_understood(visit: Visit | None, error: FormError) -> Response:
     return problem(visit, 400, "The form was not understood", str(error))
 
 
-async def _answered(visit: Visit, answer: Coroutine[Any, Any, Response]) -> Response:
+async def answered(visit: Visit, answer: Coroutine[Any, Any, Response]) -> Response:
     """Return what a page answers, or a page about why it does not."""
     source_id = visit.request.path_params.get("source_id")
     if source_id is not None and not is_source_id(source_id):
