@@ -109,6 +109,7 @@ def test_a_record_without_secrets_has_nothing_that_belongs_to_them() -> None:
         {"revision": 0},
         {"revision": True},
         {"revision": "1"},
+        {"revision": 2**63},
         {"name": None},
         {"labels": {"a": 1}},
         {"labels": []},

@@ -49,12 +49,27 @@ def test_another_process_knows_it_too(tickets: Tickets, place: Path) -> None:
 
 
 def test_it_is_over_in_time_and_its_file_goes_with_the_next_one(place: Path) -> None:
-    instants = iter([1000.0, 1060.0, 2000.0, 2000.0, 2000.0])
-    tickets = Tickets(place, now=lambda: next(instants))
+    now = [1000.0]
+    tickets = Tickets(place, now=lambda: now[0])
     old = tickets.issue(TOKEN, "session", seconds=60)
+    assert tickets.token_of(old, "session") == TOKEN
+    now[0] = 1060.0
     assert tickets.token_of(old, "session") is None
     tickets.issue(TOKEN, "session", seconds=60)
     assert not (place / f"{old.id}.json").exists()
+
+
+def test_files_are_gone_through_once_a_minute_however_many_sign_in(place: Path) -> None:
+    now = [1000.0]
+    tickets = Tickets(place, now=lambda: now[0])
+    tickets.issue(TOKEN, "session", seconds=60)
+    tickets.issue(TOKEN, "session", seconds=60)
+    over = tickets.issue(TOKEN, "session", seconds=-1)
+    tickets.issue(TOKEN, "session", seconds=60)
+    assert (place / f"{over.id}.json").exists()
+    now[0] += 60
+    tickets.issue(TOKEN, "session", seconds=60)
+    assert not (place / f"{over.id}.json").exists()
 
 
 def test_neither_the_file_nor_the_ticket_is_worth_anything_alone(tickets: Tickets, place: Path) -> None:
@@ -77,12 +92,13 @@ def test_a_file_that_was_edited_opens_nothing(tickets: Tickets, place: Path, cha
     assert tickets.redeem(ticket) is None
 
 
-def test_a_damaged_file_is_swept(tickets: Tickets, place: Path) -> None:
+@pytest.mark.parametrize("content", ["{", "{}", "[" * 30_000, '{"expires_at": "soon"}'])
+def test_a_damaged_file_is_swept(tickets: Tickets, place: Path, content: str) -> None:
     ticket = tickets.issue(TOKEN, "session", seconds=60)
     file = place / f"{ticket.id}.json"
-    file.write_text("{")
+    file.write_text(content)
     assert tickets.token_of(ticket, "session") is None
-    tickets.issue(TOKEN, "session", seconds=60)
+    Tickets(place).issue(TOKEN, "session", seconds=60)
     assert not file.exists()
 
 

@@ -258,6 +258,39 @@ def test_a_form_about_another_data_source_is_refused(page: TestClient) -> None:
     assert form.put("base", "[").post(page).status_code == 400
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"id": None},
+        {"type": {"a": 1}},
+        {"type": "../../audit"},
+        {"type": "csv"},
+        {"revision": "1"},
+        {"state": ["ok"]},
+        {"name": [1]},
+        {"proxy": [1]},
+        {"auth": {"kind": ["basic"]}},
+        {"password": {"is_set": True}},
+        {"password": {"is_set": True, "set_at": "soon", "set_in_revision": 1}},
+        {"options": {"is_set": 1}},
+    ],
+)
+def test_what_a_form_carries_may_be_anything(page: TestClient, change: dict[str, Any]) -> None:
+    source = stored(page, DEEP)
+    base = json.dumps({**source, **change})
+    more = [("base", base), ("theirs", base), ("mine", "{}"), ("/name", "")]
+    for path in ("", "/validate", "/settle"):
+        assert edit_form(page, source).post(page, path=path, more=more).status_code < 500, path
+
+
+@pytest.mark.parametrize("mine", [{"name": 1}, {"name": {}}, {"password": {"how": 1}}, {"x": {"how": "ref"}}])
+def test_what_a_conflict_carries_has_its_form_or_is_refused(page: TestClient, mine: dict[str, Any]) -> None:
+    source = stored(page, DEEP)
+    more = [("theirs", json.dumps(source)), ("mine", json.dumps(mine))]
+    answer = edit_form(page, source).post(page, path="/settle", more=more)
+    assert (answer.status_code, "not complete" in answer.text) == (400, True)
+
+
 def test_a_damaged_record_cannot_be_edited_and_an_unfit_one_is_mended(page: TestClient, workspace: Path) -> None:
     source = stored(page, csv_source())
     file = workspace / ".datasources" / f"{source['id']}.json"

@@ -59,3 +59,9 @@ def test_one_that_fails_among_very_many_is_wide_enough_to_be_seen() -> None:
     narrow, wide = widths([1, 99_999])
     assert narrow > 1
     assert narrow + wide == pytest.approx(100)
+
+
+def test_a_status_that_is_not_known_is_the_last_segment_by_its_name() -> None:
+    items = [{"type": "csv", "state": "ok", "health": health, "count": 1} for health in ("grown", "passed")]
+    (bar,) = picture_of({"items": items}).bars
+    assert [segment.title for segment in bar.segments] == ["Works", "grown"]

@@ -1,5 +1,6 @@
 """Streams of validations that end before their end."""
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, cast
@@ -12,7 +13,7 @@ from starlette.responses import StreamingResponse
 from wellhead.access.principal import Principal
 from wellhead.ui.asking import BrokenOffError, Operations
 from wellhead.ui.forms import Form
-from wellhead.ui.guarded import Page
+from wellhead.ui.guarded import Page, answered
 from wellhead.ui.types import KnownTypes
 from wellhead.ui.validating import check_lines, validate_many
 from wellhead.ui.visits import Visit
@@ -69,6 +70,28 @@ async def test_a_stream_that_was_broken_off_is_told_from_one_that_is_whole() -> 
     assert await collected(service({"a": 1}, is_whole=True).lines(visit(), "/x")) == [{"a": 1}]
     with pytest.raises(BrokenOffError):
         await collected(service({"a": 1}, is_whole=False).lines(visit(), "/x"))
+
+
+async def test_a_stream_ends_with_its_reader_however_much_waits_to_be_read() -> None:
+    before = asyncio.all_tasks()
+    lines = service(*[{"a": 1}] * 500, is_whole=True).lines(visit(), "/x")
+    assert await anext(lines) == {"a": 1}
+    await asyncio.sleep(0)
+    _, waiting = await asyncio.wait([asyncio.ensure_future(lines.aclose())], timeout=5)
+    assert not waiting
+    assert asyncio.all_tasks() == before
+
+
+async def test_a_stream_that_is_broken_off_before_its_first_line_is_a_page_about_it() -> None:
+    visitor = visit(service(is_whole=False))
+    answer = await answered(visitor, validate_many(visitor, Form([("what", "all")])))
+    assert (answer.status_code, b"broken off" in answer.body) == (503, True)
+
+
+async def test_what_is_no_id_is_not_asked_of_the_api() -> None:
+    for text in ("", "../x", "summary", "types/csv", "a%2fb"):
+        answer = await validate_many(visit(), Form([("what", "chosen"), ("id", text)]))
+        assert answer.headers["location"] == "/?notice=nothing_chosen"
 
 
 async def test_a_script_is_told_in_the_last_line_that_a_validation_was_broken_off() -> None:

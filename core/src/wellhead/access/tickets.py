@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import math
 import re
 import secrets
 import time
@@ -30,6 +31,7 @@ TicketKind = Literal["session", "sign-in"]
 _FORM = re.compile(r"([0-9a-f]{32})\.([A-Za-z0-9_-]{43})")
 _NAME = re.compile(r"[0-9a-f]{32}\.json")
 _MAX_SIZE = 32 * 1024
+_SWEEP_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -81,9 +83,10 @@ class Tickets:
         """
         self._path = path
         self._now = now
+        self._swept_at = -math.inf
 
     def issue(self, token: str, kind: TicketKind, *, seconds: float) -> Ticket:
-        """Make a ticket for a token, and forget those that are over.
+        """Make a ticket for a token, and now and then forget those that are over.
 
         Args:
             token: The token.
@@ -111,7 +114,7 @@ class Tickets:
             if kept["kind"] != kind or kept["expires_at"] <= self._now():
                 return None
             return unseal(_key(ticket), kept["sealed"], bound_to=_place(ticket, kind, kept["expires_at"]))
-        except (OSError, ValueError, KeyError, TypeError, SealBrokenError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, SealBrokenError):
             return None
 
     def redeem(self, ticket: Ticket) -> str | None:
@@ -128,9 +131,10 @@ class Tickets:
         return True
 
     def _sweep(self) -> None:
-        """Remove what is over. A damaged file is over too."""
-        if not self._path.is_dir():
+        """Remove what is over, once a minute at most. A damaged file is over too."""
+        if self._now() - self._swept_at < _SWEEP_SECONDS or not self._path.is_dir():
             return
+        self._swept_at = self._now()
         for file in self._path.iterdir():
             if _NAME.fullmatch(file.name) and self._is_over(file):
                 with suppress(OSError):
@@ -141,7 +145,7 @@ class Tickets:
             return bool(json.loads(durable.read_file(file, _MAX_SIZE)[0])["expires_at"] <= self._now())
         except OSError:
             return False
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return True
 
     def _file(self, ticket: Ticket) -> Path:

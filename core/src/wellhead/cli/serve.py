@@ -20,7 +20,7 @@ from wellhead.catalog.types import INSTALL_HINT
 from wellhead.cli.index_bar import IndexBar
 from wellhead.cli.serving import check_settings, notes
 from wellhead.cli.session import AsJson, ConfigFile, Workspace, err, out, print_json, told
-from wellhead.errors import SettingsError
+from wellhead.errors import SettingsError, StorageIOError
 from wellhead.service import Service, make_service
 from wellhead.settings import Settings, load_settings
 
@@ -103,7 +103,7 @@ def _announce(url: str, token: str | None, token_file: Path | None, service: Ser
     settings = service.settings
     out.print(f"Wellhead is at {url}  (API: {url}/docs)", markup=False)
     if token is not None and settings.page and sys.stdout.isatty():
-        out.print(f"Page:        {_page_address(url, token, settings)}", markup=False, soft_wrap=True)
+        out.print(f"Page:        {page_address(url, token, settings)}", markup=False, soft_wrap=True)
     if token_file is not None:
         shown = f"{token}  (kept in {token_file})" if sys.stdout.isatty() else f"in {token_file}"
         out.print(f"Token:       {shown}", markup=False)
@@ -120,7 +120,10 @@ def _announce(url: str, token: str | None, token_file: Path | None, service: Ser
             out.print(f"Not used:    {report.distribution}: {report.reason} {report.remedy}", markup=False)
 
 
-def _page_address(url: str, token: str, settings: Settings) -> str:
-    """Return the address of the page with a code that signs in once, soon."""
-    ticket = Tickets(settings.sessions_path).issue(token, "sign-in", seconds=_CODE_SECONDS)
+def page_address(url: str, token: str, settings: Settings) -> str:
+    """Return the address of the page with a code that signs in once, soon; without one, where none can be kept."""
+    try:
+        ticket = Tickets(settings.sessions_path).issue(token, "sign-in", seconds=_CODE_SECONDS)
+    except StorageIOError:
+        return f"{url}/"
     return f"{url}/sign-in?code={ticket.to_text()}"

@@ -58,6 +58,14 @@ class SecretFacts:
             raise ValueError("not the facts of a secret")
         return cls(from_text(set_at), revision, reference)
 
+    @classmethod
+    def is_document(cls, value: object) -> bool:
+        """Tell whether a value is the form that `as_document` writes."""
+        try:
+            return isinstance(value, Mapping) and cls.from_document(value) is not None
+        except ValueError:
+            return False
+
 
 @final
 class Secret:

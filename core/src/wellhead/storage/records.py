@@ -22,6 +22,9 @@ from wellhead.secrets.cipher import SCHEME
 FORMAT = 1
 MAX_RECORD_BYTES = 64 * 1024
 
+_LARGEST = 2**63 - 1
+"""What the index can hold."""
+
 _KNOWN = frozenset(
     (
         "wellhead_format",
@@ -283,6 +286,6 @@ def _typed(value: Any, *kinds: type) -> Any:
 
 
 def _positive(value: Any) -> int:
-    if type(value) is not int or value < 1:
-        raise ValueError("not a positive number")
+    if type(value) is not int or not 1 <= value <= _LARGEST:
+        raise ValueError("not a positive number, or one that the index cannot hold")
     return value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, MutableMapping
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -125,12 +125,14 @@ class Operations:
         """
         messages: asyncio.Queue[Message | None] = asyncio.Queue(_AHEAD)
         request = _request(visit, "POST", path, query=query, document=document, headers=_NDJSON)
+        is_read = True
 
         async def answer() -> None:
             try:
                 await self._app(*request, messages.put)
             finally:
-                await messages.put(None)
+                if is_read:  # else there may be no room for it, and nobody who makes some
+                    await messages.put(None)
 
         work = asyncio.create_task(answer())
         try:
@@ -139,9 +141,9 @@ class Operations:
                     yield line
             await work
         finally:
+            is_read = False
             work.cancel()
-            with suppress(asyncio.CancelledError):
-                await work
+            await asyncio.gather(work, return_exceptions=True)
 
 
 async def begun(lines: AsyncGenerator[dict[str, Any], None]) -> AsyncGenerator[dict[str, Any], None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from starlette.responses import Response
 
@@ -14,9 +14,10 @@ from wellhead.ui.documents import secrets_typed, shown_again, written
 from wellhead.ui.entry import Entry, stored_values
 from wellhead.ui.fields import Field
 from wellhead.ui.forms import Form
-from wellhead.ui.reading import Choice, Document
+from wellhead.ui.reading import Choice, Document, How
 
 _SECRETS = frozenset(("secret", "secret_lines"))
+_HOWS = get_args(How)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,14 @@ def typed_in(entry: Entry) -> Document:
         elif is_typed or document.get(field.key) != entry.base.get(field.key):
             found[field.key] = {"value": document.get(field.key), "is_typed": is_typed}
     return found
+
+
+def is_typed_in(mine: Any) -> bool:
+    """Tell whether a value has the form that `typed_in` gives to what was changed in a field."""
+    if not isinstance(mine, Mapping) or not isinstance(mine.get("is_typed"), bool):
+        return False
+    is_choice = mine.get("how") in _HOWS and isinstance(mine.get("reference"), str)
+    return "value" in mine or is_choice
 
 
 def _differs(row: Row) -> bool:

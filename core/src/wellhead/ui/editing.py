@@ -10,7 +10,7 @@ from wellhead import strict_json
 from wellhead.codes import CODES
 from wellhead.errors import MalformedJSONError
 from wellhead.ui.adding import not_permitted, verifying
-from wellhead.ui.conflict import Conflict, typed_in
+from wellhead.ui.conflict import Conflict, is_typed_in, typed_in
 from wellhead.ui.entry import Entry, stored_entry
 from wellhead.ui.forms import Form, FormError
 from wellhead.ui.guarded import page_of, problem
@@ -20,6 +20,8 @@ from wellhead.ui.visits import Visit
 
 _MENDABLE = frozenset(("ok", "invalid", "secret_unavailable"))
 _CHANGED = 412
+_CARRIED = {"type": str, "revision": int, "state": str}
+_INCOMPLETE = "The form is not complete. Reload the page and send it again."
 
 
 async def show_edit(visit: Visit) -> Response:
@@ -50,8 +52,11 @@ async def validate_edit(visit: Visit, form: Form) -> Response:
 
 async def settle(visit: Visit, form: Form) -> Response:
     """Take of two changes what was chosen, and save that; where a secret has to be typed anew, show the form first."""
-    base, theirs, mine = (_object(form, name) for name in ("base", "theirs", "mine"))
-    entry = await stored_entry(visit, _of_path(visit, theirs))
+    base, theirs = (_of_path(visit, _object(form, name)) for name in ("base", "theirs"))
+    mine = _object(form, "mine")
+    if not all(map(is_typed_in, mine.values())):
+        raise FormError(_INCOMPLETE)
+    entry = await stored_entry(visit, theirs)
     conflict = Conflict.of(entry.fields, base, theirs, mine)
     values = {**entry.values, **conflict.taken(form)}
     entry = replace(entry, values={key: value for key, value in values.items() if value is not None})
@@ -102,7 +107,7 @@ def _object(form: Form, name: str) -> Document:
     try:
         return strict_json.parse_object(form.get(name).encode("utf-8", "surrogatepass"))
     except MalformedJSONError:
-        raise FormError("The form is not complete. Reload the page and send it again.") from None
+        raise FormError(_INCOMPLETE) from None
 
 
 def _of_path(visit: Visit, base: Document) -> Document:
@@ -111,6 +116,7 @@ def _of_path(visit: Visit, base: Document) -> Document:
     Raises:
         FormError: It is about another one.
     """
-    if base.get("id") != visit.request.path_params["source_id"] or not {"type", "revision", "state"} <= base.keys():
+    is_whole = "name" in base and all(isinstance(base.get(name), kind) for name, kind in _CARRIED.items())
+    if base.get("id") != visit.request.path_params["source_id"] or not is_whole:
         raise FormError("The form is about another data source. Reload the page and send it again.")
     return base

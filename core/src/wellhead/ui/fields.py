@@ -74,7 +74,8 @@ class Field:
         """Return the fields inside it that go with a value."""
         if self.kind != "variant":
             return self.fields
-        return self.variants.get(value.get(self.tag, ""), ()) if isinstance(value, Mapping) else ()
+        tag = value.get(self.tag) if isinstance(value, Mapping) else None
+        return self.variants.get(tag, ()) if isinstance(tag, str) else ()
 
 
 def groups_of(fields: Iterable[Field], title: str) -> dict[str, list[Field]]:

@@ -18,7 +18,7 @@ from wellhead.codes import CODES
 from wellhead.service import Service
 from wellhead.settings import Settings
 from wellhead.ui import rendering
-from wellhead.ui.asking import Answer, App, Operations, RefusedError
+from wellhead.ui.asking import Answer, App, BrokenOffError, Operations, RefusedError
 from wellhead.ui.forms import Form, FormError, read_form
 from wellhead.ui.last_summaries import LastSummaries
 from wellhead.ui.types import KnownTypes
@@ -88,7 +88,7 @@ def shown(view: Callable[[Visit], Coroutine[Any, Any, Response]]) -> Endpoint:
         visit = await _visit(request)
         if visit is None:
             return _sign_in(request)
-        return await _answered(visit, view(visit))
+        return await answered(visit, view(visit))
 
     return endpoint
 
@@ -107,7 +107,7 @@ def posted(action: Callable[[Visit, Form], Coroutine[Any, Any, Response]]) -> En
         if not is_from_here(request) or not visit.knows(form.get("csrf")):
             detail = "It was made before you signed in, or by another page. Go back, reload the page, and try again."
             return problem(visit, 403, "This form is not valid any more", detail)
-        return await _answered(visit, action(visit, form))
+        return await answered(visit, action(visit, form))
 
     return endpoint
 
@@ -133,7 +133,7 @@ def not_understood(visit: Visit | None, error: FormError) -> Response:
     return problem(visit, 400, "The form was not understood", str(error))
 
 
-async def _answered(visit: Visit, answer: Coroutine[Any, Any, Response]) -> Response:
+async def answered(visit: Visit, answer: Coroutine[Any, Any, Response]) -> Response:
     """Return what a page answers, or a page about why it does not."""
     source_id = visit.request.path_params.get("source_id")
     if source_id is not None and not is_source_id(source_id):
@@ -145,6 +145,10 @@ async def _answered(visit: Visit, answer: Coroutine[Any, Any, Response]) -> Resp
         return not_understood(visit, error)
     except RefusedError as error:
         return _refused(visit, error.answer)
+    except BrokenOffError:
+        return problem(
+            visit, 503, "It was broken off", "The service has ended or failed meanwhile. Try again in a moment."
+        )
 
 
 async def _visit(request: Request) -> Visit | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from starlette.responses import HTMLResponse, Response
 
+from wellhead.model.secret import SecretFacts
 from wellhead.ui import fields, reading, static_files, texts
 from wellhead.ui.visits import Visit
 
@@ -84,6 +85,7 @@ def _environment() -> Any:
         code=lambda text: Markup(texts.marked(text)),  # noqa: S704  # escaped there
     )
     environment.filters.update(spelled=reading.spelled, as_typed=reading.as_typed, in_short=texts.in_short)
+    environment.tests["secret_facts"] = SecretFacts.is_document
     environment.globals["inner_defaults"] = fields.defaults_of
     environment.globals["ui"] = environment.get_template("_parts.html").module
     return environment

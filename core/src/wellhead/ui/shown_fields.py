@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from wellhead.model.parameters import title_of
+from wellhead.model.secret import SecretFacts
 from wellhead.model.source import BASE_FIELDS
 
 _OWN = frozenset((*BASE_FIELDS, "state", "health"))
 _LONGEST_LINE = 160
-_FACTS = frozenset(("is_set", "set_at", "set_in_revision", "ref"))
 
 Kind = Literal["text", "long", "secret"]
 
@@ -75,7 +75,7 @@ def rows_of(title: str, value: Any, *, default: Any = None) -> Iterator[Row]:
     """Yield a value as rows: none if it is not set, one for each entry of a map."""
     if value is None or value in ("", [], {}):
         return
-    if _is_facts(value):
+    if SecretFacts.is_document(value):
         yield Row(title, "secret", value)
     elif isinstance(value, Mapping):
         for name, inner in value.items():
@@ -103,10 +103,6 @@ def _summary(value: Any, text: str) -> str:
     kind = "PEM" if text.startswith("-----BEGIN ") else "JSON" if text.lstrip()[:1] in {"{", "["} else "Text"
     count = len(text.splitlines())
     return f"{kind}, {count} lines" if count > 1 else f"{kind}, {len(text)} characters"
-
-
-def _is_facts(value: Any) -> bool:
-    return isinstance(value, Mapping) and value.get("is_set") is True and value.keys() <= _FACTS
 
 
 def _is_applicable(parameter: Mapping[str, Any], source: Mapping[str, Any]) -> bool:

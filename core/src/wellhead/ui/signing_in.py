@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from starlette.requests import Request
 from starlette.responses import Response
 
+from wellhead.access.principal import Principal
 from wellhead.access.tickets import Ticket
 from wellhead.errors import StorageIOError
 from wellhead.ui import rendering
@@ -18,14 +21,17 @@ _WRONG = "This token is not known, or it is over."
 
 async def show_sign_in(request: Request) -> Response:
     """Show the form for the token; or take the code in the address, which is good for once."""
-    page = page_of(request)
+    page, code = page_of(request), request.query_params.get("code")
+    if code is not None and _is_ahead(request):
+        return _form(request, status=503)
+    ticket = Ticket.from_text(code or "")
+    token = None if ticket is None else page.tickets.redeem(ticket)
+    principal = None if token is None else await page.authenticator.principal_of(token.encode())
+    if token is not None and principal is not None:
+        return await _signed_in(request, token, principal)
     if await visit_of(request, page.tickets, page.authenticator) is not None:
         return _go_on()
-    if "code" not in request.query_params:
-        return _form(request)
-    ticket = Ticket.from_text(request.query_params["code"])
-    token = None if ticket is None else page.tickets.redeem(ticket)
-    return _form(request, _TOO_OLD, 403) if token is None else _signed_in(request, token)
+    return _form(request) if code is None else _form(request, _TOO_OLD, 403)
 
 
 async def sign_in(request: Request) -> Response:
@@ -38,19 +44,15 @@ async def sign_in(request: Request) -> Response:
     token = form.get("token").strip()
     if not is_from_here(request):
         return _form(request, "This form was sent by another page. Type the token in here.", 403)
-    if await page.authenticator.principal_of(token.encode()) is None:
-        return await _refused(request)
-    return _signed_in(request, token)
+    principal = await page.authenticator.principal_of(token.encode())
+    return await _refused(request) if principal is None else await _signed_in(request, token, principal)
 
 
 async def sign_out(visit: Visit, _form: Form) -> Response:
     """End the session, here and in the browser."""
-    request = visit.request
-    ticket = Ticket.from_text(request.cookies.get(cookie_name(request), ""))
-    if ticket is not None:
-        page_of(request).tickets.end(ticket)
+    _forget(visit.request)
     response = see(SIGN_IN)
-    end_session(response, request)
+    end_session(response, visit.request)
     return response
 
 
@@ -61,21 +63,41 @@ async def _refused(request: Request) -> Response:
     standing = await page.limits.take_failed_login(address)
     if standing is None or not standing.retry_after:
         return _form(request, _WRONG, 403)
-    seconds = standing.retry_after
-    response = _form(request, f"Too many wrong tokens came from your address. Wait {seconds} seconds.", 429)
-    response.headers["Retry-After"] = str(seconds)
+    return _too_many(request, "Too many wrong tokens came from your address.", standing.retry_after)
+
+
+async def _signed_in(request: Request, token: str, principal: Principal) -> Response:
+    """Begin a session in place of the one that the browser has; each is a file, so that it counts as a change."""
+    page = page_of(request)
+    standing = await page.limits.take("write", principal)
+    if standing is not None and standing.retry_after:
+        return _too_many(request, "You signed in too often.", standing.retry_after)
+    seconds = page.settings.session_seconds
+    try:
+        ticket = await asyncio.to_thread(page.tickets.issue, token, "session", seconds=seconds)
+    except StorageIOError as error:
+        return problem(None, 500, "You cannot be signed in", error.message)
+    _forget(request)
+    response = _go_on()
+    set_session(response, request, ticket, seconds=seconds)
     return response
 
 
-def _signed_in(request: Request, token: str) -> Response:
-    page = page_of(request)
-    seconds = page.settings.session_seconds
-    try:
-        ticket = page.tickets.issue(token, "session", seconds=seconds)
-    except StorageIOError as error:
-        return problem(None, 500, "You cannot be signed in", error.message)
-    response = _go_on()
-    set_session(response, request, ticket, seconds=seconds)
+def _forget(request: Request) -> None:
+    """End the session that the browser has, if it has one."""
+    ticket = Ticket.from_text(request.cookies.get(cookie_name(request), ""))
+    if ticket is not None:
+        page_of(request).tickets.end(ticket)
+
+
+def _is_ahead(request: Request) -> bool:
+    """Tell whether nobody has asked for the page yet: something looks at the address, or fetches it in advance."""
+    return request.method == "HEAD" or "prefetch" in request.headers.get("sec-purpose", "")
+
+
+def _too_many(request: Request, error: str, seconds: int) -> Response:
+    response = _form(request, f"{error} Wait {seconds} seconds.", 429)
+    response.headers["Retry-After"] = str(seconds)
     return response
 
 

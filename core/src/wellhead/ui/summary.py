@@ -135,15 +135,20 @@ async def picture_for(visit: Visit, total: int | None) -> tuple[Picture | None, 
 
 
 def _bar(type_name: str | None, counts: Counter[str]) -> Bar:
-    found = [(status, counts[status]) for status in sorted(counts, key=_ORDER.index)]
+    found = [(status, counts[status]) for status in sorted(counts, key=_place)]
     total, start, segments = counts.total(), 0.0, []
     for (status, count), width in zip(found, widths([count for _, count in found]), strict=True):
-        title = HEALTH.get(status) or STATES[status]
+        title = HEALTH.get(status) or STATES.get(status, status)
         address = _address({"type": type_name or "", **_filters(status)})
         tone = _TONES.get(status, "bad")
         segments.append(Segment(status, title, tone, count, round(start, 2), round(width, 2), address))
         start += width
     return Bar(type_name, total, segments)
+
+
+def _place(status: str) -> int:
+    """Return where a status stands among the others; one that is not known stands last."""
+    return _ORDER.index(status) if status in _ORDER else len(_ORDER)
 
 
 def widths(counts: Iterable[int]) -> list[float]:

@@ -8,6 +8,7 @@ from html import escape
 from typing import Any
 
 from wellhead import clock
+from wellhead.model.secret import SecretFacts
 
 HEALTH = {
     "passed": "Works",
@@ -44,8 +45,11 @@ _SECOND = 1000
 
 
 def ago(instant: str, now: datetime | None = None) -> str:
-    """Say how long ago an instant (RFC 3339) is: `just now`, `3 minutes ago`."""
-    count = int(((now or clock.now()) - clock.from_text(instant)).total_seconds())
+    """Say how long ago an instant (RFC 3339) is: `just now`, `3 minutes ago`; what is none is left as it is."""
+    try:
+        count = int(((now or clock.now()) - clock.from_text(instant)).total_seconds())
+    except ValueError:
+        return instant
     if count < _JUST_NOW:
         return "just now"
     for size, unit in _STEPS:
@@ -56,8 +60,11 @@ def ago(instant: str, now: datetime | None = None) -> str:
 
 
 def exact(instant: str) -> str:
-    """Write an instant (RFC 3339) for people: `2026-11-26 17:43:31 UTC`."""
-    return f"{clock.from_text(instant):%Y-%m-%d %H:%M:%S} UTC"
+    """Write an instant (RFC 3339) for people: `2026-11-26 17:43:31 UTC`; what is none is left as it is."""
+    try:
+        return f"{clock.from_text(instant):%Y-%m-%d %H:%M:%S} UTC"
+    except ValueError:
+        return instant
 
 
 def milliseconds(duration: float) -> str:
@@ -74,7 +81,7 @@ def initials(title: str) -> str:
 def in_short(value: Any) -> str:
     """Write a JSON value for people who compare two; of a secret, that it is set."""
     if isinstance(value, Mapping):
-        if "is_set" in value:
+        if SecretFacts.is_document(value):
             return f"a reference: {value['ref']}" if "ref" in value else f"set in revision {value['set_in_revision']}"
         return "\n".join(f"{key}: {in_short(inner)}" for key, inner in value.items()) or "none"
     if isinstance(value, list):

@@ -10,6 +10,7 @@ from typing import Any
 
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
+from wellhead.catalog.reader import is_source_id
 from wellhead.ui import rendering
 from wellhead.ui.asking import BrokenOffError, Operations, RefusedError, begun
 from wellhead.ui.forms import Form
@@ -42,7 +43,7 @@ async def validate_many(visit: Visit, form: Form) -> Response:
     page, wanted = page_of(visit.request), Wanted.from_form(form)
     if form.get("what") == "all":
         outcomes = page.operations.lines(visit, "/datasources/validations", query=wanted.filters.items())
-    elif ids := form.all("id"):
+    elif ids := [found for found in form.all("id") if is_source_id(found)]:
         outcomes = _one_by_one(page.operations, visit, ids)
     else:
         return see(wanted.address(notice="nothing_chosen"))
