@@ -15,6 +15,9 @@ import httpx2
 from support.soak.report import Report
 from support.soak.windows import Windows
 
+BODY_SECONDS = 2
+"""The service of the soak ends connections that wait for longer."""
+
 _FAILED = 500
 _SECONDS = 60
 
@@ -94,8 +97,8 @@ class Caller:
         self.hidden = hidden
         self.url = url
         self._asked = asked
-        # The service closes idle connections after five seconds; we do so before, as a request must not meet that.
-        limits = httpx2.Limits(max_connections=200, max_keepalive_connections=12, keepalive_expiry=2.0)
+        # The service closes idle connections after some seconds; we do so before, as a request must not meet that.
+        limits = httpx2.Limits(max_connections=200, max_keepalive_connections=12, keepalive_expiry=BODY_SECONDS / 2)
         self._client = httpx2.AsyncClient(base_url=url, timeout=_SECONDS, limits=limits)
         self._numbers = itertools.count(1)
 

@@ -46,7 +46,8 @@ class Journal:
         ]
         by_request: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for entry in entries:
-            by_request[entry["request_id"]].append(entry)
+            if entry["request_id"] is not None:  # failed logins, and commands, are of no request
+                by_request[entry["request_id"]].append(entry)
         report.facts["audit"] = {"entries": len(entries), "answered_writes": len(self._done)}
         for request_id, write in self._done.items():
             found = [

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from support.soak.caller import Secrets, User
+from support.soak.caller import BODY_SECONDS, Secrets, User
 from support.soak.model import Workspace
 from support.soak.processes import Processes
 from support.soak.targets import Targets, put_file, running_targets
@@ -19,7 +19,6 @@ PLAIN, SMALL, CALM = "red", "blue", "green"
 """The workspaces: faults of the directory come upon the first, the second is on a small disk, no fault has to do with
 the third."""
 
-BODY_SECONDS = 2
 _DISK = 24 << 20
 _ROLES = ((PLAIN, "viewer"), *((where, role) for where in (PLAIN, SMALL, CALM) for role in ("editor", "admin")))
 
