@@ -4,6 +4,7 @@ import { localTimes, notice, postForLines } from "./app.js";
 
 const filters = document.getElementById("filters");
 const results = document.getElementById("results");
+const told = document.getElementById("told"); // for those who listen: what came of it, not every row
 let waiting, newest = 0;
 
 /** Show what the filters ask for, unless something newer was asked meanwhile. */
@@ -18,6 +19,7 @@ async function refresh() {
   if (mine !== newest) return;
   results.innerHTML = text;
   history.replaceState(null, "", address);
+  told.textContent = document.getElementById("total").textContent;
   localTimes(results);
 }
 
@@ -74,6 +76,7 @@ async function validate(event) {
   }
   buttons.forEach((button) => (button.disabled = false));
   progress.hidden = true;
+  told.textContent = tally.textContent;
   document.dispatchEvent(new Event("validated"));
   if (problem) notice(problem);
 }
