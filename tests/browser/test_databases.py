@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from support.canary import Canary
 from support.chromium import Visit
@@ -121,8 +121,7 @@ def test_a_mariadb_is_added_by_its_connection_string_and_mended(
     page.wait_for_url("**/sources/*")
 
     page.get_by_role("button", name="Edit").click()
-    choose(page, "/password", "value")
-    visit.fill(password=mariadb.password)
+    visit.replace_secret("password", mariadb.password)
     visit.press("Save only if it works")
     page.wait_for_url(re.compile(r"/sources/[0-9a-f-]{36}$"))
     expect(page.locator("#state .badge")).to_have_text(re.compile("Works"))
@@ -136,8 +135,3 @@ def test_a_mariadb_is_added_by_its_connection_string_and_mended(
     visit.press("Save")
     page.wait_for_url(re.compile(r"/sources/[0-9a-f-]{36}$"))
     assert [item["host"] for item in service.client.get(SOURCES).json()["items"]] == ["localhost"]
-
-
-def choose(page: Page, name: str, how: str) -> None:
-    """Say what becomes of a secret."""
-    page.locator(f'[name="{name}#how"][value={how}]').check()

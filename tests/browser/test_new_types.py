@@ -28,21 +28,21 @@ def service(home: Path, site: Site) -> Iterator[Service]:
 
 def test_a_type_installed_meanwhile_has_its_form_at_once(visit: Visit, site: Site, service: Service) -> None:
     page = visit.goto("/plugins")
-    site.install("acme-queue", good("acme_queue"))
+    site.install("acme-queue", good("acme-queue"))
     visit.press("Look for new plugins")
     expect(page.locator("#changes")).to_contain_text("New: ")
     expect(page.locator("#changes")).to_be_focused()
     visit.check_access()
     page.locator("#changes a").click()
-    page.wait_for_url("**/plugins/acme_queue")
+    page.wait_for_url("**/plugins/acme-queue")
     page.get_by_role("button", name="Add one").click()
-    page.wait_for_url("**/add/acme_queue")
+    page.wait_for_url("**/add/acme-queue")
     expect(page.locator('[name="/host"]')).to_have_value("localhost")
     visit.fill(name="the queue", host="queue.example.com")
     visit.press("Save only if it works")
     page.wait_for_url("**/sources/*")
     expect(page.locator("#last .check strong")).to_have_text("query")
-    assert [item["type"] for item in service.client.get(SOURCES).json()["items"]] == ["acme_queue"]
+    assert [item["type"] for item in service.client.get(SOURCES).json()["items"]] == ["acme-queue"]
 
 
 def test_a_broken_one_is_shown_with_what_mends_it(visit: Visit, site: Site) -> None:

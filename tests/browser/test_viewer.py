@@ -13,10 +13,10 @@ from support.team import running_team
 
 def test_a_viewer_is_offered_nothing_that_changes_something(chromium: Browser, tmp_path: Path) -> None:
     with running_team(tmp_path) as team:
-        editor = team.client(team.token("ed", "editor", "sales")["token"])
         document = {"type": "csv", "name": "orders", "path": "orders.csv"}
-        made = editor.post(SOURCES, json=document).json()
-        editor.patch(f"{SOURCES}/{made['id']}", json={"description": "Mine"}).raise_for_status()
+        with team.client(team.token("ed", "editor", "sales")["token"]) as editor:
+            made = editor.post(SOURCES, json=document).json()
+            editor.patch(f"{SOURCES}/{made['id']}", json={"description": "Mine"}).raise_for_status()
         token = team.token("vi", "viewer", "sales")["token"]
         with visiting(chromium, team.service.url, tmp_path / "traffic.har") as visit:
             page = visit.sign_in(token)

@@ -85,6 +85,11 @@ class Visit:
             else:
                 field.fill(str(value))
 
+    def replace_secret(self, name: str, value: str) -> None:
+        """Type a secret anew in place of the one that is stored."""
+        self.page.locator(f'[name="/{name}#how"][value=value]').check()
+        self.fill(**{name: value})
+
     def press(self, name: str) -> None:
         """Press a button, or what looks like one."""
         self.page.get_by_role("button", name=name, exact=True).click()

@@ -1,6 +1,6 @@
 // The list: results while one types, and validating many with a bar that grows.
 
-import { localTimes, notice, postForLines } from "./app.js";
+import { localTimes, notice, postForLines, rest } from "./app.js";
 
 const filters = document.getElementById("filters");
 const results = document.getElementById("results");
@@ -68,13 +68,12 @@ async function validate(event) {
     localTimes(now);
   };
   try {
-    const streamed = postForLines(form, event.submitter, show);
-    buttons.forEach((button) => (button.disabled = true)); // not before: a button that is disabled is not posted
-    if (!(await streamed)) problem = "They cannot be validated just now. Try again in a moment.";
+    rest(buttons, true);
+    if (!(await postForLines(form, event.submitter, show))) problem = "They cannot be validated just now. Try again in a moment.";
   } catch {
     problem = "The connection was lost. Try again in a moment.";
   }
-  buttons.forEach((button) => (button.disabled = false));
+  rest(buttons, false);
   progress.hidden = true;
   told.textContent = tally.textContent;
   document.dispatchEvent(new Event("validated"));
