@@ -121,7 +121,7 @@ def test_signing_in_and_an_empty_list(
     ):
         visit.goto("/sign-in")
         visit.check_access()
-        visit.refusals.add(401)
+        visit.refusals.add(403)
         visit.page.get_by_label("Token").fill("not-the-token")
         visit.press("Sign in")
         expect(visit.page.get_by_role("alert")).to_be_visible()

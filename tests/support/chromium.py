@@ -135,8 +135,8 @@ def visiting(browser: Browser, url: str, record: Path, **options: Any) -> Iterat
         yield visit
     finally:
         context.close()
-    assert visit.foreign == [], "the page asked another machine"
-    assert visit.complaints == [], "the browser complains"
+    assert visit.foreign == [], f"the page asked another machine: {visit.foreign}"
+    assert visit.complaints == [], f"the browser complains: {visit.complaints}"
 
 
 def show_traffic(record: Path, canary: Canary) -> None:

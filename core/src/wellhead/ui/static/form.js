@@ -117,6 +117,7 @@ async function showChecks(response) {
   validation.scrollIntoView({ block: "nearest" });
   await eachLine(response, ({ html, status }) => {
     (status ? verdict : checks).insertAdjacentHTML("beforeend", html);
+    if (status) rest(form.querySelectorAll(".save button"), false); // nobody has to wait for the end of the stream
     validation.scrollIntoView({ block: "nearest" });
   });
   localTimes(validation);
