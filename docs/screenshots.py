@@ -34,13 +34,17 @@ FILES = {
 def main() -> None:
     """Take them all."""
     IMAGES.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="wellhead-", dir="/tmp") as home, start_postgres() as postgres, running_chromium() as browser:
+    with (
+        tempfile.TemporaryDirectory(prefix="wellhead-", dir="/tmp") as home,
+        start_postgres() as postgres,
+        running_chromium() as browser,
+    ):
         with serving(Path(home), postgres) as (service, made):
             _list(browser, service, Path(home))
             _form(browser, service, Path(home), postgres)
             _source(browser, service, Path(home), made["warehouse"])
     for image in sorted(IMAGES.glob("page-*.png")):
-        print(f"{image.relative_to(ROOT)}: {image.stat().st_size // 1000} kB")
+        sys.stdout.write(f"{image.relative_to(ROOT)}: {image.stat().st_size // 1000} kB\n")
 
 
 @contextmanager

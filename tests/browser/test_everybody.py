@@ -66,7 +66,7 @@ def look(visit: Visit) -> Callable[[str], None]:
             visit.page.set_viewport_size({"width": width, "height": 800})
             for scheme in ("light", "dark"):
                 visit.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-                if (width, scheme) != (390, "dark"):  # its colours are those of the wide one, its places of the light one
+                if (width, scheme) != (390, "dark"):  # colours are those of the wide one, places of the light one
                     visit.check_access()
             beyond = visit.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
             assert beyond <= 0, f"{visit.page.url} is {beyond} px too wide at {width}"

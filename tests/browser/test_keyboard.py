@@ -43,9 +43,7 @@ def test_a_file_is_added_and_validated_by_the_keyboard(visit: Visit, home: Path)
     visit.tab_to("#validate button")  # the bar is behind
 
 
-def test_a_secret_is_kept_replaced_and_cleared_by_the_keyboard(
-    visit: Visit, service: Service, canary: Canary
-) -> None:
+def test_a_secret_is_kept_replaced_and_cleared_by_the_keyboard(visit: Visit, service: Service, canary: Canary) -> None:
     document = {"type": "postgres", "name": "secretive", "host": "localhost", "database": "d", "username": "u"}
     made = service.client.post(SOURCES, json={**document, "password": canary.secret()}).json()
 
