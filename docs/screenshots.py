@@ -35,14 +35,14 @@ def main() -> None:
     """Take them all."""
     IMAGES.mkdir(exist_ok=True)
     with (
-        tempfile.TemporaryDirectory(prefix="wellhead-", dir="/tmp") as home,
+        tempfile.TemporaryDirectory(prefix="data", dir="/tmp") as place,
         start_postgres() as postgres,
         running_chromium() as browser,
+        serving(home := Path(place), postgres) as (service, made),
     ):
-        with serving(Path(home), postgres) as (service, made):
-            _list(browser, service, Path(home))
-            _form(browser, service, Path(home), postgres)
-            _source(browser, service, Path(home), made["warehouse"])
+        _list(browser, service, home)
+        _form(browser, service, home, postgres)
+        _source(browser, service, home, made["warehouse"])
     for image in sorted(IMAGES.glob("page-*.png")):
         sys.stdout.write(f"{image.relative_to(ROOT)}: {image.stat().st_size // 1000} kB\n")
 
