@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.resources import files
 
 import pytest
 from starlette.testclient import TestClient
@@ -25,6 +26,12 @@ def shown(owner: Visitor, path: str) -> str:
     answer = owner.get(path)
     assert answer.status_code == 200, answer.text
     return answer.text
+
+
+def test_the_style_sheet_closes_what_it_opens_before_the_next_part() -> None:
+    text = (files("wellhead.ui") / "static" / "app.css").read_text(encoding="utf-8")
+    for part in re.split(r"^/\* ", text, flags=re.MULTILINE):
+        assert part.count("{") == part.count("}"), part.partition("\n")[0]
 
 
 def test_a_type_is_shown_with_fields_examples_and_schema(owner: Visitor) -> None:

@@ -12,6 +12,8 @@ from playwright.sync_api import Browser
 from support.canary import Canary
 from support.chromium import Visit, running_chromium, show_traffic, visiting
 from support.fixtures import _clean_environment, anyio_backend  # noqa: F401  # found by their names
+from support.mariadb import mariadb  # noqa: F401  # as above
+from support.postgres import postgres  # noqa: F401  # as above
 from support.service import Service, running_service
 
 

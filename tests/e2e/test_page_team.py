@@ -64,7 +64,7 @@ def test_a_broken_plugin_is_shown_with_its_reason_and_what_mends_it(guest: Visit
 def test_what_a_role_does_not_permit_is_not_offered_and_is_refused(boss: Visitor, guest: Visitor) -> None:
     for visit, is_boss in ((boss, True), (guest, False)):
         page = anew(visit, "/plugins")
-        assert ('action="/plugins/reload"' in page, 'href="/add?type=csv"' in page) == (is_boss, is_boss)
+        assert ('action="/plugins/reload"' in page, 'href="/add/csv"' in page) == (is_boss, is_boss)
         assert ('href="/audit"' in page) is is_boss
         assert visit.get("/audit").status_code == (200 if is_boss else 403)
     refused = guest.post("/plugins/reload")

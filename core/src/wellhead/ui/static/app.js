@@ -26,6 +26,21 @@ export function notice(text) {
   setTimeout(() => paragraph.remove(), 6000);
 }
 
+/** Take buttons out of use for a while. They stay in reach: one that is disabled loses the keyboard's place. */
+export function rest(buttons, isResting) {
+  for (const button of buttons) {
+    if (isResting) button.setAttribute("aria-disabled", "true");
+    else button.removeAttribute("aria-disabled");
+  }
+}
+
+/** A button that is out of use sends nothing. */
+document.addEventListener("submit", (event) => {
+  if (event.submitter?.getAttribute("aria-disabled") !== "true") return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+}, { capture: true });
+
 /**
  * Post a form and hand over each line of JSON that is answered, as it comes.
  * Returns false where the answer is something else, so that the form can be sent the plain way.

@@ -1,7 +1,7 @@
 // Choosing a type: those that fit while one types.
 
 const search = document.getElementById("search");
-const types = [...document.querySelectorAll(".type")];
+const types = [...document.querySelectorAll(".choice")];
 
 /** Show the types that have every word. */
 function show() {

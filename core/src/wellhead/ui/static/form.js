@@ -1,6 +1,6 @@
 // The form of a data source: fields that apply, rows, secrets, checks as they end, and mistakes without typing twice.
 
-import { eachLine, localTimes } from "./app.js";
+import { eachLine, localTimes, rest } from "./app.js";
 
 const form = document.getElementById("form");
 const summary = document.getElementById("summary");
@@ -117,6 +117,7 @@ async function showChecks(response) {
   validation.scrollIntoView({ block: "nearest" });
   await eachLine(response, ({ html, status }) => {
     (status ? verdict : checks).insertAdjacentHTML("beforeend", html);
+    if (status) rest(form.querySelectorAll(".save button"), false); // nobody has to wait for the end of the stream
     validation.scrollIntoView({ block: "nearest" });
   });
   localTimes(validation);
@@ -130,7 +131,7 @@ async function send(event) {
   const buttons = form.querySelectorAll(".save button");
   const body = new URLSearchParams(new FormData(form, submitter));
   forget();
-  buttons.forEach((button) => (button.disabled = true));
+  rest(buttons, true);
   busy.textContent = submitter.id === "validate" || submitter.name === "verify" ? "Validating …" : "Saving …";
   let plain = false;
   try {
@@ -146,7 +147,7 @@ async function send(event) {
   } catch {
     busy.textContent = "The service does not answer. Nothing was saved as far as this page knows.";
   }
-  buttons.forEach((button) => (button.disabled = false));
+  rest(buttons, false);
   if (busy.textContent.endsWith("…")) busy.textContent = "";
   if (plain) {
     form.removeEventListener("submit", send);

@@ -1,9 +1,10 @@
 // The list: results while one types, and validating many with a bar that grows.
 
-import { localTimes, notice, postForLines } from "./app.js";
+import { localTimes, notice, postForLines, rest } from "./app.js";
 
 const filters = document.getElementById("filters");
 const results = document.getElementById("results");
+const told = document.getElementById("told"); // for those who listen: what came of it, not every row
 let waiting, newest = 0;
 
 /** Show what the filters ask for, unless something newer was asked meanwhile. */
@@ -18,6 +19,7 @@ async function refresh() {
   if (mine !== newest) return;
   results.innerHTML = text;
   history.replaceState(null, "", address);
+  told.textContent = document.getElementById("total").textContent;
   localTimes(results);
 }
 
@@ -66,14 +68,14 @@ async function validate(event) {
     localTimes(now);
   };
   try {
-    const streamed = postForLines(form, event.submitter, show);
-    buttons.forEach((button) => (button.disabled = true)); // not before: a button that is disabled is not posted
-    if (!(await streamed)) problem = "They cannot be validated just now. Try again in a moment.";
+    rest(buttons, true);
+    if (!(await postForLines(form, event.submitter, show))) problem = "They cannot be validated just now. Try again in a moment.";
   } catch {
     problem = "The connection was lost. Try again in a moment.";
   }
-  buttons.forEach((button) => (button.disabled = false));
+  rest(buttons, false);
   progress.hidden = true;
+  told.textContent = tally.textContent;
   document.dispatchEvent(new Event("validated"));
   if (problem) notice(problem);
 }

@@ -1,6 +1,6 @@
 // Plugins: looking for new ones without leaving the page, searching among many types, and copying commands.
 
-import { notice } from "./app.js";
+import { notice, rest } from "./app.js";
 
 const plugins = document.getElementById("plugins");
 const reload = document.getElementById("reload");
@@ -15,7 +15,7 @@ async function lookAgain(event) {
   event.preventDefault();
   const button = reload.querySelector("button"), text = button.textContent;
   button.setAttribute("aria-busy", "true");
-  button.disabled = true;
+  rest([button], true);
   button.textContent = "Looking…";
   try {
     const body = new URLSearchParams(new FormData(reload));
@@ -29,7 +29,7 @@ async function lookAgain(event) {
     notice("The service does not answer. Try again in a moment.");
   } finally {
     button.removeAttribute("aria-busy");
-    button.disabled = false;
+    rest([button], false);
     button.textContent = text;
   }
 }

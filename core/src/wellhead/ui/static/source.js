@@ -1,6 +1,6 @@
 // One data source: validating it check by check, and buttons that copy.
 
-import { localTimes, notice, postForLines } from "./app.js";
+import { localTimes, notice, postForLines, rest } from "./app.js";
 
 const form = document.getElementById("validate");
 const live = document.getElementById("live");
@@ -11,7 +11,7 @@ async function validate(event) {
   const button = form.querySelector("button"), last = document.getElementById("last");
   const checks = live.querySelector("ul"), outcome = live.querySelector("div");
   let ended = "broken_off";
-  button.disabled = true;
+  rest([button], true);
   button.setAttribute("aria-busy", "true");
   checks.replaceChildren();
   outcome.textContent = "Validating …";
@@ -32,7 +32,7 @@ async function validate(event) {
   notice(ended === "broken_off" ? "The validation was broken off. Try again in a moment." : verdict.textContent);
   document.getElementById("last").hidden = false;
   live.hidden = true;
-  button.disabled = false;
+  rest([button], false);
   button.removeAttribute("aria-busy");
 }
 
