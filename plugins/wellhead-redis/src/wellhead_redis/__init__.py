@@ -72,6 +72,11 @@ def wellhead_data_source_types() -> list[wellhead.DataSourceType]:
     """Provide the type `redis`."""
     return [
         wellhead.DataSourceType(
-            RedisDataSource, RedisValidator, errors=ERRORS, environment={"REDISCLI_AUTH": "password"}, preload=DRIVER
+            RedisDataSource,
+            RedisValidator,
+            icon="🟥",
+            errors=ERRORS,
+            environment={"REDISCLI_AUTH": "password"},
+            preload=DRIVER,
         )
     ]

@@ -173,10 +173,19 @@ async function fill() {
   }
   for (const [name, value] of Object.entries(answer.fields)) put(name, value);
   const password = /^[^:]*:\/\/[^:@/?#]*:([^@/?#]*)@/.exec(input.value)?.[1];
-  if (password && answer.secrets.includes("/password")) put("/password", decodeURIComponent(password));
+  if (password && answer.secrets.includes("/password")) put("/password", decoded(password));
   input.value = "";
   update();
-  form.querySelector(`[name="${Object.keys(answer.fields)[0] ?? "/host"}"]`)?.focus();
+  form.querySelector(`[name="${CSS.escape(Object.keys(answer.fields)[0] ?? "/host")}"]`)?.focus();
+}
+
+/** Return a part of an address as it is meant; as it is written, where that is no encoding. */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** Put a value into a field. */
