@@ -111,7 +111,8 @@ class Batch:
 
     def _add_lanes(self) -> None:
         """Take more workers, as long as there is enough to do for them and places are free."""
-        wanted = sum(-(-number // AT_ONCE) for number in self._waiting.counts) - len(self._arriving)
+        ready = self._waiting.ready(AT_ONCE * self._pool.workers)
+        wanted = sum(-(-number // AT_ONCE) for number in ready) - len(self._arriving)
         while (
             wanted > 0 and not self._is_closed and (ticket := self._pool.slots.enter_at_once(self._groups)) is not None
         ):
@@ -121,7 +122,7 @@ class Batch:
     async def _drive(self, ticket: Ticket) -> None:
         """Use one place for workers, one after the other, until nothing is left to begin."""
         await ticket.turn()
-        while any(self._waiting.counts):
+        while not self._waiting.is_empty:
             if (job := self._waiting.take_alone()) is not None:
                 await self._serve(job.config.type, job)
             elif (name := self._waiting.next_type()) is not None:

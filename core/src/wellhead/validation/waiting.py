@@ -6,6 +6,7 @@ connections in all, and what is to be found out is not whether they can be used 
 
 from __future__ import annotations
 
+import math
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Hashable, Iterable
 from dataclasses import dataclass
@@ -53,15 +54,22 @@ class Waiting:
             self.total += 1
 
     @property
-    def counts(self) -> list[int]:
-        """How many wait of each type; each of those that have to be alone for itself."""
-        return [*self._numbers.values(), *([1] * len(self._alone))]
+    def is_empty(self) -> bool:
+        """Whether none waits."""
+        return not self._alone and not any(self._numbers.values())
+
+    def ready(self, most: int) -> list[int]:
+        """Return how many can begin now of each type; each of those that have to be alone for itself.
+
+        Args:
+            most: Of each type not many more than this are counted: it is asked whenever one has ended.
+        """
+        return [*(self._number_ready(name, most) for name in self._jobs), *([1] * len(self._alone))]
 
     def next_type(self) -> str | None:
         """Return the type of which most can begin now; None if there is none."""
-        ready = {name: sum(map(len, self._ready(name))) for name in self._jobs}
-        name = max(ready, key=lambda name: ready[name], default=None)
-        return name if name is not None and ready[name] else None
+        name = max(self._jobs, key=self._number_ready, default=None)
+        return name if name is not None and self._number_ready(name) else None
 
     def take(self, type_name: str) -> Job | None:
         """Let a job of a type begin; None if none can now."""
@@ -93,6 +101,15 @@ class Waiting:
         job = self._alone.popleft()
         self._begun[destination_of(job.config)] += 1
         return job
+
+    def _number_ready(self, type_name: str, most: float = math.inf) -> int:
+        number = 0
+        for destination, queue in self._jobs[type_name].items():
+            places = len(queue) if destination is None else AT_ONCE_TO_ONE - self._begun[destination]
+            number += max(0, min(len(queue), places))
+            if number >= most:
+                break
+        return number
 
     def _ready(self, type_name: str) -> Iterable[deque[Job]]:
         for destination, queue in self._jobs[type_name].items():
