@@ -28,7 +28,7 @@ OUTCOME = {"id": "1", "name": "warehouse", "result": {"status": "passed", "check
 
 def visit(operations: Operations | None = None, **headers: str) -> Visit:
     asked = cast("Operations", operations)
-    unused = dict.fromkeys(("settings", "tickets", "authenticator", "limits", "failed_logins", "summaries"))
+    unused = dict.fromkeys(("service", "tickets", "summaries"))
     page = Page(**cast("Any", unused), operations=asked, types=KnownTypes(asked))
     app = Starlette()
     app.state.page = page

@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack
 from datetime import timedelta
 from html import unescape
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from support.browsing import Visitor, visitor
 from support.canary import Canary
 from support.documents import Make, document_of, path_of
 from support.probe import NO_ID
@@ -27,33 +28,7 @@ from wellhead.access.policy import Role
 from wellhead.access.principal import Principal
 from wellhead.access.token_store import TokenStore
 
-Open = Callable[..., "Browser"]
-
-
-class Browser:
-    """Somebody who has signed in, and follows no redirect without being asked to."""
-
-    def __init__(self, url: str, token: str, canary: Canary) -> None:
-        def show(response: httpx2.Response) -> None:
-            canary.saw(response.read())
-            canary.saw(json.dumps(response.headers.multi_items()))
-
-        self.client = httpx2.Client(base_url=url, timeout=30, event_hooks={"response": [show]})
-        assert self.client.post("/sign-in", data={"token": token}).status_code == 200
-
-    def see(self, path: str, status: int = 200) -> str:
-        """Return the text of a page, in which nothing runs or is styled but from files."""
-        answer = self.client.get(path)
-        assert answer.status_code == status, answer.text
-        assert answer.headers["content-type"].startswith("text/html")
-        assert not re.search(r"<[^>]*\s(style|on[a-z]+)=|<script(?![^>]*src=)|<style", answer.text)
-        return re.sub(r"\s+", " ", unescape(answer.text))
-
-    def post(self, path: str, headers: dict[str, str] | None = None, **fields: Any) -> httpx2.Response:
-        """Post a form of a page of this session."""
-        csrf = re.search('name="csrf" value="([^"]+)"', self.client.get("/").text)
-        assert csrf is not None
-        return self.client.post(path, data={"csrf": csrf[1], **fields}, headers=headers or {})
+Open = Callable[..., Visitor]
 
 
 @pytest.fixture(scope="module")
@@ -79,16 +54,13 @@ def team(home: Path, tokens: dict[tuple[Role, str], str]) -> Iterator[TeamServic
 @pytest.fixture
 def browse(team: TeamService, tokens: dict[tuple[Role, str], str], canary: Canary) -> Iterator[Open]:
     """Sign in somebody of a role, in a workspace; the token must turn up nowhere else."""
-    opened: list[Browser] = []
+    with ExitStack() as opened:
 
-    def browse(role: Role = "editor", workspace: str = "red") -> Browser:
-        token = canary.watch(tokens[role, workspace])
-        opened.append(Browser(team.service.url, token, canary))
-        return opened[-1]
+        def browse(role: Role = "editor", workspace: str = "red") -> Visitor:
+            token = canary.watch(tokens[role, workspace])
+            return opened.enter_context(visitor(team.service.url, token))
 
-    yield browse
-    for browser in opened:
-        browser.client.close()
+        yield browse
 
 
 @pytest.fixture
@@ -329,10 +301,12 @@ def test_many_that_were_chosen_are_validated_each_with_what_came_of_it(
     assert page.status_code == 200
     for shown in (one["name"], other["name"], "Deleted meanwhile", "Damaged", "4 validated: 0 work, 4 do not."):
         assert shown in page.text
-    lines = browse().post("/validate", headers={"X-Part": "lines"}, what="chosen", id=ids).text.splitlines()
+    lines = (
+        browse().post("/validate", headers={"X-Part": "lines"}, what="chosen", id=ids, shown=ids[1:]).text.splitlines()
+    )
     found = {line["id"]: (line["status"], line["row"] is not None) for line in map(json.loads, lines)}
     assert found == {
-        ids[0]: ("failed", True),
+        ids[0]: ("failed", False),  # it is on no page that is seen
         ids[1]: ("failed", True),
         ids[2]: ("gone", False),
         ids[3]: ("corrupt", False),
@@ -356,8 +330,8 @@ def test_all_that_the_filters_ask_for_are_validated_and_an_empty_choice_is_told(
 def test_in_local_mode_whatever_is_shown_runs_as_it_is_copied(service: Service, home: Path, canary: Canary) -> None:
     secret, name = canary.plain_secret(), "it's $HOME"
     source = service.client.post(SOURCES, json=document_of("postgres", name=name, password=secret)).json()
-    with closing(Browser(service.url, service.token, canary).client) as client:
-        text = client.get(page_of(source)).text
+    with visitor(service.url, service.token) as owner:
+        text = owner.get(page_of(source)).text
     snippets = [unescape(found) for found in re.findall(r"<pre class=\"snippet\"><code[^>]+>([^<]+)</code>", text)]
     validate, run, python, read, *_ = snippets
     variables = {

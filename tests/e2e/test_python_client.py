@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from support.canary import Canary
 from support.mariadb import mariadb  # noqa: F401  # pytest finds fixtures by their names here
 from support.postgres import postgres_with_tls  # noqa: F401  # pytest finds fixtures by their names here
+from support.programs import run_in
 from support.redis import redis_server  # noqa: F401  # pytest finds fixtures by their names here
 from support.service import running_service
 from support.targets import servers, write_files  # noqa: F401  # as above
@@ -29,25 +29,10 @@ GENERATOR = "openapi-python-client==0.29.1"
 pytestmark = pytest.mark.slow
 
 
-def run(directory: Path, *command: str | Path, **environment: str) -> str:
-    """Run a command, and return what it printed."""
-    done = subprocess.run(
-        command,
-        cwd=directory,
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, f"{' '.join(map(str, command))}:\n{done.stdout}"
-    return done.stdout
-
-
 @pytest.fixture
 def python(tmp_path: Path) -> Path:
     """The Python of an environment with the generator, and nothing of Wellhead."""
-    run(tmp_path, *uv_command(), "venv", "-q", "--python", sys.executable, "environment")
+    run_in(tmp_path, *uv_command(), "venv", "-q", "--python", sys.executable, "environment")
     made = tmp_path / "environment" / "bin" / "python"
     install(made, GENERATOR, "mypy")
     return made
@@ -55,7 +40,7 @@ def python(tmp_path: Path) -> Path:
 
 def install(python: Path, *names: str) -> None:
     command = [*uv_command(), "pip", "install", "-q", "--exclude-newer", BEFORE, "--python", str(python), *names]
-    run(python.parent, *command)
+    run_in(python.parent, *command)
 
 
 def test_a_generated_client_has_no_gap_and_does_its_work(
@@ -71,12 +56,12 @@ def test_a_generated_client_has_no_gap_and_does_its_work(
         (tmp_path / "openapi.json").write_bytes(service.client.get("/openapi.json").raise_for_status().content)
         generator = (python.parent / "openapi-python-client", "generate", "--path", "openapi.json", "--meta", "uv")
         path = f"{python.parent}{os.pathsep}{os.environ['PATH']}"
-        said = run(tmp_path, *generator, "--config", "client.yaml", "--fail-on-warning", PATH=path)
+        said = run_in(tmp_path, *generator, "--config", "client.yaml", "--fail-on-warning", PATH=path)
         assert said.splitlines()[1:] == [], said
         install(python, str(tmp_path / "wellhead-client"))
-        run(tmp_path, python, "-m", "mypy", "--strict", PROGRAM)
-        run(tmp_path, python, "-m", "mypy", "wellhead-client/wellhead_client")
+        run_in(tmp_path, python, "-m", "mypy", "--strict", PROGRAM)
+        run_in(tmp_path, python, "-m", "mypy", "wellhead-client/wellhead_client")
         facts = {"SERVICE_URL": service.url, "SERVICE_TOKEN": service.token, "SERVERS": json.dumps(servers)}
-        printed = run(tmp_path, python, PROGRAM, **facts)
+        printed = run_in(tmp_path, python, PROGRAM, **facts)
     canary.saw(printed)
     assert printed.splitlines()[-1] == "ok"

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ import pytest
 from support.canary import Canary
 from support.mariadb import mariadb  # noqa: F401  # pytest finds fixtures by their names here
 from support.postgres import postgres_with_tls  # noqa: F401  # pytest finds fixtures by their names here
-from support.programs import missing_service
+from support.programs import missing_service, run_in
 from support.redis import redis_server  # noqa: F401  # pytest finds fixtures by their names here
 from support.service import running_service
 from support.targets import servers, write_files  # noqa: F401  # as above
@@ -35,26 +33,11 @@ def project(tmp_path: Path) -> Path:
     if not (tools / "node_modules" / ".package-lock.json").exists():
         tools.mkdir(parents=True, exist_ok=True)
         shutil.copy(CLIENT / "package.json", tools)
-        run(tools, "npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error")
+        run_in(tools, "npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error")
     made = tmp_path / "client"
     shutil.copytree(CLIENT, made)
     (made / "node_modules").symlink_to(tools / "node_modules", target_is_directory=True)
     return made
-
-
-def run(directory: Path, *command: str, **environment: str) -> str:
-    """Run a command, and return what it printed."""
-    done = subprocess.run(
-        command,
-        cwd=directory,
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, f"{' '.join(command)}:\n{done.stdout}"
-    return done.stdout
 
 
 def test_a_generated_client_compiles_strictly_and_does_its_work(
@@ -75,10 +58,10 @@ def test_a_generated_client_compiles_strictly_and_does_its_work(
             "--default-non-nullable",
             "false",
         )
-        run(project, "npm", "exec", "--no", "--", *generate)
-        run(project, "npm", "exec", "--no", "--", "tsc", "--project", ".")
+        run_in(project, "npm", "exec", "--no", "--", *generate)
+        run_in(project, "npm", "exec", "--no", "--", "tsc", "--project", ".")
         secret = canary.secret()
         facts = {"SERVICE_URL": service.url, "SERVICE_TOKEN": service.token, "SERVERS": json.dumps(servers)}
-        printed = run(project, "node", "client.js", SECRET=secret, **facts)
+        printed = run_in(project, "node", "client.js", SECRET=secret, **facts)
     canary.saw(printed)
     assert printed.splitlines()[-1] == "ok"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html import unescape
 from typing import Any
 
 import httpx2
@@ -26,9 +27,19 @@ class Visitor:
         """Go to a page, without following it elsewhere."""
         return self.client.get(path, **more)
 
-    def post(self, path: str, fields: dict[str, Any] | None = None, **more: Any) -> httpx2.Response:
+    def see(self, path: str, status: int = 200) -> str:
+        """Return the text of a page, in which nothing runs or is styled but from files."""
+        answer = self.client.get(path)
+        assert answer.status_code == status, answer.text
+        assert answer.headers["content-type"].startswith("text/html")
+        assert not re.search(r"<[^>]*\s(style|on[a-z]+)=|<script(?![^>]*src=)|<style", answer.text)
+        return re.sub(r"\s+", " ", unescape(answer.text))
+
+    def post(
+        self, path: str, headers: dict[str, str] | None = None, *, timeout: float = 30, **fields: Any
+    ) -> httpx2.Response:
         """Post a form with the mark of this session."""
-        return self.client.post(path, data={"csrf": self.csrf, **(fields or {})}, **more)
+        return self.client.post(path, data={"csrf": self.csrf, **fields}, headers=headers or {}, timeout=timeout)
 
     @property
     def csrf(self) -> str:

@@ -55,6 +55,21 @@ def call(user: str | None, *command: str | Path, check: bool = True) -> int:
     return done.returncode
 
 
+def run_in(directory: Path, *command: str | Path, **environment: str) -> str:
+    """Run a program in a directory, with more variables, and return all that it printed; it must succeed."""
+    done = subprocess.run(
+        command,
+        cwd=directory,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{' '.join(map(str, command))}:\n{done.stdout}"
+    return done.stdout
+
+
 def write(path: Path, text: str, user: str | None) -> None:
     """Write a file that only a user may read."""
     path.write_text(text)

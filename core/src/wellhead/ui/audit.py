@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from wellhead import clock
+from wellhead.catalog.reader import is_source_id
 from wellhead.ui import rendering
 from wellhead.ui.asking import Answer, RefusedError
 from wellhead.ui.guarded import page_of
@@ -27,6 +28,13 @@ OPERATIONS = {
     "migrate": "Migrated",
     "purge_history": "Purged the history",
     "reload_plugins": "Looked for new plugins",
+    "create_token": "Issued a token",
+    "revoke_token": "Revoked a token",
+    "add_key": "Added a key",
+    "rotate_keys": "Rotated the keys",
+    "retire_key": "Retired a key",
+    "delete_key": "Deleted a key",
+    "login": "Sent tokens that are nobody's",
 }
 OUTCOMES = {"done": "Done", "refused": "Refused", "failed": "Failed", "begun": "Begun"}
 FILTERS = ("user", "operation", "data_source", "from", "to")
@@ -76,13 +84,13 @@ class ShownEntry:
         user: Who.
         address: From where.
         did: What, in words.
-        source: The id of the data source.
-        name: The name that it had then.
+        note: How many failed logins there were, or what an issued token permits.
+        of: What it was done to: the name that it had then, or its id.
+        link: The page of the data source; None where it is about none, or about one that was deleted by this.
         revision: Its revision afterwards.
         fields: The names of the fields that changed.
         outcome: How it went.
         code: The code of the problem.
-        is_gone: Whether it was deleted by this.
     """
 
     at: str
@@ -90,16 +98,16 @@ class ShownEntry:
     user: str
     address: str | None
     did: str
-    source: str | None
-    name: str | None
+    note: str | None
+    of: str | None
+    link: str | None
     revision: int | None
     fields: tuple[str, ...]
     outcome: str
     code: str | None
-    is_gone: bool
 
     @classmethod
-    def of(cls, item: Mapping[str, Any]) -> ShownEntry:
+    def from_item(cls, item: Mapping[str, Any]) -> ShownEntry:
         """Take an entry as the API answers it."""
         fields = item.get("fields")
         return cls(
@@ -108,13 +116,13 @@ class ShownEntry:
             user=item["user"],
             address=item.get("address"),
             did=OPERATIONS.get(item["operation"], item["operation"]),
-            source=item.get("id"),
-            name=item.get("name"),
+            note=_note(item),
+            of=item.get("name") or item.get("id"),
+            link=_link(item),
             revision=item.get("revision"),
             fields=tuple(map(str, fields)) if isinstance(fields, list) else (),
             outcome=item["outcome"],
             code=item.get("code"),
-            is_gone=(item["operation"], item["outcome"]) == ("delete", "done"),
         )
 
 
@@ -129,7 +137,7 @@ async def show_audit(visit: Visit) -> Response:
         "audit.html",
         visit,
         wanted=wanted,
-        entries=[ShownEntry.of(item) for item in found["items"]],
+        entries=[ShownEntry.from_item(item) for item in found["items"]],
         following=found["next"],
         errors={} if answer.is_ok else errors_in(answer),
         operations=OPERATIONS,
@@ -140,6 +148,19 @@ async def show_audit(visit: Visit) -> Response:
 def errors_in(answer: Answer) -> dict[str, str]:
     """Return what is wrong with a query, by the names of its parameters."""
     return {error.get("parameter", ""): error["message"] for error in answer.document.get("errors", ())}
+
+
+def _note(item: Mapping[str, Any]) -> str | None:
+    if isinstance(count := item.get("count"), int):
+        return f"{count:,} times"
+    return item.get("role")
+
+
+def _link(item: Mapping[str, Any]) -> str | None:
+    """Return the page of the data source that an entry is about; ids of tokens and keys have another form."""
+    source_id = item.get("id")
+    is_gone = (item["operation"], item["outcome"]) == ("delete", "done")
+    return f"/sources/{source_id}" if isinstance(source_id, str) and is_source_id(source_id) and not is_gone else None
 
 
 def _instant(name: str, text: str) -> str:

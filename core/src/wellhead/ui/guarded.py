@@ -9,9 +9,6 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from wellhead.access.authentication import Authenticator
-from wellhead.access.failed_logins import FailedLogins
-from wellhead.access.limits import Limits
 from wellhead.access.tickets import Tickets
 from wellhead.catalog.reader import is_source_id
 from wellhead.codes import CODES
@@ -34,21 +31,15 @@ class Page:
     """What all pages of one service have in common.
 
     Attributes:
-        settings: The settings.
+        service: The service.
         tickets: The sessions.
-        authenticator: Tells whose the token of a session is.
-        limits: How often an address may send a wrong token.
-        failed_logins: Counts them for the audit log.
         operations: The API.
         types: The types that are installed.
         summaries: How many data sources there are.
     """
 
-    settings: Settings
+    service: Service
     tickets: Tickets
-    authenticator: Authenticator
-    limits: Limits
-    failed_logins: FailedLogins
     operations: Operations
     types: KnownTypes
     summaries: LastSummaries
@@ -61,18 +52,14 @@ class Page:
             service: The service.
             app: The API, with all that a request passes on its way in (ASGI).
         """
-        settings = service.settings
-        tickets, operations = Tickets(settings.sessions_path), Operations(app)
-        return cls(
-            settings=settings,
-            tickets=tickets,
-            authenticator=service.authenticator,
-            limits=service.limits,
-            failed_logins=service.failed_logins,
-            operations=operations,
-            types=KnownTypes(operations),
-            summaries=LastSummaries(operations),
-        )
+        operations = Operations(app)
+        tickets = Tickets(service.settings.sessions_path)
+        return cls(service, tickets, operations, KnownTypes(operations), LastSummaries(operations))
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the service."""
+        return self.service.settings
 
 
 def page_of(request: Request) -> Page:
@@ -153,7 +140,7 @@ async def answered(visit: Visit, answer: Coroutine[Any, Any, Response]) -> Respo
 
 async def _visit(request: Request) -> Visit | None:
     page = page_of(request)
-    visit = await visit_of(request, page.tickets, page.authenticator)
+    visit = await visit_of(request, page.tickets, page.service.authenticator)
     if visit is not None:
         request.state.user = visit.principal.user
     return visit

@@ -26,10 +26,10 @@ async def show_sign_in(request: Request) -> Response:
         return _form(request, status=503)
     ticket = Ticket.from_text(code or "")
     token = None if ticket is None else page.tickets.redeem(ticket)
-    principal = None if token is None else await page.authenticator.principal_of(token.encode())
+    principal = None if token is None else await page.service.authenticator.principal_of(token.encode())
     if token is not None and principal is not None:
         return await _signed_in(request, token, principal)
-    if await visit_of(request, page.tickets, page.authenticator) is not None:
+    if await visit_of(request, page.tickets, page.service.authenticator) is not None:
         return _go_on()
     return _form(request) if code is None else _form(request, _TOO_OLD, 403)
 
@@ -44,7 +44,7 @@ async def sign_in(request: Request) -> Response:
     token = form.get("token").strip()
     if not is_from_here(request):
         return _form(request, "This form was sent by another page. Type the token in here.", 403)
-    principal = await page.authenticator.principal_of(token.encode())
+    principal = await page.service.authenticator.principal_of(token.encode())
     return await _refused(request) if principal is None else await _signed_in(request, token, principal)
 
 
@@ -59,8 +59,8 @@ async def sign_out(visit: Visit, _form: Form) -> Response:
 async def _refused(request: Request) -> Response:
     """Say that the token is none; an address that sends too many of them has to wait."""
     page, address = page_of(request), request.client.host if request.client else None
-    page.failed_logins.count(address)
-    standing = await page.limits.take_failed_login(address)
+    page.service.failed_logins.count(address)
+    standing = await page.service.limits.take_failed_login(address)
     if standing is None or not standing.retry_after:
         return _form(request, _WRONG, 403)
     return _too_many(request, "Too many wrong tokens came from your address.", standing.retry_after)
@@ -69,7 +69,7 @@ async def _refused(request: Request) -> Response:
 async def _signed_in(request: Request, token: str, principal: Principal) -> Response:
     """Begin a session in place of the one that the browser has; each is a file, so that it counts as a change."""
     page = page_of(request)
-    standing = await page.limits.take("write", principal)
+    standing = await page.service.limits.take("write", principal)
     if standing is not None and standing.retry_after:
         return _too_many(request, "You signed in too often.", standing.retry_after)
     seconds = page.settings.session_seconds

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +10,8 @@ from typing import Any
 from starlette.responses import Response
 
 from wellhead.model.parameters import title_of
-from wellhead.problem_details import problem_document
 from wellhead.ui import rendering
-from wellhead.ui.asking import Answer, RefusedError
+from wellhead.ui.asking import RefusedError
 from wellhead.ui.forms import Form
 from wellhead.ui.guarded import Page, page_of
 from wellhead.ui.revisions import revisions_of
@@ -23,7 +21,7 @@ from wellhead.ui.timeline import timeline_of
 from wellhead.ui.usage import Place, Way, ways_to_use
 from wellhead.ui.visits import Visit, is_encrypted
 
-_NOT_FOUND, _CONFLICT = 404, 409
+_CONFLICT = 409
 _NOTHING = dict.fromkeys(("name", "type", "description", "created_at", "updated_at", "revision", "health"))
 
 
@@ -71,13 +69,11 @@ async def read_source(visit: Visit) -> Source:
         RefusedError: There is none, or it may not be read.
     """
     answer = await page_of(visit.request).operations.ask(visit, "GET", path_of(visit))
-    if answer.is_ok and "state" in answer.document:
+    if answer.is_ok:
         found = answer.document
     elif answer.status == _CONFLICT and answer.document["code"] in UNREAD:
         state = UNREAD[answer.document["code"]]
         found = {**_NOTHING, "id": visit.request.path_params["source_id"], "labels": {}, "state": state}
-    elif answer.is_ok:  # another operation, whose path has a word in place of the id
-        raise RefusedError(Answer(_NOT_FOUND, {}, json.dumps(problem_document(_NOT_FOUND, "not_found")).encode()))
     else:
         raise RefusedError(answer)
     return Source(found, STANDINGS[found["state"]])

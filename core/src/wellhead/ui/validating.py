@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Sequence, Set
 from contextlib import aclosing
 from typing import Any
 
@@ -37,8 +37,8 @@ _NDJSON = "application/x-ndjson"
 async def validate_many(visit: Visit, form: Form) -> Response:
     """Validate the data sources that were chosen, or all that the filters ask for.
 
-    A script gets a line of JSON for each: its `id`, its `status`, and its `row` of the list. Without a script it is a
-    page that grows.
+    A script gets a line of JSON for each: its `id`, its `status`, and its `row` of the list if it is `shown` there.
+    Without a script it is a page that grows.
     """
     page, wanted = page_of(visit.request), Wanted.from_form(form)
     if form.get("what") == "all":
@@ -49,7 +49,9 @@ async def validate_many(visit: Visit, form: Form) -> Response:
         return see(wanted.address(notice="nothing_chosen"))
     found, types = await begun(outcomes), await page.types.of(visit)
     if visit.request.headers.get("x-part") == "lines":
-        return StreamingResponse(_lines(page.operations, visit, types, found), media_type=_NDJSON)
+        return StreamingResponse(
+            _lines(page.operations, visit, types, found, shown=set(form.all("shown"))), media_type=_NDJSON
+        )
     return _growing("validated.html", _rows(found), visit=visit, back=wanted.address())
 
 
@@ -120,14 +122,14 @@ async def _outcome(operations: Operations, visit: Visit, source_id: str) -> Outc
 
 
 async def _lines(
-    operations: Operations, visit: Visit, types: Types, outcomes: AsyncGenerator[Outcome, None]
+    operations: Operations, visit: Visit, types: Types, outcomes: AsyncGenerator[Outcome, None], *, shown: Set[str]
 ) -> AsyncGenerator[bytes, None]:
     """Write each outcome as a line of JSON; where it was broken off, the last one says so (`error`)."""
     try:
         async with aclosing(outcomes):
             async for outcome in outcomes:
                 if "totals" not in outcome:
-                    row = await _row(operations, visit, types, outcome["id"])
+                    row = await _row(operations, visit, types, outcome["id"]) if outcome["id"] in shown else None
                     yield _line(id=outcome["id"], status=_status(outcome), row=row)
     except (BrokenOffError, RefusedError) as error:
         yield _line(error=_reason(error))
