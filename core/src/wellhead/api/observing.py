@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+import secrets
 import time
 from collections.abc import Iterable, Mapping, MutableMapping
-from random import Random
 from typing import Any
 
 import structlog
@@ -20,7 +20,6 @@ Scope = MutableMapping[str, Any]
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _TRACE = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-[\x21-\x7e]*)?")
-_NUMBERS = Random()  # noqa: S311  # an id tells requests apart, and is no secret
 _NONE = "none"
 """The operation, and the method, of a request that is none."""
 
@@ -66,17 +65,15 @@ class Observer:
             self._metrics.saw_request(operation, method, status, seconds)
         if seen.span is not None:
             seen.span.end(operation=operation, method=method, route=route, status=status)
-        facts: dict[str, Any] = {
-            "request_id": seen.request_id,
-            "operation": operation,
-            "status": status,
-            "ms": round(seconds * 1000, 1),
-        }
-        if (user := scope["state"].get("user")) is not None:
-            facts["user"] = user
-        if (source_id := _source_id_of(scope)) is not None:
-            facts["source_id"] = source_id
-        logs.info("wellhead.api", "request", facts)
+        more = {"user": scope["state"].get("user"), "source_id": _source_id_of(scope)}
+        self._log.info(
+            "request",
+            request_id=seen.request_id,
+            operation=operation,
+            status=status,
+            ms=round(seconds * 1000, 1),
+            **{name: value for name, value in more.items() if value is not None},
+        )
 
     def failed(self, seen: Observed, error: Exception) -> None:
         """Log a defect: where it happened, and no text."""
@@ -130,7 +127,7 @@ def request_id_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
             return given.decode("ascii")
         if (trace := _TRACE.fullmatch(found.get(b"traceparent", b""))) is not None:
             return trace[1].decode("ascii")
-    return f"{_NUMBERS.getrandbits(64):016x}"
+    return secrets.token_hex(8)
 
 
 def _traceparent_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
