@@ -25,13 +25,30 @@ class _StandardError:
 
     def write(self, text: str) -> None:
         """Write a text."""
-        with suppress(OSError, ValueError):
+        try:
             sys.stderr.write(text)
+        except (OSError, ValueError):
+            return
 
     def flush(self) -> None:
         """Send on what was written."""
         with suppress(OSError, ValueError):
             sys.stderr.flush()
+
+
+_STANDARD_ERROR = _StandardError()
+
+
+class _JSONProcessors(list[Any]):
+    """The way of lines to programs.
+
+    Attributes:
+        has_info: Whether lines of the level `info` are written.
+    """
+
+    def __init__(self, level: str) -> None:
+        super().__init__([_as_json])
+        self.has_info = LEVELS[level] <= logging.INFO
 
 
 def configure(level: str, form: str | None = None) -> None:
@@ -44,14 +61,11 @@ def configure(level: str, form: str | None = None) -> None:
     is_terminal = sys.stderr.isatty()
     is_text = is_terminal if form is None else form == "text"
     structlog.configure(
-        processors=[
-            _add_request_id,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.dev.ConsoleRenderer(colors=is_terminal) if is_text else structlog.processors.JSONRenderer(),
-        ],
+        processors=[_add_facts, structlog.dev.ConsoleRenderer(colors=is_terminal)]
+        if is_text
+        else _JSONProcessors(level),
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", _StandardError())),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", _STANDARD_ERROR)),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -59,11 +73,37 @@ def configure(level: str, form: str | None = None) -> None:
     logging.basicConfig(level=max(LEVELS[level], logging.WARNING), handlers=[handler], force=True)
 
 
-def _add_request_id(_logger: Any, _method: str, event: Any) -> Any:
-    request_id = REQUEST_ID.get()
-    if request_id is not None:
-        event.setdefault("request_id", request_id)
+def info(logger: str, event: str, facts: dict[str, Any]) -> None:
+    """Log an event that comes often; a line for programs is written at once, without what structlog does for each.
+
+    Args:
+        logger: The name of the logger.
+        event: The event.
+        facts: What there is to tell of it; it is changed.
+    """
+    processors = structlog.get_config()["processors"]
+    if not isinstance(processors, _JSONProcessors) or processors[0] is not _as_json:  # a test may have put others there
+        structlog.get_logger(logger).info(event, **facts)
+    elif processors.has_info:
+        facts["event"] = event
+        _STANDARD_ERROR.write(_as_json(None, "info", facts) + "\n")
+
+
+def _add_facts(_logger: Any, method: str, event: Any) -> Any:
+    """Add what every line has: the id of the request, the level, and the instant."""
+    if "request_id" not in event and (request_id := REQUEST_ID.get()) is not None:
+        event["request_id"] = request_id
+    event["level"] = method
+    event["timestamp"] = datetime.now(UTC).isoformat().replace("+00:00", "Z")
     return event
+
+
+_encode = json.JSONEncoder(default=repr, check_circular=False).encode
+
+
+def _as_json(logger: Any, method: str, event: Any) -> str:
+    """Write a line for a program, whatever its facts are."""
+    return _encode(_add_facts(logger, method, event))
 
 
 class _WithoutTexts(logging.Formatter):

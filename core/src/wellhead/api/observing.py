@@ -65,15 +65,17 @@ class Observer:
             self._metrics.saw_request(operation, method, status, seconds)
         if seen.span is not None:
             seen.span.end(operation=operation, method=method, route=route, status=status)
-        more = {"user": scope["state"].get("user"), "source_id": _source_id_of(scope)}
-        self._log.info(
-            "request",
-            request_id=seen.request_id,
-            operation=operation,
-            status=status,
-            ms=round(seconds * 1000, 1),
-            **{name: value for name, value in more.items() if value is not None},
-        )
+        facts: dict[str, Any] = {
+            "request_id": seen.request_id,
+            "operation": operation,
+            "status": status,
+            "ms": round(seconds * 1000, 1),
+        }
+        if (user := scope["state"].get("user")) is not None:
+            facts["user"] = user
+        if (source_id := _source_id_of(scope)) is not None:
+            facts["source_id"] = source_id
+        logs.info("wellhead.api", "request", facts)
 
     def failed(self, seen: Observed, error: Exception) -> None:
         """Log a defect: where it happened, and no text."""
