@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from support.programs import missing_service
+
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(path for place in ("core", "plugins/*", "examples/*") for path in ROOT.glob(f"{place}/src/**/*.py"))
 
@@ -60,7 +62,7 @@ def test_O_03_no_line_of_ours_is_excused_from_them() -> None:
 def test_O_03_what_is_dangerous_does_not_pass(code: str) -> None:
     ruff = shutil.which("ruff", path=str(Path(sys.executable).parent)) or shutil.which("ruff")
     if ruff is None:
-        pytest.skip("ruff is in the group `lint`")
+        missing_service("ruff is not there: it is in the group `lint`")
     command = [ruff, "check", "--output-format", "json", "--stdin-filename", "core/src/wellhead/x.py", "-"]
     done = subprocess.run(command, cwd=ROOT, input=code, capture_output=True, text=True, check=False)
     assert BANNED[code] in {found["code"] for found in json.loads(done.stdout)}, done
