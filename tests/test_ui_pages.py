@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
 from support.api import SOURCES, api, csv_source  # noqa: F401  # a fixture
 from support.browsing import Visitor
+from support.programs import missing_service
 from wellhead.assembly import Wellhead
 
 
@@ -83,3 +86,10 @@ def test_the_health_by_type_is_in_the_list_and_a_part_of_its_own(
     assert wanted.search(late), "of very many it is as it was last"
     assert 'data-fresh="no"' in late
     assert "Not validated <strong>2</strong>" in shown(owner, "/summary")
+
+
+@pytest.mark.slow
+def test_the_tests_with_a_browser_are_among_the_slow_ones() -> None:
+    if find_spec("playwright") is None:
+        missing_service("Playwright is not there, so no test drives a browser: it is in the group `browser`")
+    assert list((Path(__file__).parent / "browser").glob("test_*.py"))
