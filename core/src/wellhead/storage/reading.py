@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from wellhead.storage.directory import PASSING, read_file, scanned, storage_error
-from wellhead.storage.records import MAX_RECORD_BYTES, DamagedRecordError, NewerRecordError, Record, decode
+from wellhead.storage.record_reading import DamagedRecordError, NewerRecordError, decode
+from wellhead.storage.records import MAX_RECORD_BYTES, Record
 from wellhead.storage.results import Signature, read_summary, signature_of
 from wellhead.storage.store import Entry
 
