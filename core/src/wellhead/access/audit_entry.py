@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from wellhead import clock
@@ -68,7 +68,9 @@ class Entry:
 
     def encode(self) -> bytes:
         """Write the entry as one line, with its line break."""
-        return json.dumps(asdict(self), separators=(",", ":")).encode() + b"\n"
+        return (
+            json.dumps({name: getattr(self, name) for name in self.__slots__}, separators=(",", ":")).encode() + b"\n"
+        )
 
 
 def read_line(line: bytes) -> Mapping[str, Any] | None:

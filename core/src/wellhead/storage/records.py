@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from json.encoder import encode_basestring as _quoted
 from typing import Any
 
 from wellhead import strict_json
@@ -19,7 +20,6 @@ from wellhead.secrets.cipher import SCHEME
 
 FORMAT = 1
 MAX_RECORD_BYTES = 64 * 1024
-_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +153,12 @@ def as_stored(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def indented(value: Any, margin: str = "\n") -> str:
     """Write JSON as `json.dumps` does with an indent of two; that one has to do it in Python, one token at a time."""
+    if type(value) is str:
+        return _quoted(value)
     inside = margin + "  "
     if isinstance(value, dict) and value:
-        members = [f"{_encode(name)}: {indented(item, inside)}" for name, item in value.items()]
-        return f"{{{inside}{f',{inside}'.join(members)}{margin}}}"
+        members = f",{inside}".join([f"{_quoted(name)}: {indented(item, inside)}" for name, item in value.items()])
+        return f"{{{inside}{members}{margin}}}"
     if isinstance(value, list) and value:
-        return f"[{inside}{f',{inside}'.join(indented(item, inside) for item in value)}{margin}]"
-    return _encode(value)
+        return f"[{inside}{f',{inside}'.join([indented(item, inside) for item in value])}{margin}]"
+    return json.dumps(value)
