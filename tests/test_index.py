@@ -30,7 +30,7 @@ from support.types import SET_AT
 from wellhead import Secret, clock
 from wellhead.catalog.listing import SORT_FIELDS, ListQuery, Page, matches, page_from, page_of, selection_of
 from wellhead.catalog.summary import group_of
-from wellhead.errors import NameTakenError
+from wellhead.errors import NameTakenError, QuotaExceededError
 from wellhead.storage import indexing
 from wellhead.storage.files import FileRecordStore
 from wellhead.storage.index_file import IndexFile
@@ -240,6 +240,47 @@ async def test_what_was_written_a_moment_ago_is_found_by_its_state(probe: Probe)
 
         assert chosen is not None
         assert chosen.total == number + 1
+
+
+def rows_in(probe: Probe, table: str) -> int:
+    with closing(sqlite3.connect(probe.directory / INDEX)) as connection:
+        return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
+
+async def test_new_rows_wait_for_whoever_reads_and_their_names_are_taken_meanwhile(
+    probe: Probe, unwatched: None
+) -> None:
+    one = await save(probe, "one", labels={"team": 'with "quotes"'}, description="All orders")
+    await probe.service.update_config(str(one.id), one.model_copy(update={"name": "two"}))
+    await save(probe, "three", labels={"team": "x"})
+    assert (rows_in(probe, "pending"), rows_in(probe, "sources")) == (2, 0)
+    with pytest.raises(NameTakenError):
+        await save(probe, "THREE")
+    assert await names(probe, text="orders") == ["two"]
+    assert await names(probe, labels=(("team", 'with "quotes"'),)) == ["two"]
+    assert (rows_in(probe, "pending"), rows_in(probe, "sources")) == (0, 2)
+    await save(probe, "one")
+    assert await names(probe) == ["one", "three", "two"]
+
+
+async def test_many_rows_do_not_wait_for_each_other(probe: Probe, unwatched: None) -> None:
+    for number in range(70):
+        await save(probe, f"name {number}")
+    assert 0 < rows_in(probe, "pending") < 10
+    assert rows_in(probe, "pending") + rows_in(probe, "sources") == 70
+
+
+async def test_what_waits_counts_for_the_quota(workspace: Path, unwatched: None) -> None:
+    store = FileRecordStore(workspace, quota=2)
+    records = [Record(str(uuid4()), "probe", name, None, {}, "", "", 1, {"host": "h"}) for name in "abc"]
+    instant = clock.to_text(SET_AT)
+    a, b, c = (replace(record, created_at=instant, updated_at=instant) for record in records)
+    await store.create(a)
+    await store.replace(replace(a, revision=2), expected=1)
+    await store.create(b)
+    with pytest.raises(QuotaExceededError):
+        await store.create(c)
+    store.close()
 
 
 async def test_a_refused_write_leaves_the_index_as_it_was(probe: Probe, unwatched: None) -> None:

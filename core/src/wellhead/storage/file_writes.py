@@ -67,6 +67,7 @@ class FileWrites:
         self._directory = directory
         self._lock = lock
         self._indexing = indexing
+        self._notes = indexing.notes
         self._reads = reads
         self._kept_revisions = kept_revisions
         self._quota = quota
@@ -78,11 +79,11 @@ class FileWrites:
         directory = self._directory.open_for_writing()
         self._sweep_once(directory)
         content = record.encode()
-        self._indexing.prepare(directory)
+        self._indexing.prepare_to_write(directory)
         with temporary_file(directory, content, durable=True) as temporary, self._lock.hold(directory) as check_held:
             self._refuse_taken_name(directory, record)
             self._refuse_over_quota(directory)
-            with self._indexing.change(directory, record.id, (record, content)):
+            with self._notes.change(directory, record.id, (record, content), is_new=True):
                 check_held()
                 os.rename(temporary, f"{record.id}.json", src_dir_fd=directory, dst_dir_fd=directory)
         sync_directory(directory)
@@ -94,7 +95,7 @@ class FileWrites:
         content = record.encode()
         seen = self._reads.load(directory, record.id)
         former, kept = None if seen is None else seen.record, self._kept_revisions
-        self._indexing.prepare(directory)
+        self._indexing.prepare_to_write(directory)
         with (
             temporary_file(directory, content, durable=True) as temporary,
             history.prepared(directory, former, record, by=by, changed=changed, kept=kept) as put_history,
@@ -102,7 +103,7 @@ class FileWrites:
         ):
             former = self._expect(directory, record.id, expected)
             self._refuse_taken_name(directory, record)
-            with self._indexing.change(directory, record.id, (record, content)):
+            with self._notes.change(directory, record.id, (record, content)):
                 check_held()
                 put_history(former)
                 check_held()
@@ -135,7 +136,7 @@ class FileWrites:
             if entry is None or entry.record != found:
                 remove_quietly(directory, temporary)
                 return False
-            with self._indexing.change(directory, record.id):
+            with self._notes.change(directory, record.id):
                 check_held()
                 os.rename(temporary, f"{record.id}.json", src_dir_fd=directory, dst_dir_fd=directory)
             return True
@@ -159,7 +160,7 @@ class FileWrites:
                 remove_quietly(directory, backup)
                 remove_quietly(directory, temporary)
                 return False
-            with self._indexing.change(directory, record.id, (record, content)):
+            with self._notes.change(directory, record.id, (record, content)):
                 check_held()
                 os.rename(backup, backup_name(record.id), src_dir_fd=directory, dst_dir_fd=directory)
                 check_held()
@@ -188,7 +189,7 @@ class FileWrites:
         with translated(), self._lock.hold(directory) as check_held:
             if expected is not None:
                 self._expect(directory, record_id, expected)
-            with self._indexing.change(directory, record_id):
+            with self._notes.change(directory, record_id):
                 check_held()
                 try:
                     os.unlink(f"{record_id}.json", dir_fd=directory)
@@ -227,7 +228,7 @@ class FileWrites:
             content = with_result(read_results(directory, record_id), summary, result)
             with (
                 temporary_file(directory, content, durable=False) as temporary,
-                self._indexing.change(directory, record_id),
+                self._notes.change(directory, record_id),
             ):
                 check_held()
                 os.rename(temporary, results_name(record_id), src_dir_fd=directory, dst_dir_fd=directory)
@@ -250,7 +251,7 @@ class FileWrites:
         if not self._quota:
             return
         with suppress(IndexUnusableError):
-            if self._indexing.count(directory) < self._quota:
+            if self._notes.count(directory) < self._quota:
                 return
         now = time.monotonic()
         if now >= self._full_until:
@@ -264,10 +265,10 @@ class FileWrites:
     def _holder_of(self, directory: int, key: str, but: str) -> str | None:
         """Return the id of another record that has a name; None if none has."""
         try:
-            while (found := self._indexing.id_of(directory, key, but=but)) is not None:
+            while (found := self._notes.id_of(directory, key, but=but)) is not None:
                 if _has_name(self._reads.load(directory, found), key):
                     return found
-                self._indexing.refresh(directory, [found])  # it was edited by hand
+                self._notes.refresh(directory, [found])  # it was edited by hand
         except IndexUnusableError:
             return next(
                 (entry.id for entry in self._reads.entries() if entry.id != but and _has_name(entry, key)), None
