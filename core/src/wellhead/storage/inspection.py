@@ -14,16 +14,14 @@ from wellhead.errors import ConflictError, StorageError
 from wellhead.mounts import is_shared
 from wellhead.storage.directory import (
     IGNORE_NAME,
-    TEMPORARY,
     ignore_in_git,
-    leftovers,
     scanned,
     storage_error,
-    sweep,
     sync_directory,
 )
 from wellhead.storage.findings import Finding, listed, problem, warning
 from wellhead.storage.history import history_name, read_lines
+from wellhead.storage.leftovers import TEMPORARY, leftovers, sweep
 from wellhead.storage.locks import LOCK_NAME, StoreLock
 from wellhead.storage.revisions import read_revision
 from wellhead.storage.workspace_id import WORKSPACE_FILE

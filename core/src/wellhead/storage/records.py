@@ -20,6 +20,7 @@ from wellhead.secrets.cipher import SCHEME
 
 FORMAT = 1
 MAX_RECORD_BYTES = 64 * 1024
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ class Record:
             "bound": {name: self.fields[name] for name in self.bound if name in self.fields},
             "free": sorted(self.fields.keys() - set(self.bound)),
         }
-        return json.dumps(document, sort_keys=True, separators=(",", ":")).encode("ascii")
+        return _CANONICAL.encode(document).encode("ascii")
 
 
 @dataclass(frozen=True, slots=True)
