@@ -34,8 +34,10 @@ from wellhead.errors import NameTakenError, QuotaExceededError
 from wellhead.storage import indexing
 from wellhead.storage.files import FileRecordStore
 from wellhead.storage.index_file import IndexFile
+from wellhead.storage.index_notes import ID_OF
 from wellhead.storage.index_query import groups_of, queries_of
 from wellhead.storage.index_schema import INDEXES, TABLES
+from wellhead.storage.index_writes import TAKE_IN
 from wellhead.storage.records import Record
 from wellhead.storage.selection import Position, Selection
 
@@ -208,6 +210,13 @@ def test_all_are_counted_along_one_index() -> None:
     assert groups_of(connection, Selection()) == []
     plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statements[0]}")]
     assert plan == ["SCAN s USING COVERING INDEX by_judgement"]
+
+
+@pytest.mark.parametrize("statement", [*TAKE_IN, ID_OF])
+def test_what_waits_is_looked_through_and_nothing_else(statement: str) -> None:
+    connection = index_in_memory()
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", {"key": "a", "but": "b"})]
+    assert not any(step.startswith(("SCAN sources", "SCAN labels", "SCAN items")) for step in plan), plan
 
 
 def index_in_memory() -> sqlite3.Connection:

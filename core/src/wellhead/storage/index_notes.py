@@ -18,11 +18,14 @@ from wellhead.storage.index_writes import mark
 from wellhead.storage.reading import Seen, as_written
 from wellhead.storage.records import Record
 
-_ID_OF = (
+ID_OF = (
     "SELECT id FROM sources WHERE name_key = :key AND id <> :but"
     " UNION ALL SELECT id FROM pending WHERE name_key = :key AND id <> :but LIMIT 1"
 )
-_COUNT = "SELECT (SELECT count(*) FROM sources) + count(*) FROM pending WHERE id NOT IN (SELECT id FROM sources)"
+COUNT = (
+    "SELECT (SELECT count(*) FROM sources) + count(*) FROM pending"
+    " WHERE NOT EXISTS (SELECT 1 FROM sources WHERE sources.id = pending.id)"
+)
 
 Written = tuple[Record, bytes]
 """A record and the content of its file."""
@@ -75,7 +78,7 @@ class IndexNotes:
             with self._file.connection(directory) as connection:
                 left = noted_in(connection)
                 if not left:
-                    found = connection.execute(_ID_OF, {"key": key, "but": but}).fetchone()
+                    found = connection.execute(ID_OF, {"key": key, "but": but}).fetchone()
                     return None if found is None else str(found[0])
             self._keep_true(directory, left)
             if self._file.rests:  # the notes are still there
@@ -90,7 +93,7 @@ class IndexNotes:
         if self._file.rests:
             raise IndexUnusableError(damaged=False)
         with self._file.connection(directory) as connection:
-            return int(connection.execute(_COUNT).fetchone()[0])
+            return int(connection.execute(COUNT).fetchone()[0])
 
     def refresh(self, directory: int, record_ids: Iterable[str]) -> None:
         """Read records anew. What cannot be told any more is removed."""

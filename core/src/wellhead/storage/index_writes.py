@@ -15,14 +15,14 @@ _COLUMNS = (
 _INSERT = f"INSERT INTO sources ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608  # names of columns only
 _INSERT_NUMBERED = f"INSERT INTO sources (number, {', '.join(_COLUMNS)}) VALUES (?, {', '.join('?' * len(_COLUMNS))})"  # noqa: S608  # as above
 _PUT_PENDING = f"INSERT OR REPLACE INTO pending VALUES ({', '.join('?' * (len(_COLUMNS) + 1))})"  # noqa: S608  # places for all values
-_TAKE_IN = (
-    "DELETE FROM labels WHERE number IN (SELECT number FROM sources JOIN pending USING (id))",
-    "DELETE FROM items WHERE number IN (SELECT number FROM sources JOIN pending USING (id))",
+TAKE_IN = (
+    "DELETE FROM labels WHERE number IN (SELECT number FROM sources WHERE id IN (SELECT id FROM pending))",
+    "DELETE FROM items WHERE number IN (SELECT number FROM sources WHERE id IN (SELECT id FROM pending))",
     "DELETE FROM sources WHERE id IN (SELECT id FROM pending)",
     f"INSERT INTO sources ({', '.join(_COLUMNS)}) SELECT {', '.join(_COLUMNS)} FROM pending",  # noqa: S608  # names of columns only
     """
     INSERT INTO labels SELECT label.key, label.value, sources.name_key, sources.id, sources.number
-    FROM pending JOIN sources USING (id), json_each(pending.labels) AS label
+    FROM pending CROSS JOIN sources ON sources.id = pending.id CROSS JOIN json_each(pending.labels) AS label
     """,
     "DELETE FROM pending",
 )
@@ -81,7 +81,7 @@ def put_pending(connection: sqlite3.Connection, row: Row) -> None:
 
 def take_in(connection: sqlite3.Connection) -> None:
     """Put all pending rows in the place of those that their records had."""
-    for statement in _TAKE_IN:
+    for statement in TAKE_IN:
         connection.execute(statement)
 
 
