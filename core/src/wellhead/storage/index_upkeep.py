@@ -71,9 +71,10 @@ def write_pending(connection: sqlite3.Connection, seen: Seen) -> None:
 
 
 def take_in_pending(connection: sqlite3.Connection) -> None:
-    """Put the rows of what was written a moment ago among the others."""
-    with transaction(connection):
-        take_in(connection)
+    """Put the rows of what was written a moment ago among the others, if there are any."""
+    if connection.execute("SELECT 1 FROM pending LIMIT 1").fetchone() is not None:
+        with transaction(connection):
+            take_in(connection)
 
 
 def _write_row(connection: sqlite3.Connection, record_id: str, seen: Seen | None) -> None:

@@ -29,7 +29,6 @@ SWEEP_EVERY = 45.0
 LOOKED_AT_ALWAYS = 250
 """Of a store with up to this many records all files are looked at before each answer: half a millisecond."""
 _COUNT_FEW = "SELECT count(*) FROM (SELECT 1 FROM sources LIMIT ?)"
-_HAS_PENDING = "SELECT 1 FROM pending LIMIT 1"
 _SWEEPER_WAITS = 15.0
 _BUILD_TIMEOUT = 120.0
 _BUILD_LOCK = ".index.lock"
@@ -197,9 +196,8 @@ class Indexing:
                 return False
             if not to_read:
                 return True
-            noted, has_pending = noted_in(connection), connection.execute(_HAS_PENDING).fetchone() is not None
-            if has_pending:
-                take_in_pending(connection)
+            take_in_pending(connection)
+            noted = noted_in(connection)
             is_large = self.is_large(connection)
         if not is_large:
             noted += self._seen_changed(directory)
