@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from wellhead.storage.index_file import transaction
 from wellhead.storage.index_rows import row_of, written
-from wellhead.storage.index_writes import drop, keep, put, put_all, put_pending, take_in, unmark
+from wellhead.storage.index_writes import drop, keep, put, put_pending, take_in, unmark
 from wellhead.storage.reading import Seen, read_entry, scan
 
 BATCH = 200
@@ -16,40 +16,6 @@ BATCH = 200
 _TAKEN_IN_AT = 64
 """How many rows wait at most, so that whoever reads next need not wait long."""
 _AT_A_STRETCH, _PAUSE = 64, 0.0002
-
-
-def fill(
-    connection: sqlite3.Connection, directory: int, ids: Sequence[str], with_results: Collection[str]
-) -> Iterator[int]:
-    """Write the rows of an index that has none; yield how many are done, now and then.
-
-    Args:
-        connection: The index.
-        directory: The descriptor of the store's directory.
-        ids: The ids of all records.
-        with_results: Those of them that have a file with results.
-
-    Raises:
-        StorageError: The machine is out of descriptors or memory.
-    """
-    written = 0
-    for begin in range(0, len(ids), BATCH):
-        if begin:
-            yield begin
-        batch = ids[begin : begin + BATCH]
-        seen = (read_entry(directory, record_id, has_results=record_id in with_results) for record_id in batch)
-        rows = [row_of(found) for found in seen if found is not None]
-        put_all(connection, rows, first=written + 1)
-        written += len(rows)
-
-
-def ids_in(directory: int) -> tuple[list[str], set[str]]:
-    """Return the ids of all records, and of those that have results."""
-    records: list[str] = []
-    results: set[str] = set()
-    for record_id, is_record, _ in scan(directory):
-        records.append(record_id) if is_record else results.add(record_id)
-    return records, results
 
 
 def write_rows(connection: sqlite3.Connection, directory: int, record_ids: Iterable[str]) -> None:

@@ -6,7 +6,6 @@ A sweep compares the files' signatures with those of the rows. What a crash left
 
 from __future__ import annotations
 
-import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,11 +15,10 @@ from pathlib import Path
 
 from wellhead.errors import StorageError
 from wellhead.mounts import boot_id, is_shared
-from wellhead.storage import index_file
-from wellhead.storage.directory import remove_quietly
 from wellhead.storage.index_file import IndexFile, IndexUnusableError
+from wellhead.storage.index_making import make_anew
 from wellhead.storage.index_notes import IndexNotes, noted_in
-from wellhead.storage.index_upkeep import BATCH, differences, fill, ids_in, take_in_pending, write_rows
+from wellhead.storage.index_upkeep import BATCH, differences, take_in_pending
 from wellhead.storage.locks import StoreLock
 from wellhead.storage.reading import scan
 
@@ -238,25 +236,7 @@ class Indexing:
                 self.notes.refresh(directory, record_ids)
 
     def _build(self, directory: int) -> int:
-        """Make the index under another name, catch up with what was written meanwhile, and put it in place."""
-        name = f".tmp-{secrets.token_hex(8)}"
-        ids, with_results = ids_in(directory)
-        began = time.monotonic()
-        try:
-            with index_file.making(self._path / name) as connection:
-                for done in fill(connection, directory, ids, with_results):
-                    self._tell(done, len(ids))
-                index_file.finish(connection, self._boot)
-            with self._lock.hold(directory):
-                with index_file.finished(self._path / name) as connection:
-                    write_rows(connection, directory, differences(connection, directory))
-                    connection.execute("UPDATE meta SET swept_at = ?", (began,))
-                self.file.put_in_place(directory, name)
-        finally:
-            for ending in ("", "-wal", "-shm"):
-                remove_quietly(directory, name + ending)
-        self._tell(len(ids), len(ids))
-        return len(ids)
+        return make_anew(self.file, self._path, directory, self._lock, boot=self._boot, tell=self._tell)
 
     def _age(self, directory: int) -> float:
         with self.file.connection(directory) as connection:
