@@ -219,10 +219,14 @@ def secrets_at(node: Node, value: Any, path: Path = ()) -> Iterator[tuple[Path, 
 
 
 def _without_secrets(node: Node, value: Any) -> Any:
-    if node is PLAIN or not isinstance(value, Mapping) or not isinstance(node, Fields | Map):
+    if not isinstance(value, Mapping) or not isinstance(node, Fields | Map):
         return value
-    below = {name: node.fields.get(name, PLAIN) if isinstance(node, Fields) else node.values for name in value}
-    return {name: _without_secrets(below[name], inner) for name, inner in value.items() if below[name] is not SECRET}
+    copy = {}
+    for name, inner in value.items():
+        below = node.fields.get(name, PLAIN) if isinstance(node, Fields) else node.values
+        if below is not SECRET:
+            copy[name] = inner if below is PLAIN else _without_secrets(below, inner)
+    return copy
 
 
 def _with_secrets(node: Node, value: Any, secrets: Mapping[Path, Secret], path: Path = ()) -> Any:
