@@ -11,7 +11,7 @@ _THRESHOLD = 50_000
 
 
 def start() -> None:
-    """Look for garbage less often, and import structlog without what it would draw tracebacks with, which are not logged.
+    """Look for garbage less often, and import structlog without what draws tracebacks: nothing here logs one.
 
     This is for processes of our own. A program that embeds Wellhead has its own ways.
     """
