@@ -12,7 +12,8 @@ from wellhead import clock, logs
 from wellhead.access.audit import Audit
 from wellhead.access.audit_query import AuditQuery
 from wellhead.cli import views
-from wellhead.cli.session import AsJson, ConfigFile, Workspace, print_json, told
+from wellhead.cli.session import AsJson, ConfigFile, Workspace, told
+from wellhead.cli.writing import print_json
 from wellhead.errors import InputError, InputProblem
 from wellhead.parts import audit_log, local_workspace
 from wellhead.settings import load_settings
