@@ -177,7 +177,12 @@ class Catalog:
         return await result_of(await self.stream_new(document, timeout=timeout))
 
     async def stream_validation(
-        self, source_id: str, changes: Document | None = None, *, timeout: float | None = None
+        self,
+        source_id: str,
+        changes: Document | None = None,
+        *,
+        expected: int | None = None,
+        timeout: float | None = None,
     ) -> AsyncGenerator[Event, None]:
         """Validate what is stored, with changes that are tried but not saved; yield each check, last the result.
 
@@ -185,11 +190,12 @@ class Catalog:
 
         Raises:
             DataSourceNotFoundError: There is none of this id.
+            RevisionMismatchError: Another revision is stored.
             InputError: The changes do not fit, or leave out a secret that they need.
-            ConflictError: The record cannot be read as its type.
+            ConflictError: The record cannot be read as its type, or the changes have a name that is taken.
             ValidationBusyError: Too many validations wait already.
         """
-        return await self._validations.of_stored(source_id, changes, timeout=timeout)
+        return await self._validations.of_stored(source_id, changes, expected=expected, timeout=timeout)
 
     async def validate(
         self, source_id: str, changes: Document | None = None, *, timeout: float | None = None

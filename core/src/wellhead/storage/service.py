@@ -23,7 +23,7 @@ from wellhead.errors import (
 from wellhead.model.source import DataSourceConfig
 from wellhead.model.texts import name_key
 from wellhead.storage.changes import Change, change_of
-from wellhead.storage.conflicts import conflict_of
+from wellhead.storage.conflicts import conflict_of, name_taken
 from wellhead.storage.former import before, changed_since, is_stored, restorable
 from wellhead.storage.history import Rewritten
 from wellhead.storage.known_type import FindType, KnownType
@@ -150,6 +150,18 @@ class ConfigurationStorageService:
                     return stored
         named = (item for item in await self.list_configs() if item.name is not None and name_key(item.name) == key)
         return next(named, None)
+
+    async def refuse_taken_name(self, stored: StoredDataSource, name: str) -> None:
+        """Refuse a new name for a data source that another one has just now.
+
+        Raises:
+            NameTakenError: Another data source has the name.
+        """
+        key = name_key(name)
+        if stored.name is None or name_key(stored.name) != key:
+            found = await self.find(key)
+            if found is not None and found.id != stored.id:
+                raise name_taken()
 
     async def update_config(
         self, config_id: str, config: DataSourceConfig, *, expected: int | None = None
