@@ -197,7 +197,7 @@ def test_L_08_there_is_no_mask_that_could_be_saved_by_mistake(
 
 @pytest.mark.parametrize(
     "change",
-    [{"set_in_revision": 2}, {"set_at": "2020-01-01T00:00:00Z"}, {"ref": "env:OTHER"}],
+    [{"set_in_revision": 2}, {"set_at": "2020-01-01T00:00:00Z"}, {"ref": "env:OTHER"}, {"is_set": False}],
 )
 def test_facts_that_are_not_those_that_are_stored_are_refused(
     client: httpx2.Client, make: Make, canary: Canary, change: dict[str, Any]
