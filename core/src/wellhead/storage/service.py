@@ -107,14 +107,14 @@ class ConfigurationStorageService:
             await self._store.create(record)
         return self._opened(record)
 
-    async def get_config(self, config_id: str) -> DataSourceConfig:
+    async def get_config(self, config_id: str | uuid.UUID) -> DataSourceConfig:
         """Return a data source, with its secrets sealed.
 
         Raises:
             DataSourceNotFoundError: There is none of this id.
             ConflictError: It cannot be read as its type: the error's code is that of its state.
         """
-        stored = await self.read(config_id)
+        stored = await self.read(str(config_id))
         if stored.config is None:
             raise conflict_of(stored)
         return stored.config.model_copy(deep=True)
@@ -164,7 +164,7 @@ class ConfigurationStorageService:
                 raise name_taken()
 
     async def update_config(
-        self, config_id: str, config: DataSourceConfig, *, expected: int | None = None
+        self, config_id: str | uuid.UUID, config: DataSourceConfig, *, expected: int | None = None
     ) -> DataSourceConfig:
         """Save a new state of a data source, and return when it is on disk.
 
@@ -184,7 +184,7 @@ class ConfigurationStorageService:
             RecordTooLargeError: It has more than 64 KiB.
             StorageError: It could not be saved.
         """
-        stored = await self.update(config_id, config, expected=expected)
+        stored = await self.update(str(config_id), config, expected=expected)
         return config if stored.config is None else stored.config.model_copy(deep=True)
 
     async def update(
@@ -309,7 +309,9 @@ class ConfigurationStorageService:
             await self._store.remove_backup(config_id)
             return done
 
-    async def delete_config(self, config_id: str, *, expected: int | None = None, force: bool = False) -> None:
+    async def delete_config(
+        self, config_id: str | uuid.UUID, *, expected: int | None = None, force: bool = False
+    ) -> None:
         """Delete a data source with all that belongs to it, and return when that is on disk.
 
         Args:
@@ -323,13 +325,13 @@ class ConfigurationStorageService:
             ConflictError: The record cannot be read, and `force` is not set.
             StorageError: It could not be deleted.
         """
-        stored = await self.read(config_id)
+        stored = await self.read(str(config_id))
         if stored.record is None and not force:
             raise conflict_of(stored)
         if expected is not None and stored.revision != expected:
             raise RevisionMismatchError(stored=stored.revision or 0)
         async with self._noting(Changed.of(stored, operation="delete")):
-            await self._store.delete(config_id, expected=expected if stored.record is not None else None)
+            await self._store.delete(stored.id, expected=expected if stored.record is not None else None)
 
     async def read(self, config_id: str) -> StoredDataSource:
         """Return what is stored of a data source, whatever its state.
