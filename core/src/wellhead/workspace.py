@@ -186,6 +186,7 @@ class Workspace:
         Raises:
             DataSourceNotFoundError: There is none of this name or id.
             ConflictError: It cannot be read as its type, or a secret does not open or resolve.
+            KeyRingError: A secret does not open because the key ring cannot be used.
             StorageIOError: The use could not be logged.
         """
         stored = self._find(name_or_id)

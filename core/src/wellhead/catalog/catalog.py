@@ -18,6 +18,7 @@ from wellhead.catalog.type_page import type_page
 from wellhead.catalog.types import type_detail, type_items
 from wellhead.catalog.validations import Validations
 from wellhead.catalog.writer import Finished, Writer
+from wellhead.errors import SecretUnavailableError
 from wellhead.model.result import ValidationResult
 from wellhead.model.source import DataSourceConfig
 from wellhead.plugins.registry import DataSourceTypeRegistry
@@ -266,5 +267,11 @@ class Catalog:
 
         Raises:
             ConflictError: It cannot be read as its type, or a secret does not open or resolve.
+            KeyRingError: A secret does not open because the key ring cannot be used.
         """
-        return self.validation.resolve(await self.storage.reveal(stored))
+        try:
+            revealed = await self.storage.reveal(stored)
+        except SecretUnavailableError:
+            await self.storage.check_keys()
+            raise
+        return self.validation.resolve(revealed)

@@ -359,6 +359,14 @@ class ConfigurationStorageService:
             raise conflict_of(stored)
         return await self._sealer.reveal(stored.record, self._known(config.type).shape, config)
 
+    async def check_keys(self) -> None:
+        """Look whether there is a key ring that can be used.
+
+        Raises:
+            KeyRingError: There is none; the error says why.
+        """
+        await self._sealer.check_keys()
+
     async def results(self, config_id: str) -> list[dict[str, Any]]:
         """Return the last results of validating a data source, newest first."""
         return await self._store.results(config_id)
