@@ -15,6 +15,7 @@ from wellhead.api.requests import (
     changes_in,
     expected_revision,
     object_in,
+    prefers,
     read_document,
     read_optional_document,
     refuse_members,
@@ -137,6 +138,30 @@ def test_a_body_of_just_256_kib_is_read() -> None:
 
 def test_R_09_an_absurd_length_is_refused_before_the_body_comes() -> None:
     assert status_of(read_document(request(JSON, ("content-length", "9" * 5000)))) == 413
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ((), False),
+        (("*/*",), False),
+        (("application/json",), False),
+        (("text/lines",), True),
+        (("Text/Lines; charset=utf-8",), True),
+        (("text/lines, */*",), True),
+        (("application/json", "text/lines"), True),
+        (("application/json, text/lines;q=0.5",), False),
+        (("application/json;q=0.2, text/lines;q=0.5",), True),
+        (("text/lines;q=0",), False),
+        (("text/lines; q=0.000",), False),
+        (("text/lines;q=much",), False),
+        (("text/lines2",), False),
+        ((",;,",), False),
+    ],
+)
+def test_another_kind_of_answer_is_given_where_it_is_preferred(values: tuple[str, ...], expected: bool) -> None:
+    asked = request(*(("accept", value) for value in values))
+    assert prefers(asked, "text/lines", "application/json") is expected
 
 
 def test_an_optional_body_may_be_missing_whatever_its_type() -> None:

@@ -17,6 +17,7 @@ from wellhead.api.requests import (
     changes_in,
     expected_revision,
     object_in,
+    prefers,
     read_document,
     read_optional_document,
     refuse_members,
@@ -233,7 +234,7 @@ async def readyz(request: Request) -> Response:
 
 async def _as_validated(request: Request, events: AsyncGenerator[Event, None]) -> Response:
     """Answer with the result of a validation, or with each check as it ends, where that is accepted."""
-    if NDJSON in request.headers.get("accept", ""):
+    if prefers(request, NDJSON, "application/json"):
         return as_lines(event_documents(events))
     return as_json((await result_of(events)).as_document())
 

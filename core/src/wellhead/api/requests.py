@@ -19,6 +19,7 @@ from wellhead.service import Service
 MAX_BODY_BYTES = 256 * 1024
 JSON_TYPES = ("application/json",)
 PATCH_TYPES = ("application/json", "application/merge-patch+json")
+_WEIGHT = re.compile(r"[01](\.[0-9]{0,3})?")
 _LENGTH = re.compile(r"[0-9]{1,20}")
 _ETAG = re.compile(r'(W/)?"([\x21\x23-\x7e]*)"')
 
@@ -101,6 +102,16 @@ def expected_revision(request: Request, stored: int | None, *, is_required: bool
         quoted = " If-Match had no ETag, which is written in quotation marks." if not tags else ""
         raise RevisionMismatchError(stored=stored or 0, more=quoted)
     return stored
+
+
+def prefers(request: Request, media_type: str, other: str) -> bool:
+    """Tell whether a media type is asked for by name, and not less than another (RFC 9110, 12.5.1)."""
+    weights: dict[str, float] = {}
+    for item in ",".join(request.headers.getlist("accept")).split(","):
+        name, *parameters = (part.strip().lower() for part in item.split(";"))
+        weight = next((part[2:] for part in parameters if part.startswith("q=")), "1")
+        weights[name] = float(weight) if _WEIGHT.fullmatch(weight) else 0
+    return weights.get(media_type, 0) > 0 and weights[media_type] >= weights.get(other, 0)
 
 
 def changes_in(body: Any) -> dict[str, Any]:
