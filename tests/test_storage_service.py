@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -39,13 +39,25 @@ def probe(workspace: Path) -> Probe:
 
 async def update(probe: Probe, config: Any, *, expected: int | None = None, **changes: Any) -> Any:
     changed = config.model_copy(update=changes)
-    return await probe.service.update_config(str(config.id), changed, expected=expected)
+    return await probe.service.update_config(config.id, changed, expected=expected)
 
 
 def edit(probe: Probe, config: Any, **members: Any) -> bytes:
     text = json.dumps({**json.loads(probe.path(config).read_bytes()), **members}).encode()
     probe.path(config).write_bytes(text)
     return text
+
+
+async def test_a_data_source_is_found_by_the_id_that_it_was_given_whether_or_not_as_a_text(probe: Probe) -> None:
+    for as_id in (str, UUID):
+        made = await saved(probe)
+        given = as_id(str(made.id))
+        assert (await probe.service.get_config(given)).id == made.id
+        changed = made.model_copy(update={"description": "x"})
+        assert (await probe.service.update_config(given, changed)).revision == 2
+        await probe.service.delete_config(given)
+        with pytest.raises(DataSourceNotFoundError):
+            await probe.service.get_config(given)
 
 
 async def test_a_saved_data_source_has_what_the_server_makes_and_sealed_secrets(probe: Probe, canary: Canary) -> None:

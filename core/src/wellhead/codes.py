@@ -113,7 +113,7 @@ _INPUT = _table(
             "Several things are wrong with it; each is listed in `errors`.",
             "Mend each item of `errors` and send it again.",
         ),
-        "malformed_json": ("The text is not JSON.", "It has a syntax error, or is not an object.", "Mend the syntax."),
+        "malformed_json": ("The text is not JSON.", "It has a syntax error.", "Mend the syntax."),
         "invalid_unicode": (
             "The text is not valid Unicode.",
             "It is not UTF-8, or an escape stands for half a character.",
