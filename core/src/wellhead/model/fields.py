@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, WithJsonSchema
@@ -40,6 +41,7 @@ _CONNECTION_HEADERS = frozenset(
 _SECRET_HEADERS = re.compile(
     r"authorization|proxy-authorization|cookie|.*(api-?key|token|secret|password).*", re.IGNORECASE
 )
+_PEM_LINE = re.compile(r"-----(BEGIN|END) ([A-Z ]+)-----")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _BINARY_CODECS = frozenset({"undefined", "idna", "punycode", "unicode_escape", "raw_unicode_escape", "mbcs", "oem"})
 _MAX_ENCODING = 40
@@ -175,10 +177,16 @@ def check_encoding(name: str) -> str:
 
 
 def _check_certificate(text: str) -> str:
-    blocks = re.findall(r"-----BEGIN ([A-Z ]+)-----[\s\S]+?-----END \1-----", text)
-    if not blocks or any(kind not in {"CERTIFICATE", "TRUSTED CERTIFICATE"} for kind in blocks):
+    lines = list(_PEM_LINE.finditer(text))  # each is looked at once, whatever the text is
+    is_whole = any(_is_block(begin, end) for begin, end in pairwise(lines))
+    if not is_whole or not {line[2] for line in lines} <= {"CERTIFICATE", "TRUSTED CERTIFICATE"}:
         raise PydanticCustomError("pem_syntax", "This is not a certificate in PEM form.")
     return text
+
+
+def _is_block(begin: re.Match[str], end: re.Match[str]) -> bool:
+    """Tell whether two lines of a PEM text, one after the other, have a block between them."""
+    return begin[1] == "BEGIN" and end[1] == "END" and begin[2] == end[2] and begin.end() < end.start()
 
 
 def _schema(**keywords: Any) -> WithJsonSchema:
