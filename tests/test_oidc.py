@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc.errors import SecurityWarning
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
@@ -101,6 +103,20 @@ def test_A_06_a_key_of_another_kind_does_not_fit_the_algorithm(issuer: Issuer) -
         issuer.token(OTHER_RSA, header={"kid": "rsa-1"}),
     ]
     assert whose(issuer, *crossed, oidc_algorithms=("RS256", "ES256")) == [None] * 3
+
+
+def test_A_07_a_token_needs_a_subject_though_another_claim_names_the_user(issuer: Issuer) -> None:
+    tokens = issuer.token(email="ada", sub="1"), issuer.token(email="ada", sub=...), issuer.token(email="ada", sub=5)
+    assert whose(issuer, *tokens, oidc_user_claim="email") == [ADA, None, None]
+
+
+@pytest.mark.parametrize(
+    "more", [{"crit": ["x"], "x": 1}, {"crit": ["exp"], "exp": 1}, {"crit": []}, {"crit": ["b64"], "b64": True}]
+)
+def test_A_09_a_header_that_has_to_be_understood_makes_it_nobodys(issuer: Issuer, more: dict[str, Any]) -> None:
+    signed = b".".join([part({"alg": "RS256", "kid": "rsa-1", **more}), part(issuer.claims())])
+    signature = RSA.private_key.sign(signed, PKCS1v15(), SHA256())
+    assert whose(issuer, b".".join([signed, part(signature)])) == [None]
 
 
 @pytest.mark.parametrize("name", ["exp", "aud", "iss", "sub", "workspace", "role"])
