@@ -1,5 +1,6 @@
 """The field types that core knows: hosts, URLs, paths, headers, encodings, certificates."""
 
+import encodings
 import re
 import time
 from urllib.parse import urlsplit
@@ -330,6 +331,14 @@ def test_a_text_encoding_is_taken(name: str) -> None:
 )
 def test_what_is_no_text_encoding_is_refused(name: str) -> None:
     assert codes("text", encoding=name) == {"/encoding": "unknown_encoding"}
+
+
+def test_R_04_no_spelling_of_an_encoding_is_remembered() -> None:
+    before = len(encodings._cache)  # type: ignore[attr-defined]  # there is no other way to see it
+    for number in range(100):
+        codes("text", encoding=f"no-such-encoding-{number}")
+        assert codes("text", encoding=f"utf{'-_ '[number % 3] * (number // 3)}_8") == {}
+    assert len(encodings._cache) <= before + 1  # type: ignore[attr-defined]  # as above
 
 
 @pytest.mark.parametrize(

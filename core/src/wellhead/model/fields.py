@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import codecs
+import encodings
+import pkgutil
 import re
 from collections.abc import Callable, Mapping, Sequence
+from encodings import aliases
+from functools import cache
 from itertools import pairwise
 from typing import Annotated, Any
 
@@ -166,14 +170,27 @@ def check_encoding(name: str) -> str:
     Raises:
         PydanticCustomError: `unknown_encoding`.
     """
-    try:
-        codec = codecs.lookup(name if len(name) <= _MAX_ENCODING else "")
-        "".encode(name)
-    except (LookupError, ValueError, UnicodeError):
-        codec = None
+    codec = _codec_of(name) if len(name) <= _MAX_ENCODING else None
     if codec is None or codec.name.replace("-", "_") in _BINARY_CODECS:
         raise PydanticCustomError("unknown_encoding", "No text encoding has this name.")
     return name
+
+
+def _codec_of(name: str) -> codecs.CodecInfo | None:
+    """Look a codec up by its one spelling: Python remembers for ever every other, and every name that is none."""
+    spelling = encodings.normalize_encoding(name).lower()
+    if "\0" in name or _codec_names().isdisjoint((spelling, spelling.replace(".", "_"))):
+        return None
+    try:
+        "".encode(spelling)
+        return codecs.lookup(spelling)
+    except (LookupError, ValueError, UnicodeError):
+        return None
+
+
+@cache
+def _codec_names() -> frozenset[str]:
+    return frozenset([*aliases.aliases, *(module.name for module in pkgutil.iter_modules(encodings.__path__))])
 
 
 def _check_certificate(text: str) -> str:
