@@ -2,8 +2,11 @@
 
 import asyncio
 import base64
+import contextlib
 import hmac
 import json
+import socket
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -334,6 +337,42 @@ def test_keys_that_are_none_are_no_error(issuer: Issuer, document: bytes) -> Non
 def test_an_issuer_that_is_not_there_is_no_error(issuer: Issuer) -> None:
     settings = issuer.settings(oidc_jwks_url="http://127.0.0.1:9/keys")
     assert asked(OpenIdConnect(settings), issuer.token()) == [None]
+
+
+@pytest.fixture
+def dripping() -> Iterator[int]:
+    """The port of a server that says nothing but a byte now and then, for ever."""
+    over = threading.Event()
+
+    def drip(connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError):
+            while not over.wait(0.05):
+                connection.sendall(b"\x16")
+
+    def serve(server: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=drip, args=server.accept()[:1], daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, args=[server], daemon=True).start()
+        yield server.getsockname()[1]
+        over.set()
+        server.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_A_10_an_issuer_that_drips_keeps_no_thread(
+    issuer: Issuer, dripping: int, scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jwks, "_SECONDS", 0.5)
+    settings = issuer.settings(oidc_jwks_url=f"{scheme}://127.0.0.1:{dripping}/keys")
+
+    assert asked(OpenIdConnect(settings), issuer.token()) == [None]
+
+    for fetching in [thread for thread in threading.enumerate() if thread.name == "wellhead-check"]:
+        fetching.join(5)
+        assert not fetching.is_alive()
 
 
 def test_A_11_what_is_too_long_is_not_looked_at(issuer: Issuer) -> None:
