@@ -341,13 +341,14 @@ def test_an_issuer_that_is_not_there_is_no_error(issuer: Issuer) -> None:
 
 @pytest.fixture
 def dripping() -> Iterator[int]:
-    """The port of a server that says nothing but a byte now and then, for ever."""
+    """The port of a server that begins a long record of TLS, and goes on byte by byte."""
     over = threading.Event()
 
     def drip(connection: socket.socket) -> None:
         with connection, contextlib.suppress(OSError):
+            connection.sendall(b"\x16\x03\x03\x3f\x00")
             while not over.wait(0.05):
-                connection.sendall(b"\x16")
+                connection.sendall(b"\x02")
 
     def serve(server: socket.socket) -> None:
         with contextlib.suppress(OSError):
