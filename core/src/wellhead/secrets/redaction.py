@@ -27,8 +27,8 @@ class Redactor:
         secrets = list(secrets)
         spellings = {spelling for secret in secrets for spelling in _spellings(secret) if spelling}
         inside = [part for secret in secrets for part in _inside_base64(secret)]
-        patterns = [(text, rf"[\w+/-]{{0,4}}{re.escape(text)}[\w+/-]{{0,4}}") for text in inside]
-        patterns += [(text, _pattern(text)) for text in sorted(spellings, key=len, reverse=True)]
+        patterns = [(text, rf"[\w+/-]{{0,4}}{re.escape(text)}[\w+/-]{{0,4}}") for text in _to_find(inside)]
+        patterns += [(text, _pattern(text)) for text in sorted(_to_find(spellings), key=len, reverse=True)]
         self._longest = max(map(len, spellings), default=0)
         self._patterns = [(_folded(text), pattern) for text, pattern in patterns]
 
@@ -49,6 +49,11 @@ class Redactor:
         folded = _folded(text)
         found = [pattern for part, pattern in self._patterns if part in folded]
         return re.sub("|".join(found), REDACTED, text, flags=re.IGNORECASE) if found else text
+
+
+def _to_find(texts: Iterable[str]) -> list[str]:
+    """Return the texts that can be in one that is looked at."""
+    return [text for text in texts if len(text) <= _MAX_TEXT]
 
 
 def _pattern(text: str) -> str:
