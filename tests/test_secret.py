@@ -3,6 +3,7 @@
 import copy
 import json
 import pickle
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -150,6 +151,13 @@ def test_facts_come_back_as_they_were_written(instant: datetime, revision: int, 
 def test_a_secret_key_is_a_pem_text_without_a_passphrase(pem: str, code: str | None) -> None:
     found = codes("mydb", client_certificate=CERTIFICATE, client_key=pem)
     assert found == ({} if code is None else {"/client_key": code})
+
+
+def test_G_15_a_key_is_refused_in_no_time_however_often_it_begins() -> None:
+    began = time.process_time()
+    found = codes("mydb", client_certificate=CERTIFICATE, client_key="-----BEGIN PRIVATE KEY-----" * 9_000)
+    assert found == {"/client_key": "pem_syntax"}
+    assert time.process_time() - began < 1
 
 
 def test_the_root_names_are_these() -> None:

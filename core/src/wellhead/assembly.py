@@ -270,7 +270,7 @@ def assemble(
     workspace = local_workspace(settings)
     store = workspace / STORE_NAME
     own = [registry.describe(name) for name in registry.list_types()] if registry is not None else ()
-    forbidden = (settings.key_path, settings.token_path)
+    forbidden = settings.private_files
     hidden = (*forbidden, store)
     token = LocalToken(settings.token_path, settings.token)
     keys = key_provider(settings, may_create=lambda: not has_secrets(store), not_below=store)

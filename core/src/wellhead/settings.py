@@ -380,6 +380,12 @@ class Settings(BaseSettings):
         """Where the token is kept."""
         return self.config_dir / "token"
 
+    @property
+    def private_files(self) -> tuple[Path, ...]:
+        """What is never opened for a data source, wherever it lies: the key ring, the token, the key of HTTPS."""
+        found = (self.key_path, self.token_path, self.tls_key)
+        return tuple(path.absolute() for path in found if path is not None)
+
     @classmethod
     def settings_customise_sources(
         cls,

@@ -200,7 +200,7 @@ def assemble_team(settings: Settings) -> Team:
     keys = key_provider(settings, may_create=lambda: False, not_below=root)
     live_keys, log = LiveKeys(keys), audit_log(settings)
     token = LocalToken(settings.token_path, settings.token)
-    hidden = (settings.key_path, settings.token_path, root)
+    hidden = (*settings.private_files, root)
     shared = Shared(
         settings=settings,
         keys=keys,
@@ -212,7 +212,7 @@ def assemble_team(settings: Settings) -> Team:
         failed_logins=FailedLogins(log, ""),
         audit_log=log,
         references=References(mode="server", rules=reference_rules(settings), forbidden=hidden),
-        forbidden=(settings.key_path, settings.token_path),
+        forbidden=settings.private_files,
         pool=worker_pool(settings, egress_policy(settings, public_only=True), hidden),
         plugins=installed_plugins(settings),
         watchers=Watchers(),

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from fastapi import Request, Response
 
 from wellhead.api.answers import NDJSON, Ready, as_json, as_lines, as_saved, event_documents, outcome_documents
+from wellhead.api.limiting import check_rate
 from wellhead.api.listing import filters_of, list_query, next_cursor
 from wellhead.api.parameters import FILTER_PARAMETERS, FORCE, VERIFY, timeout_parameter
 from wellhead.api.query import Parameter, read_query
@@ -78,9 +79,8 @@ async def create_source(request: Request) -> Response:
     """Make a data source."""
     document = await read_document(request)
     query = read_query(request, (VERIFY, _timeout(request)))
-    finished = await _catalog(request).create(
-        object_in(document), verify=query.get("verify") == "true", timeout=query.get("timeout")
-    )
+    verify = await _is_verified(request, query)
+    finished = await _catalog(request).create(object_in(document), verify=verify, timeout=query.get("timeout"))
     return as_saved(finished, 201, {"Location": f"{PREFIX}/datasources/{finished[0]['id']}"})
 
 
@@ -106,7 +106,7 @@ async def replace_source(request: Request) -> Response:
     document = await read_document(request)
     query = read_query(request, (VERIFY, _timeout(request)))
     expected = _expected(request, stored, document)
-    verify = query.get("verify") == "true"
+    verify = await _is_verified(request, query)
     return as_saved(
         await catalog.replace(
             source_id, object_in(document), expected=expected, verify=verify, timeout=query.get("timeout")
@@ -121,7 +121,7 @@ async def patch_source(request: Request) -> Response:
     patch = await read_document(request, PATCH_TYPES)
     query = read_query(request, (VERIFY, _timeout(request)))
     expected = _expected(request, stored, patch)
-    verify = query.get("verify") == "true"
+    verify = await _is_verified(request, query)
     return as_saved(
         await catalog.patch(source_id, object_in(patch), expected=expected, verify=verify, timeout=query.get("timeout"))
     )
@@ -237,6 +237,14 @@ async def _as_validated(request: Request, events: AsyncGenerator[Event, None]) -
     if prefers(request, NDJSON, "application/json"):
         return as_lines(event_documents(events))
     return as_json((await result_of(events)).as_document())
+
+
+async def _is_verified(request: Request, query: Mapping[str, Any]) -> bool:
+    """Tell whether a data source is saved only if it validates, which counts as a validation too."""
+    if query.get("verify") != "true":
+        return False
+    await check_rate(_service(request).limits, "validate", request.state.principal)
+    return True
 
 
 def _expected(request: Request, stored: StoredDataSource, body: Any = None) -> int | None:

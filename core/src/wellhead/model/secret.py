@@ -16,6 +16,8 @@ from wellhead.clock import from_text, to_text
 from wellhead.errors import SecretUnavailableError
 from wellhead.model.markers import MultiLine
 
+_KEY_BEGINS = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
+_KEY_ENDS = re.compile(r"-----END [A-Z ]*PRIVATE KEY-----")
 _REFERENCE = re.compile(r"(env:[A-Za-z_][A-Za-z0-9_]{0,254}|file:/[^\x00-\x1f\x7f]{1,1023})")
 _FACT_NAMES = frozenset(("is_set", "set_at", "set_in_revision", "ref"))
 
@@ -201,7 +203,8 @@ def _check_private_key(secret: Secret) -> Secret:
         text = secret.reveal()
         if "ENCRYPTED" in text:
             raise PydanticCustomError("pem_encrypted", "The private key is encrypted.")
-        if not re.search(r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]+-----END [A-Z ]*PRIVATE KEY-----", text):
+        begin = _KEY_BEGINS.search(text)  # one pattern for all of it would look for the end again from every beginning
+        if begin is None or not _KEY_ENDS.search(text, begin.end() + 1):
             raise PydanticCustomError("pem_syntax", "This is not a private key in PEM form.")
     return secret
 
