@@ -944,6 +944,11 @@ _FINDING = _table(
             "The file was cut off or edited, or a newer Wellhead wrote it.",
             "All else of it can be restored. Put the file back from a backup, or leave it.",
         ),
+        "results_damaged": (
+            "A part of the last results cannot be read.",
+            "The file was cut off or edited.",
+            "Validate the data source again, which writes the file anew without it, or delete the file.",
+        ),
         "plugin_not_used": (
             "A plugin is installed and not used.",
             "It does not work, or another one has its name.",
