@@ -280,7 +280,7 @@ def assemble(
         keys=keys,
         live_keys=LiveKeys(keys),
         token=token,
-        authenticator=LocalAuthenticator(token, Principal(local_user(), str(workspace), "admin")),
+        authenticator=LocalAuthenticator(token, Principal(local_user(), str(workspace), "admin", is_operator=True)),
         limits=limits(settings),
         signer=Signer(TokenKeys(token)),
         failed_logins=FailedLogins(log, str(workspace)),
