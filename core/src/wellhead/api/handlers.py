@@ -11,6 +11,7 @@ from fastapi import Request, Response
 from wellhead.api.answers import NDJSON, Ready, as_json, as_lines, as_saved, event_documents, outcome_documents
 from wellhead.api.listing import filters_of, list_query, next_cursor
 from wellhead.api.parameters import FILTER_PARAMETERS, FORCE, VERIFY, timeout_parameter
+from wellhead.api.presence import while_there
 from wellhead.api.query import Parameter, read_query
 from wellhead.api.requests import (
     PATCH_TYPES,
@@ -78,8 +79,9 @@ async def create_source(request: Request) -> Response:
     """Make a data source."""
     document = await read_document(request)
     query = read_query(request, (VERIFY, _timeout(request)))
-    finished = await _catalog(request).create(
-        object_in(document), verify=query.get("verify") == "true", timeout=query.get("timeout")
+    verify = query.get("verify") == "true"
+    finished = await while_there(
+        request, _catalog(request).create(object_in(document), verify=verify, timeout=query.get("timeout"))
     )
     return as_saved(finished, 201, {"Location": f"{PREFIX}/datasources/{finished[0]['id']}"})
 
@@ -107,11 +109,10 @@ async def replace_source(request: Request) -> Response:
     query = read_query(request, (VERIFY, _timeout(request)))
     expected = _expected(request, stored, document)
     verify = query.get("verify") == "true"
-    return as_saved(
-        await catalog.replace(
-            source_id, object_in(document), expected=expected, verify=verify, timeout=query.get("timeout")
-        )
+    work = catalog.replace(
+        source_id, object_in(document), expected=expected, verify=verify, timeout=query.get("timeout")
     )
+    return as_saved(await while_there(request, work))
 
 
 async def patch_source(request: Request) -> Response:
@@ -122,9 +123,8 @@ async def patch_source(request: Request) -> Response:
     query = read_query(request, (VERIFY, _timeout(request)))
     expected = _expected(request, stored, patch)
     verify = query.get("verify") == "true"
-    return as_saved(
-        await catalog.patch(source_id, object_in(patch), expected=expected, verify=verify, timeout=query.get("timeout"))
-    )
+    work = catalog.patch(source_id, object_in(patch), expected=expected, verify=verify, timeout=query.get("timeout"))
+    return as_saved(await while_there(request, work))
 
 
 async def delete_source(request: Request) -> Response:
@@ -236,7 +236,7 @@ async def _as_validated(request: Request, events: AsyncGenerator[Event, None]) -
     """Answer with the result of a validation, or with each check as it ends, where that is accepted."""
     if prefers(request, NDJSON, "application/json"):
         return as_lines(event_documents(events))
-    return as_json((await result_of(events)).as_document())
+    return as_json((await while_there(request, result_of(events))).as_document())
 
 
 def _expected(request: Request, stored: StoredDataSource, body: Any = None) -> int | None:

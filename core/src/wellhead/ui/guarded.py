@@ -72,10 +72,8 @@ def shown(view: Callable[[Visit], Coroutine[Any, Any, Response]]) -> Endpoint:
     """Make an endpoint of a page: it is shown to those who have signed in; others are asked to."""
 
     async def endpoint(request: Request) -> Response:
-        visit = await _visit(request)
-        if visit is None:
-            return _sign_in(request)
-        return await answered(visit, view(visit))
+        visit = await signed_in(request)
+        return visit if isinstance(visit, Response) else await answered(visit, view(visit))
 
     return endpoint
 
@@ -84,9 +82,9 @@ def posted(action: Callable[[Visit, Form], Coroutine[Any, Any, Response]]) -> En
     """Make an endpoint of a form: it does something for those who have signed in, and who used a page of ours."""
 
     async def endpoint(request: Request) -> Response:
-        visit = await _visit(request)
-        if visit is None:
-            return _sign_in(request)
+        visit = await signed_in(request)
+        if isinstance(visit, Response):
+            return visit
         try:
             form = await read_form(request, seconds=page_of(request).settings.body_timeout)
         except FormError as error:
@@ -138,11 +136,13 @@ async def answered(visit: Visit, answer: Coroutine[Any, Any, Response]) -> Respo
         )
 
 
-async def _visit(request: Request) -> Visit | None:
+async def signed_in(request: Request) -> Visit | Response:
+    """Return who sends a request; where nobody has signed in, an answer that asks to."""
     page = page_of(request)
     visit = await visit_of(request, page.tickets, page.service.authenticator)
-    if visit is not None:
-        request.state.user = visit.principal.user
+    if visit is None:
+        return _sign_in(request)
+    request.state.user = visit.principal.user
     return visit
 
 

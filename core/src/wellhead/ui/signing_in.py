@@ -72,9 +72,9 @@ async def _signed_in(request: Request, token: str, principal: Principal) -> Resp
     standing = await page.service.limits.take("write", principal)
     if standing is not None and standing.retry_after:
         return _too_many(request, "You signed in too often.", standing.retry_after)
-    seconds = page.settings.session_seconds
+    seconds, owner = page.settings.session_seconds, f"{principal.workspace} {principal.user}"
     try:
-        ticket = await asyncio.to_thread(page.tickets.issue, token, "session", seconds=seconds)
+        ticket = await asyncio.to_thread(page.tickets.issue, token, "session", seconds=seconds, owner=owner)
     except StorageIOError as error:
         return problem(None, 500, "You cannot be signed in", error.message)
     _forget(request)
