@@ -26,9 +26,7 @@ from wellhead.api.shortcut import Shortcut
 from wellhead.api.tracing import Tracing
 from wellhead.catalog.types import type_items, type_list
 from wellhead.service import Service
-from wellhead.ui.guarded import Page
-from wellhead.ui.lost import is_opened_in_browser, show_nothing
-from wellhead.ui.routes import ROUTES
+from wellhead.ui.routes import ROUTES, is_opened_in_browser, show_nothing
 
 Reload = Callable[[], Awaitable[Service]]
 _OTHERS = [item.path for item in OPERATIONS if item.path.startswith(f"{SOURCES}/") and not item.path.startswith(SOURCE)]
@@ -98,7 +96,7 @@ def create_app(  # all by name
         lost=_lost_in(app) if service.settings.page else None,
         observer=Observer(app.router.routes, metrics=metrics, tracing=tracing),
     )
-    app.state.page = Page.of(service, gate)
+    app.state.gate = gate
     return gate
 
 

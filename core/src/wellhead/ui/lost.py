@@ -6,19 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from wellhead.codes import CODES
-from wellhead.ui.asking import API
 from wellhead.ui.guarded import problem, signed_in
-
-_PROGRAMS = API.rpartition("/")[0]
-
-
-def is_opened_in_browser(request: Request) -> bool:
-    """Tell whether somebody looks at the answer: a program takes anything, and asks below `/api`."""
-    path = request.scope["path"]
-    is_for_programs = path == _PROGRAMS or path.startswith(f"{_PROGRAMS}/")
-    return (
-        request.method in {"GET", "HEAD"} and not is_for_programs and "text/html" in request.headers.get("accept", "")
-    )
 
 
 async def show_nothing(request: Request) -> Response:

@@ -12,7 +12,8 @@ from wellhead.access.tickets import Ticket
 from wellhead.errors import StorageIOError
 from wellhead.ui import rendering
 from wellhead.ui.forms import Form, FormError, read_form
-from wellhead.ui.guarded import SIGN_IN, not_understood, page_of, problem, see
+from wellhead.ui.guarded import not_understood, page_of, problem, see
+from wellhead.ui.routes import SIGN_IN
 from wellhead.ui.visits import Visit, cookie_name, end_session, is_from_here, set_session, visit_of
 
 _TOO_OLD = "This address was used already, or is too old. Sign in with the token."
