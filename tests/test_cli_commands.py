@@ -14,7 +14,7 @@ from wellhead.cli import commands
 from wellhead.cli.main import app
 
 GROUP: Any = typer.main.get_command(app)
-DRAWN = ("rich", "attr", "wellhead.cli.views", "wellhead.scaffold")
+DRAWN = ("rich", "attr", "jinja2", "wellhead.cli.views", "wellhead.scaffold", "wellhead.ui.guarded")
 
 
 def imported_by(program: str) -> set[str]:

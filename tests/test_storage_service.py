@@ -14,6 +14,7 @@ from pydantic import model_validator
 import wellhead
 from support.canary import Canary
 from support.probe import NO_ID, Probe, ProbeSource, probe_of, saved
+from support.results import result
 from wellhead import Secret
 from wellhead.errors import (
     ConflictError,
@@ -291,8 +292,7 @@ async def test_what_is_nested_too_deep_to_be_read_again_is_refused_before_it_is_
 
 async def test_health_is_that_of_the_present_revision_only(probe: Probe) -> None:
     made = await saved(probe)
-    result = {"status": "passed", "started_at": "2026-11-23T08:15:00.120Z", "duration_ms": 1.5}
-    await probe.service.add_result(str(made.id), 1, result)
+    await probe.service.add_result(str(made.id), 1, result())
     assert (await probe.service.read(str(made.id))).health == {
         "status": "passed",
         "checked_at": "2026-11-23T08:15:00.120Z",

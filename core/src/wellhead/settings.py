@@ -356,13 +356,8 @@ class Settings(BaseSettings):
         return self.behind_proxy or (self.tls_certificate is not None and self.tls_key is not None)
 
     @property
-    def audit_path(self) -> Path:
-        """Where the audit log is: in a directory of the root's own, or else in the configuration directory."""
-        return (self.config_dir if self.root is None else self.root / ".audit") / "audit.jsonl"
-
-    @property
     def sessions_path(self) -> Path:
-        """Where the sessions of browsers are kept: beside the audit log."""
+        """Where the sessions of browsers are kept: in a directory of the root's own, or else of the configuration's."""
         return self.config_dir / "sessions" if self.root is None else self.root / ".sessions"
 
     @property

@@ -33,7 +33,7 @@ from wellhead.settings import Settings
 from wellhead.storage.live_keys import KeysState, LiveKeys
 from wellhead.validation.watching import Watchers
 
-ADMINISTRATOR = Principal("admin", "admin", "admin")
+ADMINISTRATOR = Principal("admin", "admin", "admin", is_operator=True)
 """Whose the token of the settings is."""
 
 _IDLE = 64

@@ -12,6 +12,7 @@ from wellhead.api.answers import NDJSON, Ready, as_json, as_lines, as_saved, eve
 from wellhead.api.limiting import check_rate
 from wellhead.api.listing import filters_of, list_query, next_cursor
 from wellhead.api.parameters import FILTER_PARAMETERS, FORCE, VERIFY, timeout_parameter
+from wellhead.api.presence import while_there
 from wellhead.api.query import Parameter, read_query
 from wellhead.api.requests import (
     PATCH_TYPES,
@@ -79,8 +80,8 @@ async def create_source(request: Request) -> Response:
     """Make a data source."""
     document = await read_document(request)
     query = read_query(request, (VERIFY, _timeout(request)))
-    verify = await _is_verified(request, query)
-    finished = await _catalog(request).create(object_in(document), verify=verify, timeout=query.get("timeout"))
+    verifying = await _verifying(request, query)
+    finished = await while_there(request, _catalog(request).create(object_in(document), **verifying))
     return as_saved(finished, 201, {"Location": f"{PREFIX}/datasources/{finished[0]['id']}"})
 
 
@@ -106,12 +107,9 @@ async def replace_source(request: Request) -> Response:
     document = await read_document(request)
     query = read_query(request, (VERIFY, _timeout(request)))
     expected = _expected(request, stored, document)
-    verify = await _is_verified(request, query)
-    return as_saved(
-        await catalog.replace(
-            source_id, object_in(document), expected=expected, verify=verify, timeout=query.get("timeout")
-        )
-    )
+    verifying = await _verifying(request, query)
+    work = catalog.replace(source_id, object_in(document), expected=expected, **verifying)
+    return as_saved(await while_there(request, work))
 
 
 async def patch_source(request: Request) -> Response:
@@ -121,10 +119,9 @@ async def patch_source(request: Request) -> Response:
     patch = await read_document(request, PATCH_TYPES)
     query = read_query(request, (VERIFY, _timeout(request)))
     expected = _expected(request, stored, patch)
-    verify = await _is_verified(request, query)
-    return as_saved(
-        await catalog.patch(source_id, object_in(patch), expected=expected, verify=verify, timeout=query.get("timeout"))
-    )
+    verifying = await _verifying(request, query)
+    work = catalog.patch(source_id, object_in(patch), expected=expected, **verifying)
+    return as_saved(await while_there(request, work))
 
 
 async def delete_source(request: Request) -> Response:
@@ -236,15 +233,15 @@ async def _as_validated(request: Request, events: AsyncGenerator[Event, None]) -
     """Answer with the result of a validation, or with each check as it ends, where that is accepted."""
     if prefers(request, NDJSON, "application/json"):
         return as_lines(event_documents(events))
-    return as_json((await result_of(events)).as_document())
+    return as_json((await while_there(request, result_of(events))).as_document())
 
 
-async def _is_verified(request: Request, query: Mapping[str, Any]) -> bool:
-    """Tell whether a data source is saved only if it validates, which counts as a validation too."""
-    if query.get("verify") != "true":
-        return False
-    await check_rate(_service(request).limits, "validate", request.state.principal)
-    return True
+async def _verifying(request: Request, query: Mapping[str, Any]) -> dict[str, Any]:
+    """Return whether a data source is saved only if it validates, and in what time; that counts as a validation too."""
+    verify = query.get("verify") == "true"
+    if verify:
+        await check_rate(_service(request).limits, "validate", request.state.principal)
+    return {"verify": verify, "timeout": query.get("timeout")}
 
 
 def _expected(request: Request, stored: StoredDataSource, body: Any = None) -> int | None:
