@@ -21,7 +21,7 @@ import typer
 
 import wellhead
 from wellhead import testing
-from wellhead.access.policy import least_role
+from wellhead.access.policy import OF_THE_SERVICE, least_role
 from wellhead.api.operations import OPERATIONS, Operation
 from wellhead.api.parameters import LIST_PARAMETERS
 from wellhead.catalog.type_page import parameter_table, table
@@ -165,6 +165,8 @@ def _role(operation: Operation) -> str:
     if operation.permission is None:
         return "anybody"
     role = f"`{least_role(operation.permission)}`"
+    if operation.permission in OF_THE_SERVICE:
+        role += ", of several users only with `WELLHEAD_TOKEN`"
     return f"anybody, or {role}" if operation.is_public else role
 
 

@@ -95,7 +95,9 @@ def test_L_18_nothing_of_a_type_can_be_filtered_or_sorted_by() -> None:
     "name", [parameter.name for parameter in LIST_PARAMETERS if not parameter.repeats and parameter.name != "limit"]
 )
 def test_I_10_a_second_value_is_refused_even_if_it_is_the_same(name: str) -> None:
-    fitting = {"q": "sales", "sort": "name"}.get(name, "2026-11-23T08:00:00Z" if "_" in name else "a")
+    fitting = {"q": "sales", "sort": "name", "state": "ok", "health": "none"}.get(
+        name, "2026-11-23T08:00:00Z" if "_" in name else "a"
+    )
     assert problems(f"{name}={fitting}&{name}={fitting}") == [(name, "repeated_parameter")]
 
 

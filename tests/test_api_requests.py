@@ -1,7 +1,7 @@
 """Ids, bodies and conditions are read strictly, and in the order that the contract has."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
@@ -14,6 +14,8 @@ from wellhead.api.requests import (
     PATCH_TYPES,
     changes_in,
     expected_revision,
+    object_in,
+    prefers,
     read_document,
     read_optional_document,
     refuse_members,
@@ -138,6 +140,30 @@ def test_R_09_an_absurd_length_is_refused_before_the_body_comes() -> None:
     assert status_of(read_document(request(JSON, ("content-length", "9" * 5000)))) == 413
 
 
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ((), False),
+        (("*/*",), False),
+        (("application/json",), False),
+        (("text/lines",), True),
+        (("Text/Lines; charset=utf-8",), True),
+        (("text/lines, */*",), True),
+        (("application/json", "text/lines"), True),
+        (("application/json, text/lines;q=0.5",), False),
+        (("application/json;q=0.2, text/lines;q=0.5",), True),
+        (("text/lines;q=0",), False),
+        (("text/lines; q=0.000",), False),
+        (("text/lines;q=much",), False),
+        (("text/lines2",), False),
+        ((",;,",), False),
+    ],
+)
+def test_another_kind_of_answer_is_given_where_it_is_preferred(values: tuple[str, ...], expected: bool) -> None:
+    asked = request(*(("accept", value) for value in values))
+    assert prefers(asked, "text/lines", "application/json") is expected
+
+
 def test_an_optional_body_may_be_missing_whatever_its_type() -> None:
     assert now(read_optional_document(request(("content-type", "text/plain")))) == {}
 
@@ -150,10 +176,18 @@ def test_the_type_of_an_optional_body_is_looked_at_before_its_size() -> None:
     assert status_of(read_optional_document(request(chunks=(b"x" * (MAX_BODY_BYTES + 1),)))) == 415
 
 
-@pytest.mark.parametrize("body", [b"[]", b"null", b'"text"', b"", b"{} {}", b"{'a': 1}"])
-def test_what_is_no_json_object_is_malformed(body: bytes) -> None:
+@pytest.mark.parametrize("body", [b"", b"{} {}", b"{'a': 1}"])
+def test_what_is_no_json_is_malformed(body: bytes) -> None:
     with pytest.raises(MalformedJSONError):
         now(read_document(request(JSON, chunks=(body,))))
+
+
+@pytest.mark.parametrize("take", [object_in, changes_in, revision_in, lambda body: refuse_members(body, ())])
+@pytest.mark.parametrize("body", [[], None, "text", 5, False])
+def test_a_body_that_is_no_object_does_not_fit(take: Callable[[Any], object], body: object) -> None:
+    with pytest.raises(InputError) as caught:
+        take(body)
+    assert [(problem.pointer, problem.code) for problem in caught.value.problems] == [("", "wrong_type")]
 
 
 @pytest.mark.parametrize("values", [(), ("*",), (" * ",)])

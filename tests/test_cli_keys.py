@@ -109,6 +109,16 @@ def test_a_ring_that_cannot_be_used_or_changed_is_an_error_of_the_settings(
         assert "is damaged" in wellhead("keys", command, code=78).err
 
 
+@pytest.mark.parametrize(("mode", "reason"), [(0o604, "may be read or written by others"), (None, "does not exist")])
+def test_a_secret_that_does_not_open_for_want_of_a_key_ring_is_an_error_of_the_settings(
+    wellhead: CommandLine, canary: Canary, tmp_path: Path, mode: int | None, reason: str
+) -> None:
+    add(wellhead, "db", canary.plain_secret())
+    ring = tmp_path / "config" / "keys.json"
+    ring.unlink() if mode is None else ring.chmod(mode)
+    assert reason in wellhead("run", "db", "--", "true", code=78).err
+
+
 def test_a_lost_ring_is_replaced_only_on_demand(wellhead: CommandLine, canary: Canary, tmp_path: Path) -> None:
     add(wellhead, "db", canary.secret())
     (tmp_path / "config" / "keys.json").unlink()

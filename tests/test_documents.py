@@ -280,6 +280,30 @@ def test_facts_that_differ_from_the_stored_ones_are_refused(facts: dict[str, Any
     assert fails(patched, stored("deep", password="p"), sent) == {"/password": "secret_state_changed"}
 
 
+CHANGED_FACTS: list[dict[str, Any]] = [
+    {"is_set": True},
+    {"is_set": False},
+    {"is_set": False, "set_at": None, "set_in_revision": None},
+    {"is_set": 1, "set_at": "2026-11-23T08:15:00.120Z", "set_in_revision": 1},
+    {"is_set": True, "set_at": "2026-11-23T08:15:00.120Z"},
+    {"is_set": True, "set_at": "2026-11-23T08:15:00.120Z", "set_in_revision": True},
+    {"is_set": True, "set_at": "2026-11-23T08:15:00.120Z", "set_in_revision": "1"},
+    {"is_set": True, "set_at": "yesterday", "set_in_revision": 1},
+    {"is_set": True, "set_at": 5, "set_in_revision": 1},
+    {"is_set": True, "set_at": "0001-01-01T00:00:00+14:00", "set_in_revision": 1},
+    {"is_set": True, "set_at": "2026-11-23T08:15:00.120Z", "set_in_revision": 1, "ref": 5},
+]
+
+
+@pytest.mark.parametrize("facts", CHANGED_FACTS)
+def test_facts_that_no_read_returned_are_refused_as_changed_where_something_is_stored(facts: dict[str, Any]) -> None:
+    found = stored("deep", password="p", tokens={"k": "v"})
+    assert fails(patched, found, {"password": facts}) == {"/password": "secret_state_changed"}
+    assert fails(replaced, found, document("deep", password=facts)) == {"/password": "secret_state_changed"}
+    assert fails(patched, found, {"tokens": {"k": facts}}) == {"/tokens/k": "secret_state_changed"}
+    assert fails(patched, stored("deep"), {"password": facts}) == {"/password": "secret_required"}
+
+
 def test_facts_are_compared_as_instants() -> None:
     sent = {"password": {**FACTS.as_document(), "set_at": "2026-11-23T09:15:00.12+01:00"}}
     assert not patched(stored("deep", password="p"), sent)[1].is_change

@@ -17,6 +17,7 @@ from wellhead.guard.addresses import METADATA_NAMES, Address
 from wellhead.guard.egress import EgressPolicy, EgressRuleError
 
 METADATA = ["169.254.169.254", "169.254.0.1", "fd00:ec2::254", "fd20:ce::254", "fd00:42::42", "100.100.100.200"]
+METADATA += ["fd00:c1::a9fe:a9fe", "fd00:a9fe:a9fe::1", "fd00:100::100:200"]
 METADATA += ["192.0.0.192", "168.63.129.16", "fe80::1", "fe80::1%lo", "fe80::a9fe:a9fe%25eth0"]
 EVERYTHING = ["0.0.0.0/0", "::/0", "*.internal", "metadata", "metadata.google.internal", *METADATA[:-2]]
 

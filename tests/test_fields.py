@@ -1,6 +1,8 @@
 """The field types that core knows: hosts, URLs, paths, headers, encodings, certificates."""
 
+import encodings
 import re
+import time
 from urllib.parse import urlsplit
 
 import pytest
@@ -331,6 +333,14 @@ def test_what_is_no_text_encoding_is_refused(name: str) -> None:
     assert codes("text", encoding=name) == {"/encoding": "unknown_encoding"}
 
 
+def test_R_04_no_spelling_of_an_encoding_is_remembered() -> None:
+    before = len(encodings._cache)  # type: ignore[attr-defined]  # there is no other way to see it
+    for number in range(100):
+        codes("text", encoding=f"no-such-encoding-{number}")
+        assert codes("text", encoding=f"utf{'-_ '[number % 3] * (number // 3)}_8") == {}
+    assert len(encodings._cache) <= before + 1  # type: ignore[attr-defined]  # as above
+
+
 @pytest.mark.parametrize(
     ("pem", "fits"),
     [
@@ -345,11 +355,20 @@ def test_what_is_no_text_encoding_is_refused(name: str) -> None:
             False,
         ),
         ("-----BEGIN CERTIFICATE-----\nAA", False),
+        ("-----BEGIN CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\nAA\n-----END CERTIFICATE-----\n", False),
+        ("-----BEGIN CERTIFICATE----------END CERTIFICATE-----", False),
         ("/etc/ssl/ca.pem", False),
     ],
 )
 def test_a_certificate_is_a_pem_text_without_a_key(pem: str, fits: bool) -> None:
     assert codes("mydb", ca_certificate=pem) == ({} if fits else {"/ca_certificate": "pem_syntax"})
+
+
+@pytest.mark.parametrize("line", ["-----BEGIN CERTIFICATE-----", "-----BEGIN A-----", "-----BEGIN ", "-----END A-----"])
+def test_G_15_a_certificate_is_refused_in_no_time_however_often_it_begins(line: str) -> None:
+    began = time.process_time()
+    assert codes("mydb", ca_certificate=line * 16_000) == {"/ca_certificate": "pem_syntax"}
+    assert time.process_time() - began < 1
 
 
 def test_field_writes_what_forms_show_into_the_schema() -> None:

@@ -20,6 +20,7 @@ import pytest
 from support.faults import limited, mounted, read_only
 from support.probe import NO_ID, Probe, ProbeSource, names_in, open_descriptors, probe_of
 from support.programs import missing_service
+from support.results import result, summary
 from support.workers import (
     SPAWN,
     forking,
@@ -48,7 +49,7 @@ from wellhead.storage.selection import Selection
 
 pytestmark = pytest.mark.anyio
 WHEN = "2026-11-23T08:15:00.120Z"
-RESULT = {"status": "passed", "checked_at": WHEN, "revision": 1, "duration_ms": 1.5}
+RESULT = summary()
 
 
 @pytest.fixture
@@ -171,8 +172,8 @@ async def test_the_last_50_results_are_kept_newest_first(store: FileRecordStore)
     made = record()
     await store.create(made)
     for number in range(52):
-        await store.add_result(made.id, {**RESULT, "duration_ms": number}, {"number": number})
-    assert [result["number"] for result in await store.results(made.id)] == list(range(51, 1, -1))
+        await store.add_result(made.id, {**RESULT, "duration_ms": number}, result(duration_ms=number, revision=1))
+    assert [kept["duration_ms"] for kept in await store.results(made.id)] == list(range(51, 1, -1))
     entry = await store.read(made.id)
     assert entry is not None
     assert entry.health == {**RESULT, "duration_ms": 51}
@@ -187,8 +188,8 @@ async def test_damaged_results_count_as_not_there(store: FileRecordStore, direct
     (directory / f"{made.id}.health.jsonl").write_bytes(content)
     assert await store.results(made.id) == []
     assert [(entry.state, entry.health) for entry in await store.entries()] == [("ok", None)]
-    await store.add_result(made.id, RESULT, {"number": 1})
-    assert await store.results(made.id) == [{"number": 1}]
+    await store.add_result(made.id, RESULT, result(revision=1))
+    assert await store.results(made.id) == [result(revision=1)]
 
 
 # What is not a good record

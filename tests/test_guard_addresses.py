@@ -13,6 +13,7 @@ from support.embedding import EMBEDDINGS, Embedding
 from wellhead.guard.addresses import is_never_dialled, is_public, meanings
 
 METADATA = ["169.254.169.254", "169.254.170.2", "fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254", "100.100.100.200"]
+METADATA += ["fd00:c1::a9fe:a9fe", "fd00:a9fe:a9fe::1", "fd00:100::100:200"]
 METADATA += ["fd00:42::42", "192.0.0.192", "168.63.129.16", "fe80::a9fe:a9fe", "fe80::1", "febf::1"]
 
 # First and last address of each special range, and the neighbours outside it that are public.

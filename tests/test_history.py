@@ -15,6 +15,7 @@ from pydantic import model_validator
 from support.canary import Canary
 from support.faults import limited, mounted
 from support.probe import Probe, ProbeSource, Proxy, names_in, open_descriptors, probe_of, saved
+from support.results import result
 from wellhead import Secret, clock
 from wellhead.errors import (
     ConflictError,
@@ -377,8 +378,7 @@ async def test_a_name_that_somebody_else_has_by_now_is_taken(probe: Probe) -> No
 async def test_health_is_null_again_after_a_rollback(probe: Probe) -> None:
     made = await saved(probe, note="a")
     await update(probe, made, note="b")
-    result = {"status": "passed", "started_at": "2026-11-23T08:15:00.120Z", "duration_ms": 1.5}
-    await probe.service.add_result(str(made.id), 1, result)
+    await probe.service.add_result(str(made.id), 1, result())
     await back(probe, made, 1)
     assert (await probe.service.read(str(made.id))).health is None
 

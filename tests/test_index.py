@@ -26,6 +26,7 @@ from support.canary import Canary
 from support.faults import mounted, read_only
 from support.probe import Probe, ProbeSource, names_in, open_descriptors, probe_of
 from support.programs import missing_service
+from support.results import result
 from support.types import SET_AT
 from wellhead import Secret, clock
 from wellhead.catalog.listing import SORT_FIELDS, ListQuery, Page, matches, page_from, page_of, selection_of
@@ -235,8 +236,7 @@ async def test_what_a_process_writes_is_in_the_list_of_another_at_once(probe: Pr
     await probe.service.update_config(str(one.id), one.model_copy(update={"name": "three"}))
     await other.service.delete_config(str(two.id))
     assert await names(probe) == await names(other) == ["three"]
-    result = {"status": "passed", "started_at": clock.to_text(SET_AT), "duration_ms": 1.5}
-    await probe.service.add_result(str(one.id), 2, result)
+    await probe.service.add_result(str(one.id), 2, result())
     assert await names(other, health=("passed",)) == ["three"]
     other.store.close()
 
@@ -559,8 +559,7 @@ async def test_what_is_shown_is_what_a_read_shows_and_never_an_older_state(probe
     probe.path(made).write_bytes(content.replace(b'"one"', b'"two"'))
     assert await shown(probe, made) == (stored.as_document() | {"name": "two"}, 1)
     probe.path(made).write_bytes(content)
-    result = {"status": "passed", "started_at": clock.to_text(SET_AT), "duration_ms": 1.5}
-    await probe.service.add_result(str(made.id), 1, result)
+    await probe.service.add_result(str(made.id), 1, result())
     found = await shown(probe, made)
     assert found is not None
     assert found[0]["health"]["status"] == "passed"

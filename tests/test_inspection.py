@@ -1,5 +1,6 @@
 """Looking over the directory of a store, with real files."""
 
+import json
 import os
 import socket
 import time
@@ -11,6 +12,7 @@ import pytest
 
 from support.faults import give_away, mounted, read_only
 from support.probe import NO_ID, names_in, open_descriptors
+from support.results import result, summary
 from support.workers import hold_lock, started
 from wellhead.storage import inspection
 from wellhead.storage.findings import Finding
@@ -29,6 +31,7 @@ def store(workspace: Path) -> Path:
     for name in (f"{NO_ID}.json", f"{NO_ID}.health.jsonl", "workspace.json", ".lock", ".gitignore", ".index.sqlite"):
         (path / name).write_bytes(line)
         (path / name).chmod(0o600)
+    (path / f"{NO_ID}.health.jsonl").write_text(f"{json.dumps(summary())}\n{json.dumps(result(revision=1))}")
     return path
 
 
@@ -95,6 +98,18 @@ DAMAGE: dict[str, tuple[Spoil, tuple[str, str]]] = {
         ("warning", "history_damaged"),
     ),
     "unreadable history": (lambda store: (store / f"{NO_ID}.history.jsonl").mkdir(), ("problem", "record_unreadable")),
+    "damaged summary": (
+        lambda store: (store / f"{NO_ID}.health.jsonl").write_text(f"{{\n{json.dumps(result(revision=1))}"),
+        ("warning", "results_damaged"),
+    ),
+    "damaged result": (
+        lambda store: (store / f"{NO_ID}.health.jsonl").write_text(f"{json.dumps(summary())}\n{{}}"),
+        ("warning", "results_damaged"),
+    ),
+    "unreadable results": (
+        lambda store: (store / f"{NO_ID}.health.jsonl").unlink() or (store / f"{NO_ID}.health.jsonl").mkdir(),
+        ("warning", "results_damaged"),
+    ),
     "stranger": (lambda store: give_away(store / f"{NO_ID}.json"), ("problem", "file_of_another_user")),
 }
 MENDED = {

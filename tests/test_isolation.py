@@ -8,6 +8,7 @@ import faulthandler
 import itertools
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -229,6 +230,21 @@ async def test_G_09_what_a_plugin_takes_has_limits(files: FileGuard, pool: Worke
     assert result.status in {"failed", "error"}
     assert last(result).code in {"protocol_error", "plugin_error", "plugin_crashed", "resources_exhausted"}
     assert psutil.Process().memory_info().rss - before < 32 * MEGABYTE
+
+
+async def tells_its_limits(config: Bad, context: Context) -> None:
+    for name in ("NOFILE", "CORE", "FSIZE", "CPU", "AS"):
+        context.detail(name, list(map(str, resource.getrlimit(getattr(resource, f"RLIMIT_{name}")))))
+
+
+async def test_G_09_limits_are_the_kernels_and_cannot_be_raised(files: FileGuard, pool: WorkerPool) -> None:
+    found = (await run(files, pool, tells_its_limits, timeout=3)).details
+
+    assert found["NOFILE"] == ["256", "256"]
+    assert found["CORE"] == ["0", "0"]
+    assert found["FSIZE"] == ["65536", "65536"]
+    assert found["CPU"] == ["5", "5"]  # the deadline, a second until the alarm, and one more
+    assert found["AS"][0] == found["AS"][1] != "-1"
 
 
 async def writes_a_file(config: Bad, context: Context) -> None:

@@ -12,6 +12,7 @@ import pytest
 from support.canary import Canary
 from support.faults import mounted, read_only
 from support.probe import NO_ID, Probe, ProbeSource, probe_of
+from support.results import result
 from wellhead import Secret
 from wellhead.errors import InputError, KeyInUseError, KeyRingDamagedError, KeyRingError, KeyRingMissingError
 from wellhead.secrets.key_variable import VariableKeys
@@ -136,7 +137,7 @@ async def test_C_10_a_rotation_changes_the_boxes_and_nothing_else(
 ) -> None:
     secrets = [canary.secret() for _ in range(3)]
     made = await saved(probe, secret=secrets[0], tokens={"a/b~c": Secret(secrets[1]), "é": Secret(secrets[2])})
-    await probe.service.add_result(str(made.id), 1, {"status": "passed", "started_at": "t", "duration_ms": 1.0})
+    await probe.service.add_result(str(made.id), 1, result())
     await probe.service.save_config(
         ProbeSource(name="reference", host="h", password=Secret.from_reference("env:PG_PASSWORD"))
     )

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent.parent
 SOURCES = sorted([*ROOT.glob("core/src/**/*.py"), *ROOT.glob("plugins/*/src/**/*.py")])
 
 IMPORTS_INSIDE_FUNCTIONS = {
+    ("wellhead/cli/session.py", "index_shown"): "what draws takes long to load, and draws for a terminal only",
     ("wellhead/parts.py", "_buckets"): "an extra, which need not be installed",
     ("wellhead/team.py", "_issuer"): "an extra, which need not be installed",
     ("wellhead/cli/serve.py", "_run"): "FastAPI is loaded for the one command that needs it",

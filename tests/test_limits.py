@@ -164,6 +164,15 @@ def test_R_02_all_paths_of_a_kind_have_one_limit(tight: Wellhead, path: str) -> 
         assert api.get(SOURCES + path).status_code == 429
 
 
+def test_R_02_what_is_validated_before_it_is_saved_counts_as_a_validation_too(tight: Wellhead) -> None:
+    with api_of(tight) as api:
+        for _ in range(2):
+            assert api.post(f"{SOURCES}/validate", json={}).status_code == 422
+        verified = api.post(f"{SOURCES}?verify=true", json=csv_source())
+        assert (verified.status_code, verified.headers["RateLimit-Policy"]) == (429, '"validate";q=2;w=60')
+        assert api.post(SOURCES, json=csv_source()).status_code == 201
+
+
 @pytest.mark.parametrize("path", ["/nothing", SOURCES + "/"])
 def test_a_path_that_is_not_there_is_not_limited(tight: Wellhead, path: str) -> None:
     with api_of(tight) as api:

@@ -2,14 +2,19 @@
 
 import asyncio
 import base64
+import contextlib
 import hmac
 import json
+import socket
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc.errors import SecurityWarning
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
@@ -101,6 +106,20 @@ def test_A_06_a_key_of_another_kind_does_not_fit_the_algorithm(issuer: Issuer) -
         issuer.token(OTHER_RSA, header={"kid": "rsa-1"}),
     ]
     assert whose(issuer, *crossed, oidc_algorithms=("RS256", "ES256")) == [None] * 3
+
+
+def test_A_07_a_token_needs_a_subject_though_another_claim_names_the_user(issuer: Issuer) -> None:
+    tokens = issuer.token(email="ada", sub="1"), issuer.token(email="ada", sub=...), issuer.token(email="ada", sub=5)
+    assert whose(issuer, *tokens, oidc_user_claim="email") == [ADA, None, None]
+
+
+@pytest.mark.parametrize(
+    "more", [{"crit": ["x"], "x": 1}, {"crit": ["exp"], "exp": 1}, {"crit": []}, {"crit": ["b64"], "b64": True}]
+)
+def test_A_09_a_header_that_has_to_be_understood_makes_it_nobodys(issuer: Issuer, more: dict[str, Any]) -> None:
+    signed = b".".join([part({"alg": "RS256", "kid": "rsa-1", **more}), part(issuer.claims())])
+    signature = RSA.private_key.sign(signed, PKCS1v15(), SHA256())
+    assert whose(issuer, b".".join([signed, part(signature)])) == [None]
 
 
 @pytest.mark.parametrize("name", ["exp", "aud", "iss", "sub", "workspace", "role"])
@@ -318,6 +337,43 @@ def test_keys_that_are_none_are_no_error(issuer: Issuer, document: bytes) -> Non
 def test_an_issuer_that_is_not_there_is_no_error(issuer: Issuer) -> None:
     settings = issuer.settings(oidc_jwks_url="http://127.0.0.1:9/keys")
     assert asked(OpenIdConnect(settings), issuer.token()) == [None]
+
+
+@pytest.fixture
+def dripping() -> Iterator[int]:
+    """The port of a server that begins a long record of TLS, and goes on byte by byte."""
+    over = threading.Event()
+
+    def drip(connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError):
+            connection.sendall(b"\x16\x03\x03\x3f\x00")
+            while not over.wait(0.05):
+                connection.sendall(b"\x02")
+
+    def serve(server: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=drip, args=server.accept()[:1], daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, args=[server], daemon=True).start()
+        yield server.getsockname()[1]
+        over.set()
+        server.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_A_10_an_issuer_that_drips_keeps_no_thread(
+    issuer: Issuer, dripping: int, scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jwks, "_SECONDS", 0.5)
+    settings = issuer.settings(oidc_jwks_url=f"{scheme}://127.0.0.1:{dripping}/keys")
+
+    assert asked(OpenIdConnect(settings), issuer.token()) == [None]
+
+    for fetching in [thread for thread in threading.enumerate() if thread.name == "wellhead-check"]:
+        fetching.join(5)
+        assert not fetching.is_alive()
 
 
 def test_A_11_what_is_too_long_is_not_looked_at(issuer: Issuer) -> None:

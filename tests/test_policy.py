@@ -64,7 +64,7 @@ def as_role(wellhead_parts: Wellhead) -> Iterator[dict[Role, TestClient]]:
 
 def _acting(wellhead: Wellhead, role: Role) -> Wellhead:
     """Return parts whose token is one of a role."""
-    principal = Principal(f"{role}-of-the-test", "w", role)
+    principal = Principal(f"{role}-of-the-test", "w", role, is_operator=role == "admin")
     return replace(wellhead, authenticator=LocalAuthenticator(wellhead.token, principal))
 
 

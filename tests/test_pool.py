@@ -259,6 +259,42 @@ async def test_D_45_when_the_service_is_killed_its_workers_end_with_it(workspace
     assert left == []
 
 
+async def sleeps(config: Thing, context: wellhead.ValidationContext) -> None:
+    async with context.check("one"):
+        pass
+    time.sleep(60)  # noqa: ASYNC251  # this is what it does wrong
+
+
+async def test_D_45_a_worker_that_hears_nothing_ends_with_the_process_that_it_was_forked_from(
+    files: FileGuard, pool: WorkerPool
+) -> None:
+    events = make(files, pool, sleeps).start(Thing(name="a"), timeout=60)
+    await anext(events)
+    workers = _workers_of(pool)
+
+    pool.server()._process.kill()
+
+    assert len(workers) == 1
+    assert await asyncio.to_thread(_left_of, workers) == []
+    await events.aclose()
+
+
+async def test_D_45_a_worker_that_nobody_ends_does_so_itself_after_its_deadline(
+    files: FileGuard, pool: WorkerPool
+) -> None:
+    events = make(files, pool, sleeps).start(Thing(name="a"), timeout=1)
+    await anext(events)
+    workers, parent = _workers_of(pool), psutil.Process(pool.server()._process.pid)
+
+    parent.suspend()
+    left = await asyncio.to_thread(_left_of, workers)
+    parent.resume()
+
+    assert len(workers) == 1
+    assert left == []
+    await events.aclose()
+
+
 def _left_of(processes: list[psutil.Process]) -> list[psutil.Process]:
     """Return those that do not end; one that only waits to be buried, by whoever has inherited it, has ended."""
     end = time.monotonic() + 15

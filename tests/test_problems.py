@@ -54,6 +54,16 @@ def test_L_01_a_missing_field_does_not_echo_the_others() -> None:
     assert found == [{"pointer": "/host", "code": "wrong_type", "message": "Must be a string."}]
 
 
+@pytest.mark.parametrize(("count", "is_compared"), [(1, True), (10_000, False)])
+def test_G_15_thousands_of_unknown_fields_are_not_compared_with_those_that_are_known(
+    count: int, is_compared: bool
+) -> None:
+    found = problems("mydb", **{f"passwor{number}": 1 for number in range(count)})
+    assert {item["code"] for item in found} == {"unknown_field"}
+    assert len(found) == count
+    assert all(("hint" in item) is is_compared for item in found)
+
+
 @pytest.mark.parametrize("value", [["QXsentQX"], {"value": "QXsentQX"}, {"QXsentQX": 1}, {"ref": "QXsentQX"}])
 def test_L_02_a_secret_of_the_wrong_form_is_not_echoed(value: object) -> None:
     text = told("deep", password=value, tokens={"k": value}, auth={"kind": "basic", "user": 5, "password": value})

@@ -3,6 +3,8 @@
 import base64
 import html
 import json
+import re
+import time
 import unicodedata
 from collections.abc import Callable
 from urllib.parse import quote, quote_plus
@@ -14,6 +16,8 @@ from hypothesis import strategies as st
 from wellhead.secrets.redaction import REDACTED, Redactor
 
 SECRETS = ["hunter2", "pä ss/wörd+&'\"", "a-very-long-secret-" * 5, "tab\tand\nbreak", "日本語の秘密"]
+ALIKE = "sS\u017fiI\u0131\u0130kK\u212a\u00b5\u03bcßẞ"
+"""Letters of which some are the same where case does not matter."""
 SPELLINGS: list[Callable[[str], str]] = [
     str,
     str.upper,
@@ -109,3 +113,18 @@ def test_a_secret_where_a_long_text_is_cut_is_not_shown_in_part() -> None:
 
 def test_of_a_very_long_text_only_the_beginning_is_looked_at() -> None:
     assert Redactor(["secret"]).clean("x" * 10_000_000, limit=5) == "xxxx…"
+
+
+@given(st.text(ALIKE, min_size=4, max_size=12), st.data())
+def test_L_24_a_secret_is_hidden_in_letters_that_are_the_same(secret: str, data: st.DataObject) -> None:
+    same = [[letter for letter in ALIKE if re.fullmatch(letter, one, re.IGNORECASE)] for one in secret]
+    written = "".join(data.draw(st.sampled_from(letters)) for letters in same)
+    assert Redactor([secret]).clean(f"no: {written}") == f"no: {REDACTED}"
+
+
+@pytest.mark.parametrize(("count", "length"), [(5, 15_000), (50, 4_000)])
+def test_G_15_long_secrets_keep_nobody_waiting(count: int, length: int) -> None:
+    secrets = [f"{number:04}<" * (length // 5) for number in range(count)]
+    began = time.process_time()
+    assert Redactor(secrets).clean(f"no: {secrets[-1]}") == f"no: {REDACTED}"
+    assert time.process_time() - began < 1

@@ -11,6 +11,7 @@ import pytest
 
 from support.canary import Canary
 from support.probe import Probe, names_in, probe_of
+from support.results import result
 from support.strace import KILLED, killed_at, points_of, with_faults
 from support.types import make_model
 from support.versions import FIRST, SECOND, THIRD, Fields, FirstSource, second_with, to_second
@@ -38,9 +39,7 @@ async def old(workspace: Path, canary: Canary) -> tuple[str, str]:
     )
     new = {"hostname": "db.test", "password": Secret(password), "tokens": {"a": Secret(canary.secret())}}
     await probe.service.update(str(made.id), made.model_copy(update={**new, "legacy_key": Secret(canary.secret())}))
-    await probe.service.add_result(
-        str(made.id), 2, {"status": "passed", "started_at": "2026-11-23T08:15:00.120Z", "duration_ms": 1.0}
-    )
+    await probe.service.add_result(str(made.id), 2, result())
     probe.store.close()
     return str(made.id), password
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import pytest
 
 import wellhead
+from support.canary import Canary
 from wellhead.plugins.registry import describe
 from wellhead.validation.run import MAX_BYTES, Run
 from wellhead.validation.wire import WireError, decode
@@ -19,10 +20,12 @@ class Thing(wellhead.DataSourceConfig):
     """A type for tests."""
 
     type: Literal["thing"] = "thing"
+    password: wellhead.Secret | None = None
 
 
-def begin() -> Run:
-    return Run(describe(wellhead.DataSourceType(Thing, None)), Thing(name="a"), defect=lambda _: None)
+def begin(defects: list[list[str]] | None = None) -> Run:
+    known = describe(wellhead.DataSourceType(Thing, None))
+    return Run(known, Thing(name="a"), defect=([] if defects is None else defects).append)
 
 
 def check(**said: Any) -> dict[str, Any]:
@@ -96,3 +99,20 @@ async def test_G_18_what_is_said_after_the_end_counts_too() -> None:
     with pytest.raises(WireError):
         run.take(check(), 1)
     assert run.result().status == "timeout"
+
+
+async def test_G_13_L_24_a_worker_that_takes_no_secret_out_gets_none_through(canary: Canary) -> None:
+    secret = canary.plain_secret()
+    defects: list[list[str]] = []
+    run = begin(defects)
+    run.unlocked(Thing(name="a", password=wellhead.Secret(secret)))
+
+    run.take({"fact": [f"a {secret}", [secret]]}, 1)
+    run.take({"defect": [f"a {secret}"]}, 1)
+    run.take(check(name=f"a {secret}", status="failed", code="auth_failed", message=secret, hint=f"not {secret}"), 1)
+    run.take({"begin": [f"b {secret}", []]}, 1)
+    run.expire()
+
+    told = json.dumps([run.result().as_document(), defects])
+    assert secret not in told
+    assert told.count("[redacted]") >= 7

@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +14,7 @@ from pydantic import model_validator
 import wellhead
 from support.canary import Canary
 from support.probe import NO_ID, Probe, ProbeSource, probe_of, saved
+from support.results import result
 from wellhead import Secret
 from wellhead.errors import (
     ConflictError,
@@ -40,13 +41,25 @@ def probe(workspace: Path) -> Probe:
 
 async def update(probe: Probe, config: Any, *, expected: int | None = None, **changes: Any) -> Any:
     changed = config.model_copy(update=changes)
-    return await probe.service.update_config(str(config.id), changed, expected=expected)
+    return await probe.service.update_config(config.id, changed, expected=expected)
 
 
 def edit(probe: Probe, config: Any, **members: Any) -> bytes:
     text = json.dumps({**json.loads(probe.path(config).read_bytes()), **members}).encode()
     probe.path(config).write_bytes(text)
     return text
+
+
+async def test_a_data_source_is_found_by_the_id_that_it_was_given_whether_or_not_as_a_text(probe: Probe) -> None:
+    for as_id in (str, UUID):
+        made = await saved(probe)
+        given = as_id(str(made.id))
+        assert (await probe.service.get_config(given)).id == made.id
+        changed = made.model_copy(update={"description": "x"})
+        assert (await probe.service.update_config(given, changed)).revision == 2
+        await probe.service.delete_config(given)
+        with pytest.raises(DataSourceNotFoundError):
+            await probe.service.get_config(given)
 
 
 async def test_a_saved_data_source_has_what_the_server_makes_and_sealed_secrets(probe: Probe, canary: Canary) -> None:
@@ -295,8 +308,7 @@ async def test_what_is_nested_too_deep_to_be_read_again_is_refused_before_it_is_
 
 async def test_health_is_that_of_the_present_revision_only(probe: Probe) -> None:
     made = await saved(probe)
-    result = {"status": "passed", "started_at": "2026-11-23T08:15:00.120Z", "duration_ms": 1.5}
-    await probe.service.add_result(str(made.id), 1, result)
+    await probe.service.add_result(str(made.id), 1, result())
     assert (await probe.service.read(str(made.id))).health == {
         "status": "passed",
         "checked_at": "2026-11-23T08:15:00.120Z",

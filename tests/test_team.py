@@ -52,6 +52,27 @@ async def test_a_workspace_is_made_when_it_is_first_needed_and_for_its_owner_onl
     assert team.workspaces() == ["red"]
 
 
+@pytest.mark.parametrize(
+    ("name", "is_private"), [("keys.json", True), ("token", True), ("tls.pem", True), ("data.csv", False)]
+)
+async def test_F_09_the_keys_and_the_token_are_not_read_though_a_root_has_them(
+    tmp_path: Path, name: str, is_private: bool
+) -> None:
+    for made in ("root", "etc"):
+        (tmp_path / made).mkdir()
+    for private in ("keys.json", "token", "tls.pem", "data.csv"):
+        (tmp_path / "etc" / private).write_bytes(KeyRing.first().to_bytes())
+        (tmp_path / "etc" / private).chmod(0o600)
+    etc = tmp_path / "etc"
+    team = assemble_team(Settings(root=tmp_path / "root", config_dir=etc, tls_key=etc / "tls.pem", file_roots=(etc,)))
+    async with team.workspace("red") as wellhead:
+        result = await wellhead.catalog.validate_new({"type": "csv", "path": str(etc / name)})
+    team.close()
+
+    located = result.checks[0]
+    assert (located.name, located.code) == ("locate", "file_unavailable" if is_private else None)
+
+
 async def test_what_is_in_one_workspace_is_in_no_other(team: Team) -> None:
     async with team.workspace("red") as red, team.workspace("blue") as blue:
         await red.catalog.create(csv("sales"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,41 @@ def test_files_that_are_none_of_ours_are_left_alone(tickets: Tickets, place: Pat
     (place / "notes.txt").write_text("mine")
     tickets.issue(TOKEN, "session", seconds=60)
     assert (place / "notes.txt").read_text() == "mine"
+
+
+def issued(tickets: Tickets, place: Path, second: int, owner: str) -> Ticket:
+    """Make a session, at some second of long ago."""
+    ticket = tickets.issue(TOKEN, "session", seconds=60, owner=owner)
+    os.utime(place / f"{ticket.id}.json", (second, second))
+    return ticket
+
+
+def test_who_has_too_many_loses_the_oldest_and_nobody_elses(place: Path) -> None:
+    tickets = Tickets(place, most_of_one=3)
+    other = issued(tickets, place, 1, "red ann")
+    code = tickets.issue(TOKEN, "sign-in", seconds=60, owner="red bob")
+    own = [issued(tickets, place, 2 + number, "red bob") for number in range(5)]
+    assert [tickets.token_of(ticket, "session") for ticket in own] == [None, None, TOKEN, TOKEN, TOKEN]
+    assert tickets.token_of(other, "session") == TOKEN
+    assert tickets.redeem(code) == TOKEN
+
+
+def test_where_there_are_too_many_in_all_the_oldest_end(place: Path) -> None:
+    tickets = Tickets(place, most_of_one=2, most_in_all=4)
+    made = [issued(tickets, place, number, f"red {number}") for number in range(6)]
+    assert [tickets.token_of(ticket, "session") for ticket in made] == [None, None, *[TOKEN] * 4]
+    assert len(list(place.iterdir())) == 4
+
+
+def test_several_processes_hold_the_bound_together(place: Path) -> None:
+    made = [Tickets(place, most_of_one=3).issue(TOKEN, "session", seconds=60, owner="ann") for _ in range(5)]
+    assert sum(Tickets(place).token_of(ticket, "session") is not None for ticket in made) == 3
+
+
+def test_what_a_file_is_called_tells_nobody_whose_it_is(tickets: Tickets) -> None:
+    names = {tickets.issue(TOKEN, "session", seconds=60, owner=owner).id[:16] for owner in ("ann", "ann", "bob")}
+    assert len(names) == 2
+    assert not any("ann" in name for name in names)
 
 
 ID = "0" * 32

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 from starlette.testclient import TestClient
 
-from wellhead.access.tickets import Tickets
+from wellhead.access.tickets import MOST_OF_ONE, Tickets
 from wellhead.api.live import LiveApp
 from wellhead.assembly import Wellhead, assemble
 from wellhead.cli.serve import page_address
@@ -75,3 +75,15 @@ def test_the_address_has_no_code_where_no_session_can_be_kept(settings: Settings
     settings.sessions_path.rename(settings.config_dir / "gone")
     settings.sessions_path.write_text("no directory")
     assert page_address("http://localhost", "t", settings) == "http://localhost/"
+
+
+def test_who_signs_in_with_many_browsers_has_no_more_sessions_than_one_may(wellhead_parts: Wellhead) -> None:
+    parts = assemble(wellhead_parts.settings.model_copy(update={"limit_write": "off"}))
+    token = parts.token.read_or_make()
+    with browser(parts) as client:
+        for _ in range(MOST_OF_ONE + 3):
+            client.cookies.clear()
+            assert client.post("/sign-in", data={"token": token}).status_code == 200
+        assert client.get("/").status_code == 200, "the newest one is good"
+    assert sessions(parts) == MOST_OF_ONE
+    parts.close()

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from wellhead.ui.summary import picture_of, widths
+from wellhead.ui.summary import picture_of, room_for, widths
 
 
 def counted(*rows: tuple[str | None, str, str, int]) -> dict[str, Any]:
@@ -65,3 +65,13 @@ def test_a_status_that_is_not_known_is_the_last_segment_by_its_name() -> None:
     items = [{"type": "csv", "state": "ok", "health": health, "count": 1} for health in ("grown", "passed")]
     (bar,) = picture_of({"items": items}).bars
     assert [segment.title for segment in bar.segments] == ["Works", "grown"]
+
+
+@pytest.mark.parametrize(
+    ("types", "rows", "has_more"), [(0, 1, False), (1, 1, False), (5, 6, False), (6, 7, False), (7, 6, True)]
+)
+def test_a_picture_that_comes_later_has_the_room_of_one_of_all_types(types: int, rows: int, has_more: bool) -> None:
+    assert (room_for(types).rows, room_for(types).has_more) == (rows, has_more)
+    if types:
+        picture = picture_of(counted(*[(f"t{number}", "ok", "passed", 1) for number in range(types)]))
+        assert (len(picture.shown), bool(picture.more)) == (rows, has_more)

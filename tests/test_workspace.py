@@ -124,6 +124,16 @@ def test_what_is_removed_is_gone(opened: Workspace) -> None:
             work("sales")
 
 
+def test_a_data_source_is_found_by_the_id_that_its_model_has(opened: Workspace) -> None:
+    made = opened.add(csv_source())
+    assert opened.get(made.id) == opened.resolve(made.id) == opened.resolve(str(made.id)) == made
+    assert opened.update(made.id, {"description": "x"}).revision == 2
+    assert opened.rollback(made.id, 1).revision == len(opened.history(made.id)) + 1 == 3
+    assert opened.validate(made.id).success
+    opened.remove(made.id)
+    assert opened.list() == []
+
+
 def test_former_revisions_are_told_and_restored(opened: Workspace) -> None:
     opened.add(a_database(password="first"))
     opened.update("warehouse", {"host": "127.0.0.2", "password": "second"})

@@ -13,6 +13,10 @@ import socket
 import sys
 import time
 
+LENGTH = b"content-length: "
+BUFFER = bytearray(1 << 16)
+"""Where all clients receive: what they do takes time from the server, so nothing is made or kept of an answer."""
+
 
 class Client:
     """One connection, with a request under way."""
@@ -21,30 +25,27 @@ class Client:
         self.socket = socket.create_connection(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._request = request
-        self._received = b""
-        self._length = 0
+        self._missing = 0
 
     def send(self) -> None:
         """Send the request."""
-        self._received, self._length = b"", 0
         self.sent_at = time.perf_counter()
         self.socket.sendall(self._request)
 
     def is_answered(self) -> bool:
-        """Receive what has come, and tell whether that is the whole answer."""
-        chunk = self.socket.recv(1 << 18)
-        if not chunk:
+        """Receive what has come, and tell whether that is the whole answer. Its head comes in one piece."""
+        size = self.socket.recv_into(BUFFER)
+        if not size:
             raise SystemExit("the server closed the connection")
-        self._received += chunk
-        if not self._length:
-            head, end, _ = self._received.partition(b"\r\n\r\n")
-            if not end:
-                return False
-            if not head.startswith(b"HTTP/1.1 2"):
-                raise SystemExit(head.decode("latin-1"))
-            length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
-            self._length = len(head) + len(end) + length
-        return len(self._received) >= self._length
+        if not self._missing:
+            end = BUFFER.find(b"\r\n\r\n", 0, size)
+            start = BUFFER.find(LENGTH, 0, end)
+            if not BUFFER.startswith(b"HTTP/1.1 2") or end < 0 or start < 0:
+                raise SystemExit(bytes(BUFFER[:size]).decode("latin-1"))
+            start += len(LENGTH)
+            self._missing = end + 4 + int(BUFFER[start : BUFFER.index(b"\r", start)])
+        self._missing -= size
+        return not self._missing
 
 
 def load(port: int, request: bytes, clients: int, seconds: float) -> dict[str, float]:

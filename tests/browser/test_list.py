@@ -6,13 +6,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from support.canary import Canary
 from support.chromium import Visit, visiting
-from support.service import Service
+from support.service import Service, running_service
 
 Sources = dict[str, Any]
+DATABASE = {"host": "127.0.0.1", "port": 9, "database": "shop", "username": "reader", "tls_mode": "disable"}
+DOCUMENTS = (
+    {"name": "sales", "type": "csv", "path": "sales.csv"},
+    {"name": "rates", "type": "json", "path": "rates.json"},
+    {"name": "shop", "type": "api", "url": "https://api.example.com"},
+    {"name": "orders", "type": "postgres", **DATABASE},
+    {"name": "wares", "type": "mysql", **DATABASE},
+)
+"""One of each type that is installed."""
 
 
 @pytest.fixture(autouse=True)
@@ -67,3 +76,36 @@ def test_without_scripts_the_list_can_be_filtered_and_validated(
         expect(page.locator(".sources tbody tr")).to_have_count(1)
         page.get_by_role("button", name="Validate all 1").click()
         expect(page.locator("tbody tr", has_text="rates")).to_contain_text("Works")
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("count", [1, 5])
+def test_what_is_below_the_first_picture_stays_where_it_is(
+    chromium: Browser, home: Path, canary: Canary, tmp_path: Path, width: int, count: int
+) -> None:
+    """A picture that was never made comes after the page: of a filtered list too, so it takes no 2,000 data sources."""
+    (tmp_path / "workspace").mkdir()
+    viewport = {"width": width, "height": 800}
+    with running_service(tmp_path / "workspace", tmp_path / "config") as fresh:
+        canary.watch(fresh.token)
+        canary.put_into(tmp_path / "config" / "token")
+        for document in DOCUMENTS[:count]:
+            assert fresh.client.post("/api/v1/datasources", json=document).status_code == 201
+        with visiting(chromium, fresh.url, tmp_path / "fresh.har", viewport=viewport) as visit:
+            assert visit.context.request.post(f"{fresh.url}/sign-in", form={"token": fresh.token}).ok
+            held: list[Route] = []
+            visit.page.route("**/summary", lambda route: held.insert(0, route))
+            visit.goto("/?q=sales")
+            expect(visit.page.locator("#summary[data-awaited]")).to_be_visible()
+            visit.check_access()
+            before = top_of_filters(visit)
+            while not held:
+                visit.page.wait_for_timeout(10)
+            held[0].continue_()
+            expect(visit.page.locator("#summary .counts strong").first).to_be_visible()
+            assert top_of_filters(visit) == before
+            visit.check_access()
+
+
+def top_of_filters(visit: Visit) -> float:
+    return float(visit.page.evaluate("document.getElementById('filters').getBoundingClientRect().top"))

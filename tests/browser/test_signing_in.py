@@ -37,6 +37,21 @@ def test_the_printed_address_signs_in_once(
         expect(visit.page.get_by_role("heading", name="Data sources")).to_be_visible()
 
 
+def test_an_old_link_leads_to_signing_in_and_then_to_a_page_that_says_so(
+    chromium: Browser, service: Service, canary: Canary, tmp_path: Path
+) -> None:
+    with visiting(chromium, service.url, tmp_path / "traffic.har") as visit:
+        page = visit.goto("/old/link")
+        expect(page).to_have_url(f"{service.url}/sign-in")
+        visit.sign_in(service.token)
+        visit.refusals.add(404)
+        visit.goto("/old/link")
+        expect(page.get_by_role("heading", name="There is no such thing here.")).to_be_visible()
+        visit.check_access()
+        page.get_by_role("button", name="To the data sources").click()
+        expect(page).to_have_url(f"{service.url}/")
+
+
 def test_an_empty_workspace_teaches_the_first_step(visit: Visit) -> None:
     expect(visit.page.get_by_role("heading", name="No data source yet")).to_be_visible()
     visit.check_access()

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -94,3 +95,27 @@ def test_an_administrator_sees_one_workspace_and_others_see_nothing(tmp_path: Pa
         assert (team.root / ".audit").stat().st_mode & 0o777 == 0o700
         shown = json.loads(command(team.config, "audit", "--root", str(team.root), "--json"))
         assert {item["workspace"] for item in shown["items"]} == {"red", "blue"}
+
+
+def test_what_commands_do_in_a_workspace_of_a_service_is_in_the_log_of_the_service(tmp_path: Path) -> None:
+    with running_team(tmp_path) as team, ExitStack() as stack:
+        boss, other = (
+            stack.enter_context(team.client(team.token(user, "admin", workspace)["token"]))
+            for user, workspace in (("boss", "red"), ("max", "blue"))
+        )
+        for client in (boss, other):
+            assert client.post(SOURCES, json=csv_source()).status_code == 201
+        red = str(team.root / "red")
+        command(team.config, "keys", "rotate", "--workspace", red)
+        command(team.config, "edit", "sales", "--set", "path=b.csv", "--workspace", red)
+        command(team.config, "keys", "add", "--workspace", str(team.root))
+        done = ["update", "rotate_keys", "create", "create_token"]
+        assert operations(boss.get(AUDIT).json()) == done
+        assert operations(other.get(AUDIT).json()) == ["create", "create_token"]
+        assert operations(json.loads(command(team.config, "audit", "--workspace", red, "--json"))) == done
+        everything = operations(json.loads(command(team.config, "audit", "--root", str(team.root), "--json")))
+        assert everything == ["add_key", "update", "rotate_keys", "create", "create", "create_token", "create_token"]
+
+
+def operations(page: dict[str, Any]) -> list[str]:
+    return [item["operation"] for item in page["items"]]

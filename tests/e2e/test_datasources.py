@@ -137,6 +137,19 @@ def test_what_does_not_fit_is_told_alike_by_every_way_in(
     assert client.get(path_of(source)).json() == source
 
 
+@pytest.mark.parametrize("change", [{}, {"type": None}])
+def test_what_takes_the_place_of_another_names_its_type(
+    client: httpx2.Client, make: Make, change: dict[str, Any]
+) -> None:
+    source = make()
+    document = {name: value for name, value in source.items() if name != "type"} | change
+    assert codes_of(client.put(path_of(source), json=document)) == {"/type": "required"}
+    assert codes_of(client.put(path_of(source), json=change | {"name": "x"})) == {
+        "/type": "required",
+        "/path": "required",
+    }
+
+
 def test_I_07_five_and_a_fraction_of_zero_is_five(client: httpx2.Client) -> None:
     content = json.dumps(document_of("postgres", port=5)).replace('"port": 5', '"port": 5.0')
     answer = client.post(SOURCES, content=content, headers=JSON)

@@ -2,6 +2,7 @@
 
 import select
 import socket
+import ssl
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -16,8 +17,10 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from support.api import csv_source
+from support.certificates import make_certificates
 from support.programs import missing_service, wait_until
 from support.service import SOURCES, Service, running_service
+from support.team import running_team
 
 REDIS = "redis://127.0.0.1:6379/0"
 
@@ -169,6 +172,41 @@ def test_R_08_a_client_that_reads_no_answers_is_ended(impatient: Service) -> Non
     with connected(impatient) as connection:
         connection.setblocking(False)
         wait_until(is_ended, "it was never ended")
+
+
+@pytest.fixture(scope="module")
+def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, ssl.SSLContext]]:
+    """A service with HTTPS that waits half a second, and who trusts it."""
+    home, certificates = tmp_path_factory.mktemp("encrypted"), make_certificates()
+    (home / "cert.pem").write_text(certificates.server.certificate)
+    (home / "key.pem").write_text(certificates.server.key)
+    more = ["--tls-certificate", str(home / "cert.pem"), "--tls-key", str(home / "key.pem")]
+    with running_team(home, more=more, WELLHEAD_BODY_TIMEOUT="0.5") as team:
+        yield team.service, ssl.create_default_context(cadata=certificates.ca)
+
+
+def holds_none(service: Service) -> bool:
+    """Tell whether a service has no connection."""
+    found = psutil.Process(service.process.pid).net_connections("tcp")
+    return all(one.status == psutil.CONN_LISTEN for one in found)
+
+
+@pytest.mark.parametrize("begun", [b"", b"\x16", b"\x16\x03\x01\x02\x00\x01"], ids=["nothing", "a byte", "a part"])
+def test_R_08_a_tls_handshake_that_stalls_is_ended(encrypted: tuple[Service, ssl.SSLContext], begun: bytes) -> None:
+    service, _ = encrypted
+    with connected(service) as connection:
+        connection.sendall(begun)
+        wait_until(lambda: not holds_none(service), "it has not come")
+        wait_until(lambda: holds_none(service), "it was never ended")
+
+
+def test_R_08_a_client_that_does_not_say_goodbye_is_ended(encrypted: tuple[Service, ssl.SSLContext]) -> None:
+    service, context = encrypted
+    with connected(service) as plain, context.wrap_socket(plain, server_hostname="localhost") as connection:
+        host = urlsplit(service.url).netloc
+        connection.sendall(f"GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+        wait_until(lambda: holds_none(service), "it was never ended")
 
 
 def test_R_08_clients_that_only_hold_connections_keep_nobody_out(service: Service) -> None:

@@ -25,7 +25,7 @@ from support.service import SOURCES
 from support.team import issue
 from wellhead.access.rates import Rate
 from wellhead.api.listener import GRACE
-from wellhead.cli.session import EXIT_SETTINGS
+from wellhead.cli.exit_codes import EXIT_SETTINGS
 from wellhead.settings import PREFIX, Settings, load_settings
 
 UNIT = Path(__file__).parents[2] / "examples/systemd/wellhead.service"

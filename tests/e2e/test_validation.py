@@ -47,6 +47,30 @@ def test_changes_are_tried_and_not_saved(client: httpx2.Client, make: Make, post
     assert client.get(path_of(source)).json() == source
 
 
+@pytest.mark.parametrize("is_tried", [False, True])
+def test_changes_are_tried_under_the_conditions_of_a_patch(client: httpx2.Client, make: Make, is_tried: bool) -> None:
+    other, source = make(), make()
+
+    def send(patch: dict[str, Any], revision: int = 1) -> tuple[int, str | None]:
+        headers = {"if-match": f'"{revision}"'}
+        if is_tried:
+            answer = client.post(path_of(source, "validate"), json={"changes": patch}, headers=headers)
+        else:
+            answer = client.patch(path_of(source), json=patch, headers=headers)
+        return answer.status_code, answer.json().get("code")
+
+    assert send({"description": "x"}, 7) == (412, "revision_mismatch")
+    assert send({"revision": 7}) == (412, "revision_mismatch")
+    assert send({"name": other["name"].upper()}) == (409, "name_taken")
+    assert send({"name": source["name"].upper()}) == (200, None)
+
+
+def test_what_is_stored_is_validated_for_the_revision_that_is_asked_for(client: httpx2.Client, make: Make) -> None:
+    path = path_of(make(), "validate")
+    assert client.post(path, headers={"if-match": '"7"'}).status_code == 412
+    assert client.post(path, headers={"if-match": '"1"'}).status_code == 200
+
+
 @pytest.mark.parametrize("is_saved", [True, False])
 def test_lines_come_check_by_check_and_end_with_the_result(
     client: httpx2.Client, make: Make, postgres: Postgres, is_saved: bool

@@ -106,8 +106,10 @@ def _read_at_start(environment: Mapping[str, str]) -> dict[str, str]:
 def serve(descriptor: int) -> None:
     """Fork commands until the socket is closed; in each of those, return or raise what ends it."""
     del sys.path[0]
+    from wellhead.cli.commands import load_all
     from wellhead.cli.main import main
 
+    load_all()
     for plugin in entry_points(group="wellhead"):
         import_module(plugin.module)
     gc.freeze()  # memory that is not looked over stays shared

@@ -31,6 +31,7 @@ from wellhead.parts import (
     key_provider,
     limits,
     local_workspace,
+    place_in_log,
     reference_rules,
     worker_pool,
 )
@@ -224,7 +225,7 @@ class Shared:
         forbidden = (*self.forbidden, workspace / STORE_NAME)
         files = file_guard(workspace, settings, forbidden)
         store = FileRecordStore(workspace, kept_revisions=settings.history, quota=settings.quota)
-        name = str(workspace) if settings.root is None else workspace.name
+        name = place_in_log(settings, workspace).workspace
         audit = Audit(self.audit_log, name, is_required=settings.audit_required)
         make_catalog = partial(_catalog, store=store, files=files, audit=audit, shared=self)
         return Wellhead(
@@ -270,20 +271,21 @@ def assemble(
     workspace = local_workspace(settings)
     store = workspace / STORE_NAME
     own = [registry.describe(name) for name in registry.list_types()] if registry is not None else ()
-    forbidden = (settings.key_path, settings.token_path)
+    forbidden = settings.private_files
     hidden = (*forbidden, store)
     token = LocalToken(settings.token_path, settings.token)
     keys = key_provider(settings, may_create=lambda: not has_secrets(store), not_below=store)
-    log = audit_log(settings)
+    place = place_in_log(settings, workspace)
+    log = audit_log(settings, place.file)
     shared = Shared(
         settings=settings,
         keys=keys,
         live_keys=LiveKeys(keys),
         token=token,
-        authenticator=LocalAuthenticator(token, Principal(local_user(), str(workspace), "admin")),
+        authenticator=LocalAuthenticator(token, Principal(local_user(), str(workspace), "admin", is_operator=True)),
         limits=limits(settings),
         signer=Signer(TokenKeys(token)),
-        failed_logins=FailedLogins(log, str(workspace)),
+        failed_logins=FailedLogins(log, place.workspace),
         audit_log=log,
         references=References(
             names=settings.reference_env,

@@ -82,6 +82,11 @@ _REQUEST = _table(
             "The connection is slow or broken, or fewer bytes were sent than `Content-Length` says.",
             "Send the request again, on a new connection.",
         ),
+        "client_gone": (
+            "The client went away before the answer.",
+            "It closed the connection while a validation ran, which was ended then; nothing was saved.",
+            "Only the logs have it, with status 499. Give the client more time, or ask for a shorter `timeout`.",
+        ),
         "rate_limited": (
             "Too many requests.",
             "There is a limit for each user and kind of action, and for each address that sends no valid token.",
@@ -113,7 +118,7 @@ _INPUT = _table(
             "Several things are wrong with it; each is listed in `errors`.",
             "Mend each item of `errors` and send it again.",
         ),
-        "malformed_json": ("The text is not JSON.", "It has a syntax error, or is not an object.", "Mend the syntax."),
+        "malformed_json": ("The text is not JSON.", "It has a syntax error.", "Mend the syntax."),
         "invalid_unicode": (
             "The text is not valid Unicode.",
             "It is not UTF-8, or an escape stands for half a character.",
@@ -943,6 +948,11 @@ _FINDING = _table(
             "A part of a history cannot be read.",
             "The file was cut off or edited, or a newer Wellhead wrote it.",
             "All else of it can be restored. Put the file back from a backup, or leave it.",
+        ),
+        "results_damaged": (
+            "A part of the last results cannot be read.",
+            "The file was cut off or edited.",
+            "Validate the data source again, which writes the file anew without it, or delete the file.",
         ),
         "plugin_not_used": (
             "A plugin is installed and not used.",

@@ -79,14 +79,20 @@ def info(logger: str, event: str, facts: dict[str, Any]) -> None:
     Args:
         logger: The name of the logger.
         event: The event.
-        facts: What there is to tell of it; it is changed.
+        facts: What there is to tell of it, texts and numbers; it is changed.
     """
     processors = structlog.get_config()["processors"]
     if not isinstance(processors, _JSONProcessors) or processors[0] is not _as_json:  # a test may have put others there
         structlog.get_logger(logger).info(event, **facts)
     elif processors.has_info:
         facts["event"] = event
-        _STANDARD_ERROR.write(_as_json(None, "info", facts) + "\n")
+        _STANDARD_ERROR.write(_as_line(_add_facts(None, "info", facts)))
+
+
+def _as_line(facts: Mapping[str, Any]) -> str:
+    """Write texts and numbers as a line of JSON; an encoder of the whole object takes twice as long."""
+    told = [f'"{name}": {_encode(fact) if isinstance(fact, str) else fact}' for name, fact in facts.items()]
+    return f"{{{', '.join(told)}}}\n"
 
 
 def _add_facts(_logger: Any, method: str, event: Any) -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 from wellhead import durable
 from wellhead.access.audit_file import AuditFile
 from wellhead.access.audit_log import AuditLog
+from wellhead.access.audit_place import AuditPlace, audit_place, log_of_service
 from wellhead.access.limits import Buckets, Limited, Limits, LocalBuckets
 from wellhead.access.rates import Rate
 from wellhead.errors import SettingsError
@@ -190,9 +191,16 @@ def limits(settings: Settings) -> Limits:
     return Limits(rates, _buckets(settings))
 
 
-def audit_log(settings: Settings) -> AuditLog:
-    """Make what writes the audit log."""
-    return AuditLog(AuditFile(settings.audit_path, size=settings.audit_size << 20, kept=settings.audit_kept))
+def audit_log(settings: Settings, path: Path | None = None) -> AuditLog:
+    """Make what writes an audit log: that of the service if no other is named."""
+    path = path or log_of_service(root=settings.root, config_dir=settings.config_dir)
+    file = AuditFile(path, size=settings.audit_size << 20, kept=settings.audit_kept)
+    return AuditLog(file)
+
+
+def place_in_log(settings: Settings, workspace: Path) -> AuditPlace:
+    """Return where what is done in a workspace is written down."""
+    return audit_place(workspace, root=settings.root, config_dir=settings.config_dir)
 
 
 def _buckets(settings: Settings) -> Buckets:

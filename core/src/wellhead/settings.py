@@ -356,13 +356,8 @@ class Settings(BaseSettings):
         return self.behind_proxy or (self.tls_certificate is not None and self.tls_key is not None)
 
     @property
-    def audit_path(self) -> Path:
-        """Where the audit log is: in a directory of the root's own, or else in the configuration directory."""
-        return (self.config_dir if self.root is None else self.root / ".audit") / "audit.jsonl"
-
-    @property
     def sessions_path(self) -> Path:
-        """Where the sessions of browsers are kept: beside the audit log."""
+        """Where the sessions of browsers are kept: in a directory of the root's own, or else of the configuration's."""
         return self.config_dir / "sessions" if self.root is None else self.root / ".sessions"
 
     @property
@@ -379,6 +374,12 @@ class Settings(BaseSettings):
     def token_path(self) -> Path:
         """Where the token is kept."""
         return self.config_dir / "token"
+
+    @property
+    def private_files(self) -> tuple[Path, ...]:
+        """What is never opened for a data source, wherever it lies: the key ring, the token, the key of HTTPS."""
+        found = (self.key_path, self.token_path, self.tls_key)
+        return tuple(path.absolute() for path in found if path is not None)
 
     @classmethod
     def settings_customise_sources(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -34,7 +33,7 @@ from wellhead.settings import Settings
 from wellhead.storage.live_keys import KeysState, LiveKeys
 from wellhead.validation.watching import Watchers
 
-ADMINISTRATOR = Principal("admin", "admin", "admin")
+ADMINISTRATOR = Principal("admin", "admin", "admin", is_operator=True)
 """Whose the token of the settings is."""
 
 _IDLE = 64
@@ -110,8 +109,7 @@ class Team:
         self.types = self._shared.plugins.load()
         return self
 
-    @asynccontextmanager
-    async def workspace(self, name: str) -> AsyncIterator[Wellhead]:
+    def workspace(self, name: str) -> AbstractAsyncContextManager[Wellhead]:
         """Give the parts to work with in a workspace, which stays open meanwhile.
 
         Args:
@@ -120,12 +118,7 @@ class Team:
         Raises:
             StorageError: It cannot be opened.
         """
-        opened = await self._entered(name)
-        try:
-            yield opened.parts
-        finally:
-            opened.users -= 1
-            await self._close_idle()
+        return _Visit(self, name)
 
     def workspaces(self) -> list[str]:
         """Return the names of all workspaces."""
@@ -143,7 +136,7 @@ class Team:
         self.failed_logins.write()
         self._shared.audit_log.close()
 
-    async def _entered(self, name: str) -> _Opened:
+    async def enter(self, name: str) -> _Opened:
         """Count a user into a workspace; open it, if it is not."""
         if name not in self._opened:
             async with self._turn:
@@ -156,8 +149,9 @@ class Team:
             opened.parts = replace(opened.parts, catalog=opened.parts.make_catalog(self.types))
         return opened
 
-    async def _close_idle(self) -> None:
-        """Close workspaces that nobody uses, those that nobody has used for the longest time, until few are left."""
+    async def leave(self, left: _Opened) -> None:
+        """Count a user out; close workspaces that nobody has used for the longest time, until few are left."""
+        left.users -= 1
         if len(self._opened) <= _IDLE:
             return
         idle = [name for name, opened in self._opened.items() if not opened.users]
@@ -181,6 +175,21 @@ class Team:
         return parts
 
 
+class _Visit(AbstractAsyncContextManager[Wellhead]):
+    """The use of one workspace."""
+
+    def __init__(self, team: Team, name: str) -> None:
+        self._team = team
+        self._name = name
+
+    async def __aenter__(self) -> Wellhead:
+        self._opened = await self._team.enter(self._name)
+        return self._opened.parts
+
+    async def __aexit__(self, *_raised: object) -> None:
+        await self._team.leave(self._opened)
+
+
 def assemble_team(settings: Settings) -> Team:
     """Make the parts of a service for several users from the settings.
 
@@ -191,7 +200,7 @@ def assemble_team(settings: Settings) -> Team:
     keys = key_provider(settings, may_create=lambda: False, not_below=root)
     live_keys, log = LiveKeys(keys), audit_log(settings)
     token = LocalToken(settings.token_path, settings.token)
-    hidden = (settings.key_path, settings.token_path, root)
+    hidden = (*settings.private_files, root)
     shared = Shared(
         settings=settings,
         keys=keys,
@@ -203,7 +212,7 @@ def assemble_team(settings: Settings) -> Team:
         failed_logins=FailedLogins(log, ""),
         audit_log=log,
         references=References(mode="server", rules=reference_rules(settings), forbidden=hidden),
-        forbidden=(settings.key_path, settings.token_path),
+        forbidden=settings.private_files,
         pool=worker_pool(settings, egress_policy(settings, public_only=True), hidden),
         plugins=installed_plugins(settings),
         watchers=Watchers(),

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
+from uuid import UUID
 
 from wellhead.assembly import Wellhead, assemble
 from wellhead.catalog.listing import MAX_LIMIT, ListQuery
@@ -81,14 +82,14 @@ class Workspace:
                 return found
             query = replace(query, after=page.next)
 
-    def get(self, name_or_id: str) -> DataSourceConfig:
+    def get(self, name_or_id: str | UUID) -> DataSourceConfig:
         """Return a data source as its type's model, with its secrets sealed.
 
         Raises:
             DataSourceNotFoundError: There is none of this name or id.
             ConflictError: It cannot be read as its type.
         """
-        return _config_of(self._run(self._wellhead.catalog.find(name_or_id)))
+        return _config_of(self._find(name_or_id))
 
     @overload
     def add(self, source: ConfigT, *, verify: bool = False) -> ConfigT: ...
@@ -113,7 +114,7 @@ class Workspace:
         document, _ = self._run(self._wellhead.catalog.create(_document(source), verify=verify))
         return _config_of(self._run(self._wellhead.catalog.read(document["id"])))
 
-    def update(self, name_or_id: str, changes: Mapping[str, Any], *, verify: bool = False) -> DataSourceConfig:
+    def update(self, name_or_id: str | UUID, changes: Mapping[str, Any], *, verify: bool = False) -> DataSourceConfig:
         """Change a data source by a merge patch (RFC 7396).
 
         Raises:
@@ -123,11 +124,11 @@ class Workspace:
             ValidationFailedError: It does not validate, and `verify` is set.
             StorageError: It could not be saved.
         """
-        stored = self._run(self._wellhead.catalog.find(name_or_id))
+        stored = self._find(name_or_id)
         self._run(self._wellhead.catalog.patch(stored.id, _document(changes), verify=verify))
         return _config_of(self._run(self._wellhead.catalog.read(stored.id)))
 
-    def remove(self, name_or_id: str, *, force: bool = False) -> None:
+    def remove(self, name_or_id: str | UUID, *, force: bool = False) -> None:
         """Delete a data source.
 
         Raises:
@@ -135,10 +136,10 @@ class Workspace:
             ConflictError: Its record cannot be read, and `force` is not set.
             StorageError: It could not be deleted.
         """
-        stored = self._run(self._wellhead.catalog.find(name_or_id))
+        stored = self._find(name_or_id)
         self._run(self._wellhead.catalog.delete(stored.id, force=force))
 
-    def history(self, name_or_id: str) -> Sequence[dict[str, Any]]:
+    def history(self, name_or_id: str | UUID) -> Sequence[dict[str, Any]]:
         """Return the former revisions of a data source, newest first, without any value.
 
         Each has `revision`, `at` and `by` (when it was changed, and by whom), and `changed` (in which fields).
@@ -147,10 +148,10 @@ class Workspace:
             DataSourceNotFoundError: There is none of this name or id.
             RecordUnreadableError: The history cannot be read.
         """
-        stored = self._run(self._wellhead.catalog.find(name_or_id))
+        stored = self._find(name_or_id)
         return self._run(self._wellhead.catalog.history(stored.id))
 
-    def rollback(self, name_or_id: str, revision: int) -> DataSourceConfig:
+    def rollback(self, name_or_id: str | UUID, revision: int) -> DataSourceConfig:
         """Restore a former revision of a data source whole, its secrets too, as a new revision.
 
         Raises:
@@ -159,11 +160,11 @@ class Workspace:
             ConflictError: It cannot be changed in its state, the revision cannot be restored, or its name is taken.
             StorageError: It could not be saved.
         """
-        stored = self._run(self._wellhead.catalog.find(name_or_id))
+        stored = self._find(name_or_id)
         self._run(self._wellhead.catalog.rollback(stored.id, revision))
         return _config_of(self._run(self._wellhead.catalog.read(stored.id)))
 
-    def validate(self, name_or_id: str, *, timeout: float | None = None) -> ValidationResult:
+    def validate(self, name_or_id: str | UUID, *, timeout: float | None = None) -> ValidationResult:
         """Run the checks of a data source.
 
         Args:
@@ -174,10 +175,10 @@ class Workspace:
             DataSourceNotFoundError: There is none of this name or id.
             ConflictError: It cannot be read as its type.
         """
-        stored = self._run(self._wellhead.catalog.find(name_or_id))
+        stored = self._find(name_or_id)
         return self._run(self._wellhead.catalog.validate(stored.id, timeout=timeout))
 
-    def resolve(self, name_or_id: str) -> DataSourceConfig:
+    def resolve(self, name_or_id: str | UUID) -> DataSourceConfig:
         """Return a data source with its secrets in clear: `workspace.resolve("warehouse").password.reveal()`.
 
         Each use is written to the audit log.
@@ -185,12 +186,17 @@ class Workspace:
         Raises:
             DataSourceNotFoundError: There is none of this name or id.
             ConflictError: It cannot be read as its type, or a secret does not open or resolve.
+            KeyRingError: A secret does not open because the key ring cannot be used.
             StorageIOError: The use could not be logged.
         """
-        stored = self._run(self._wellhead.catalog.find(name_or_id))
+        stored = self._find(name_or_id)
         config = self._run(self._wellhead.catalog.reveal(stored))
         self._wellhead.audit.use("resolve", stored.id, stored.name, stored.revision)
         return config
+
+    def _find(self, name_or_id: str | UUID) -> StoredDataSource:
+        """Find by a name, an id, or the id of a model."""
+        return self._run(self._wellhead.catalog.find(str(name_or_id)))
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run one operation on the workspace's own event loop, and wait for it."""

@@ -11,20 +11,24 @@ import struct
 import threading
 import time
 import warnings
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from support.canary import Canary
 from support.certificates import make_certificates
 from support.rogue import Rogue, Script, saying, serve, server_context, silent
-from support.validating import last, outcomes, validate
+from support.validating import LOCAL, last, outcomes, validate
 from wellhead.codes import CODES
+from wellhead.guard.network import dial, resolve
 from wellhead.model.result import ValidationResult
 from wellhead.validation.inside.diagnosis import understand
 from wellhead_api import ERRORS, ApiDataSource, wellhead_data_source_types
-from wellhead_api.exchange import MAX_BYTES
+from wellhead_api.answers import Answer
+from wellhead_api.exchange import MAX_BYTES, ask
 
 pytestmark = pytest.mark.anyio
 
@@ -290,6 +294,31 @@ async def test_H_05_upstream_takes_cookies_to_other_ports() -> None:
             await session.get(address(other))
 
     assert b"Cookie: a=b" in other.received
+
+
+async def asked(rogue: Rogue) -> Answer:
+    """Send a request from this process, which neither its environment nor its files are taken from."""
+    stream = await dial(await resolve("127.0.0.1", rogue.port, LOCAL), seconds=5)
+    return await ask(stream, "GET", URL(f"{address(rogue)}v1"), {})
+
+
+async def test_H_05_the_driver_has_no_jar_for_cookies(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("aiohttp.client.CookieJar")  # of which a session makes one, unless it is given another jar
+    async with serve(saying(OK + b"Set-Cookie: a=b\r\nContent-Length: 0\r\n\r\n")) as rogue:
+        assert (await asked(rogue)).status == 200
+
+
+async def test_H_13_n_13_the_driver_takes_nothing_from_where_it_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login somebody password letmein\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    async with serve(saying(EMPTY)) as proxy, serve(saying(EMPTY)) as rogue:
+        monkeypatch.setenv("http_proxy", address(proxy))
+        assert (await asked(rogue)).status == 200
+
+    assert rogue.received.startswith(b"GET /v1 ")
+    assert b"Authorization" not in rogue.received
 
 
 async def test_H_13_upstream_obeys_the_environment_only_if_told_to(monkeypatch: pytest.MonkeyPatch) -> None:

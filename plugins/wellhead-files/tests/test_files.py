@@ -161,6 +161,12 @@ async def test_F_13_fifty_thousand_columns_stay_bounded(run: Run) -> None:
     assert len(result.details["columns"]) == len(named.details["columns"]) == 200
 
 
+async def test_F_13_of_many_rows_the_first_thousand_are_parsed(run: Run) -> None:
+    result = await run("a,b\n" + "1,2\n" * 5000)
+
+    assert (result.status, result.details["rows_checked"]) == ("passed", 999)
+
+
 async def test_F_13_a_million_columns_stay_bounded(run: Run) -> None:
     result = await run("," * ((1 << 20) - 2) + "\n", has_header=False)
 

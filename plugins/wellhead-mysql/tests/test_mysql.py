@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,10 @@ import pytest
 import wellhead
 from support.canary import Canary
 from support.mariadb import MariaDB
-from support.validating import last, validate
+from support.validating import LOCAL, last, validate
 from wellhead.codes import CODES
 from wellhead.errors import ConnectionStringError
+from wellhead.guard.network import dial, resolve
 from wellhead.model.result import ValidationResult
 from wellhead_mysql import ERRORS, MysqlDataSource, wellhead_data_source_types
 
@@ -376,18 +379,49 @@ async def test_M_11_the_server_learns_nothing_of_this_machine(mariadb: MariaDB) 
     assert result.details == {"user": "reader", "attributes": ["program_name=wellhead"]}
 
 
-async def test_M_07_nothing_of_the_surroundings_comes_in(
-    mariadb: MariaDB, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def surroundings(mariadb: MariaDB, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Surroundings in which all is wrong but the password; the keys of no TLS session are written there."""
     (tmp_path / ".my.cnf").write_text(f"[client]\nuser=free\npassword={mariadb.password}\nsocket=/nowhere\nport=1\n")
-    keys = tmp_path / "keys.log"
+    key_log = tmp_path / "keys.log"
     wrong = {"MYSQL_HOST": "no-such-host.invalid", "MYSQL_TCP_PORT": "1", "MYSQL_PWD": mariadb.password}
-    for name, value in (wrong | {"HOME": str(tmp_path), "USER": "free", "SSLKEYLOGFILE": str(keys)}).items():
+    for name, value in (wrong | {"HOME": str(tmp_path), "USER": "free", "SSLKEYLOGFILE": str(key_log)}).items():
         monkeypatch.setenv(name, value)
+    yield
+    assert not key_log.exists()
 
+
+@pytest.mark.usefixtures("surroundings")
+async def test_M_07_nothing_of_the_surroundings_comes_in(mariadb: MariaDB) -> None:
     assert (await run(mariadb)).status == "passed"
     assert last(await run(mariadb, password=None)).code == "password_missing"
-    assert not keys.exists()
+
+
+@pytest.mark.usefixtures("surroundings")
+async def test_M_07_the_driver_takes_nothing_from_where_it_runs(mariadb: MariaDB) -> None:
+    async with logged_in_here(a_config(mariadb, **PLAIN)) as connection:
+        [user] = await connection.first_row("SELECT CURRENT_USER()")
+        assert user.startswith("reader@")
+
+    with pytest.raises(wellhead.CheckFailedError) as refused:
+        await logged_in_here(a_config(mariadb, **PLAIN, password=None)).__aenter__()
+    assert refused.value.check_code == "password_missing"
+
+
+@contextlib.asynccontextmanager
+async def logged_in_here(config: MysqlDataSource) -> AsyncIterator[Any]:
+    """Log in from this process, which has an environment and a home."""
+    from wellhead_mysql import login
+
+    stream = await dial(await resolve(config.host, config.port, LOCAL), seconds=5)
+    try:
+        connection = login.GuardedConnection(stream, config)
+        await connection.read_greeting()
+        await connection.log_in(may_send_clear=False)
+        yield connection
+    finally:
+        stream.close()
+        await asyncio.sleep(0)  # in which it is closed
 
 
 @pytest.mark.parametrize("host", ["/var/run/mysqld/mysqld.sock", "@abstract", "a,b"])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import socket
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +15,9 @@ from pydantic import ValidationError
 import wellhead
 from support.canary import Canary
 from support.postgres import Postgres
-from support.validating import last, outcomes, validate
+from support.validating import LOCAL, last, outcomes, validate
 from wellhead.codes import CODES
+from wellhead.guard.network import dial, resolve
 from wellhead.model.result import ValidationResult
 from wellhead_postgres import ERRORS, PostgresDataSource, wellhead_data_source_types
 
@@ -425,32 +429,59 @@ async def test_md5_takes_passwords_beyond_ascii(postgres: Postgres) -> None:
         postgres.run(f"SET password_encryption = 'md5'; ALTER ROLE md5_user PASSWORD '{postgres.password}'")
 
 
-async def test_P_05_and_P_06_and_N_27_nothing_of_the_surroundings_comes_in(
-    postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def surroundings(postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Surroundings in which all is wrong but the password; the keys of no TLS session are written there."""
     home = tmp_path / "home"
     (home / ".postgresql").mkdir(parents=True)
     for name in ("postgresql.crt", "postgresql.key", "root.crt", "root.crl"):
         (home / ".postgresql" / name).write_text("rubbish")
     (home / ".pgpass").write_text(f"*:*:*:*:{postgres.password}\n")
     (home / ".pgpass").chmod(0o600)
-    keys = tmp_path / "keys.log"
+    key_log = tmp_path / "keys.log"
     wrong = {
         "PGHOST": "no-such-host.invalid", "PGPORT": "1", "PGUSER": "nobody", "PGPASSWORD": postgres.password,
         "PGDATABASE": "empty", "PGSSLMODE": "disable", "PGSSLROOTCERT": "/nowhere", "PGPASSFILE": str(home / ".pgpass"),
         "PGSERVICE": "other", "PGTARGETSESSIONATTRS": "standby", "PGOPTIONS": "-c nonsense=1", "PGKRBSRVNAME": "x",
-        "HOME": str(home), "SSLKEYLOGFILE": str(keys),
+        "HOME": str(home), "SSLKEYLOGFILE": str(key_log),
     }  # fmt: skip
     for name, value in wrong.items():
         monkeypatch.setenv(name, value)
+    yield
+    assert not key_log.exists()
 
+
+@pytest.mark.usefixtures("surroundings")
+async def test_P_05_and_P_06_and_N_27_nothing_of_the_surroundings_comes_in(postgres: Postgres) -> None:
     result = await run(postgres)
     without_password = await run(postgres, password=None)
 
     assert result.success
     assert result.details["tables_and_views"] == 3
     assert last(without_password).code == "password_missing"
-    assert not keys.exists()
+
+
+@pytest.mark.usefixtures("surroundings")
+async def test_P_05_the_driver_takes_nothing_from_where_it_runs(postgres: Postgres) -> None:
+    async with logged_in_here(a_config(postgres, **plain())) as connection:
+        assert await connection.fetchrow("SELECT current_user, current_database()") == ("reader", "shop")
+
+    with pytest.raises(wellhead.CheckFailedError) as refused:
+        await logged_in_here(a_config(postgres, **plain(password=None))).__aenter__()
+    assert refused.value.check_code == "password_missing"
+
+
+@contextlib.asynccontextmanager
+async def logged_in_here(config: PostgresDataSource) -> AsyncIterator[Any]:
+    """Log in from this process, which has an environment and a home."""
+    from wellhead_postgres import login
+
+    stream = await dial(await resolve(config.host, config.port, LOCAL), seconds=5)
+    try:
+        yield await login.log_in(stream, config, application_name="wellhead")
+    finally:
+        stream.close()
+        await asyncio.sleep(0)  # in which it is closed
 
 
 async def test_P_10_the_check_cannot_write(postgres: Postgres) -> None:

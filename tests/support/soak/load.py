@@ -14,10 +14,13 @@ from support.soak.model import GONE, Source, State, Workspace
 from support.soak.reads import Reads
 from support.soak.targets import VERDICTS, Targets
 from support.soak.wrongs import Wrongs
+from support.team import ADMIN_TOKEN
 
 KINDS = ("file", "file", "database", "database", "api", "rogue", "silent")
 MOST = 40
 """Data sources of a workspace, above which one is deleted in place of making one."""
+
+_OPERATOR = User("admin", "admin", "admin", ADMIN_TOKEN)
 
 Action = Callable[[], Awaitable[None]]
 
@@ -274,7 +277,7 @@ class Load:
         admin, reader = self.users[workspace.name, "admin"], self.reader(workspace)
         audit = f"/api/v1/audit?limit=20&operation={self.rng.choice(('update', 'create'))}"
         asks: list[tuple[User | None, str]] = [(None, "/healthz"), (None, "/readyz"), (reader, "/openapi.json")]
-        asks += [(reader, f"{SOURCES}/types"), (admin, "/metrics"), (admin, audit), (admin, audit)]
+        asks += [(reader, f"{SOURCES}/types"), (_OPERATOR, "/metrics"), (admin, audit), (admin, audit)]
         user, path = self.rng.choice(asks)
         answer = await self.caller.ask(user, "GET", path, expect={200}, fresh=True)
         if path == audit and answer.status == 200:

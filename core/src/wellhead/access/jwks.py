@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import http.client
 import ipaddress
-import ssl
+import socket
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -18,6 +20,7 @@ from joserfc.jwk import ECKey, JWKRegistry, OKPKey, RSAKey
 from wellhead import base64url, strict_json
 from wellhead.errors import MalformedJSONError, SettingsError
 from wellhead.guard.threads import in_thread
+from wellhead.guard.tls import verifying_context
 
 PublicKey = RSAKey | ECKey | OKPKey
 
@@ -126,24 +129,44 @@ def _fetch(parts: SplitResult) -> bytes:
     """Fetch a document, directly and without following redirects.
 
     Raises:
-        OSError: It cannot be fetched, is too large, or the answer is not 200.
+        OSError: It cannot be fetched in time, is too large, or the answer is not 200.
         HTTPException: The answer is no HTTP.
     """
-    host = parts.hostname or ""
-    connection = (
-        http.client.HTTPSConnection(host, parts.port, timeout=_SECONDS, context=ssl.create_default_context())
-        if parts.scheme == "https"
-        else http.client.HTTPConnection(host, parts.port, timeout=_SECONDS)
-    )
-    try:
-        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        connection.request("GET", path, headers={"Accept": "application/json"})
-        with connection.getresponse() as answer:
-            if answer.status != http.client.OK:
-                raise ConnectionError(f"status {answer.status}")
-            content = answer.read(_MAX_BYTES + 1)
-        if len(content) > _MAX_BYTES:
-            raise ConnectionError("too large")
-        return content
-    finally:
-        connection.close()
+    host, is_secure = parts.hostname or "", parts.scheme == "https"
+    kind = http.client.HTTPSConnection if is_secure else http.client.HTTPConnection
+    with socket.create_connection((host, parts.port or kind.default_port), _SECONDS) as plain, _ended_in_time(plain):
+        connection = kind(host, parts.port)
+        connection.sock = verifying_context().wrap_socket(plain, server_hostname=host) if is_secure else plain
+        try:
+            return _read(connection, (parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
+        finally:
+            connection.close()
+
+
+def _read(connection: http.client.HTTPConnection, path: str) -> bytes:
+    connection.request("GET", path, headers={"Accept": "application/json"})
+    with connection.getresponse() as answer:
+        if answer.status != http.client.OK:
+            raise ConnectionError(f"status {answer.status}")
+        content = answer.read(_MAX_BYTES + 1)
+    if len(content) > _MAX_BYTES:
+        raise ConnectionError("too large")
+    return content
+
+
+@contextmanager
+def _ended_in_time(connection: socket.socket) -> Iterator[None]:
+    """End a connection after a while, whatever its timeout: that begins anew with each byte that drips."""
+    with connection.dup() as same:  # TLS takes the first one over
+        timer = threading.Timer(2 * _SECONDS, _end, [same])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+
+def _end(connection: socket.socket) -> None:
+    with suppress(OSError):  # it has ended at this moment
+        connection.shutdown(socket.SHUT_RDWR)

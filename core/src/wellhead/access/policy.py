@@ -19,6 +19,10 @@ PERMITTED: Mapping[Role, frozenset[Permission]] = {"viewer": _VIEWER, "editor": 
 """What each role permits."""
 
 
+OF_THE_SERVICE: frozenset[Permission] = frozenset({"metrics"})
+"""What is about all workspaces together, so that it takes more than to be an administrator of one."""
+
+
 def may(role: Role, permission: Permission) -> bool:
     """Tell whether a role permits something."""
     return permission in PERMITTED[role]

@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 
-from wellhead.access.policy import Role
+from wellhead.access.policy import OF_THE_SERVICE, Permission, Role, may
 
 _USER = re.compile(r"[\x21-\x7e]{1,255}")
 _WORKSPACE = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -25,11 +25,17 @@ class Principal:
         user: The user's name.
         workspace: The name of the one workspace that there is for this user; in local mode its directory.
         role: What the user is there.
+        is_operator: Whether the user runs the service: in local mode its user, else who has the token of the settings.
     """
 
     user: str
     workspace: str
     role: Role
+    is_operator: bool = False
+
+    def may(self, permission: Permission) -> bool:
+        """Tell whether the user may do something."""
+        return may(self.role, permission) and (self.is_operator or permission not in OF_THE_SERVICE)
 
 
 def is_user_name(text: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from wellhead.setting_rules import RATE
 
@@ -57,8 +58,7 @@ class Rate:
         return Rate(count, self.window) if count else None
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """How somebody stands to a rate, after an action or its refusal.
 
     Attributes:

@@ -3,6 +3,8 @@
 A ticket is an id and a key. What is kept of it is a file of the id's name with the token in it, encrypted with that key
 (`wellhead.secrets.cipher`): neither the ticket nor the file is worth anything without the other. As the token itself
 comes back each time, it is believed no longer than it would be without the ticket.
+
+An id begins with a digest of whose ticket it is, so that one listing of the directory tells how many somebody has.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import math
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +34,9 @@ _FORM = re.compile(r"([0-9a-f]{32})\.([A-Za-z0-9_-]{43})")
 _NAME = re.compile(r"[0-9a-f]{32}\.json")
 _MAX_SIZE = 32 * 1024
 _SWEEP_SECONDS = 60.0
+_OWNER_DIGITS = 16
+MOST_OF_ONE, MOST_IN_ALL = 50, 10_000
+"""How many tickets of one kind somebody may have, and how many there may be; the oldest end first."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -47,9 +52,14 @@ class Ticket:
     key: bytes
 
     @classmethod
-    def fresh(cls) -> Self:
-        """Draw a new one."""
-        return cls(secrets.token_hex(16), secrets.token_bytes(KEY_BYTES))
+    def fresh(cls, owner: str = "") -> Self:
+        """Draw a new one.
+
+        Args:
+            owner: Whose it is.
+        """
+        digits = hashlib.sha256(owner.encode("utf-8", "replace")).hexdigest()[:_OWNER_DIGITS]
+        return cls(f"{digits}{secrets.token_hex(16 - _OWNER_DIGITS // 2)}", secrets.token_bytes(KEY_BYTES))
 
     @classmethod
     def from_text(cls, text: str) -> Self | None:
@@ -74,34 +84,47 @@ class Ticket:
 class Tickets:
     """The tickets of one service; any number of processes may use them at once."""
 
-    def __init__(self, path: Path, *, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        now: Callable[[], float] = time.time,
+        most_of_one: int = MOST_OF_ONE,
+        most_in_all: int = MOST_IN_ALL,
+    ) -> None:
         """Keep tickets.
 
         Args:
             path: The directory; made when the first ticket is.
             now: The time, in seconds.
+            most_of_one: How many of one kind somebody may have.
+            most_in_all: How many there may be.
         """
         self._path = path
         self._now = now
+        self._most_of_one = most_of_one
+        self._most_in_all = most_in_all
         self._swept_at = -math.inf
 
-    def issue(self, token: str, kind: TicketKind, *, seconds: float) -> Ticket:
-        """Make a ticket for a token, and now and then forget those that are over.
+    def issue(self, token: str, kind: TicketKind, *, seconds: float, owner: str = "") -> Ticket:
+        """Make a ticket for a token, end the oldest where there are too many, and now and then forget what is over.
 
         Args:
             token: The token.
             kind: What it is good for.
             seconds: How long.
+            owner: Whose it is; the service's own if left out.
 
         Raises:
             StorageIOError: It cannot be written.
         """
-        ticket, until = Ticket.fresh(), int(self._now() + seconds)
+        ticket, until = Ticket.fresh(f"{kind} {owner}"), int(self._now() + seconds)
         sealed = seal(_key(ticket), token, bound_to=_place(ticket, kind, until))
         content = json.dumps({"kind": kind, "expires_at": until, "sealed": sealed}).encode()
         try:
             self._sweep()
             durable.write_new_file(self._file(ticket), content)
+            self._bound(ticket)
         except OSError as error:
             raise StorageIOError(f"Sessions cannot be kept in {self._path}: {error.strerror}.") from error
         return ticket
@@ -139,6 +162,30 @@ class Tickets:
             if _NAME.fullmatch(file.name) and self._is_over(file):
                 with suppress(OSError):
                     file.unlink()
+
+    def _bound(self, newest: Ticket) -> None:
+        """End the oldest tickets where somebody has too many, or there are too many in all."""
+        others = {file.name for file in self._path.iterdir() if _NAME.fullmatch(file.name)} - {self._file(newest).name}
+        own = {name for name in others if name.startswith(newest.id[:_OWNER_DIGITS])}
+        others -= self._end_oldest(own, len(own) + 1 - self._most_of_one)
+        self._end_oldest(others, len(others) + 1 - self._most_in_all)
+
+    def _end_oldest(self, names: Set[str], count: int) -> Set[str]:
+        """End the oldest of some tickets, and return the names of their files."""
+        if count <= 0:
+            return set()
+        oldest = set(sorted(names, key=self._age_of)[:count])
+        for name in oldest:
+            with suppress(OSError):
+                (self._path / name).unlink()
+        return oldest
+
+    def _age_of(self, name: str) -> tuple[int, str]:
+        """Return when a file was written, for comparing; one that is gone meanwhile comes first."""
+        try:
+            return (self._path / name).lstat().st_mtime_ns, name
+        except OSError:
+            return 0, name
 
     def _is_over(self, file: Path) -> bool:
         try:

@@ -14,7 +14,7 @@ from starlette.routing import Match
 
 from wellhead.api.answers import json_of
 from wellhead.api.exposition import Exposition
-from wellhead.api.gate import App, Gate
+from wellhead.api.gate import App, Gate, Lost, Receive, Scope
 from wellhead.api.guarded import endpoint_of
 from wellhead.api.inside import InWorkspace
 from wellhead.api.metrics import Metrics
@@ -26,8 +26,7 @@ from wellhead.api.shortcut import Shortcut
 from wellhead.api.tracing import Tracing
 from wellhead.catalog.types import type_items, type_list
 from wellhead.service import Service
-from wellhead.ui.guarded import Page
-from wellhead.ui.routes import ROUTES
+from wellhead.ui.routes import ROUTES, is_opened_in_browser, show_nothing
 
 Reload = Callable[[], Awaitable[Service]]
 _OTHERS = [item.path for item in OPERATIONS if item.path.startswith(f"{SOURCES}/") and not item.path.startswith(SOURCE)]
@@ -94,10 +93,23 @@ def create_app(  # all by name
         allowed_hosts=hosts,
         origins=service.settings.cors_origins,
         failed_logins=service.failed_logins,
+        lost=_lost_in(app) if service.settings.page else None,
         observer=Observer(app.router.routes, metrics=metrics, tracing=tracing),
     )
-    app.state.page = Page.of(service, gate)
+    app.state.gate = gate
     return gate
+
+
+def _lost_in(app: FastAPI) -> Lost:
+    """Return what answers browsers that no route of an app is for."""
+
+    async def lost(scope: Scope, receive: Receive) -> Response | None:
+        request = Request({**scope, "app": app}, receive)
+        if is_opened_in_browser(request) and not _methods_of(request):
+            return await show_nothing(request)
+        return None
+
+    return lost
 
 
 async def _unrouted(request: Request, error: Exception) -> Response:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 from operator import itemgetter
-from typing import Any, cast
+from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from wellhead.api.joining import Joining
+from wellhead.api.gate import Receive, Scope, Send
+from wellhead.api.sending import Sending
 
 
 class Connection(H11Protocol):
@@ -28,6 +29,7 @@ class Connection(H11Protocol):
             **named: As of uvicorn's own.
         """
         super().__init__(*arguments, **named)
+        self._answer, self.app = self.app, self._answered
         self._most = most
         self._asked_since = self.loop.time()
         self._unread_since: float | None = None
@@ -41,7 +43,7 @@ class Connection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """Take a client in; where there are too many, another one that only waits goes for it, or it goes itself."""
-        super().connection_made(cast("asyncio.Transport", Joining(transport)))
+        super().connection_made(transport)
         if len(self.connections) > self._most:
             found = [(since, other) for since, other in waiting(self.connections) if other is not self]
             _, longest = min(found, key=itemgetter(0), default=(0.0, self))
@@ -51,6 +53,12 @@ class Connection(H11Protocol):
         """Wait for the next request."""
         self._asked_since = self.loop.time()
         super().on_response_complete()
+
+    async def _answered(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request (ASGI)."""
+        sending = Sending(self.cycle, scope, send)
+        await self._answer(scope, receive, sending.send)
+        await sending.end()
 
     def pause_writing(self) -> None:
         """Wait for the client to read."""

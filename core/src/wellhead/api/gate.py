@@ -29,6 +29,8 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Lost = Callable[[Scope, Receive], Awaitable[Response | None]]
+"""Returns a page for a browser that was led to nothing; None where there is something, or no browser."""
 
 SECURITY_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -59,6 +61,7 @@ class Gate:
         origins: Sequence[str] = (),
         observer: Observer | None = None,
         failed_logins: FailedLogins | None = None,
+        lost: Lost | None = None,
     ) -> None:
         """Guard an app.
 
@@ -71,6 +74,7 @@ class Gate:
             origins: Origins of web pages that may use it.
             observer: Sees the requests.
             failed_logins: Counts the tokens that were nobody's.
+            lost: Answers browsers that come without a token to where nothing is.
         """
         self._app = app
         self._authenticator = authenticator
@@ -80,6 +84,7 @@ class Gate:
         self._origins = Origins(origins)
         self._observer = observer or Observer()
         self._failed_logins = failed_logins
+        self._lost = lost
         self._last_host: bytes | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -116,6 +121,11 @@ class Gate:
             if b"authorization" in headers and self._failed_logins is not None:
                 self._failed_logins.count(address)
             await check_failed_login(self._limits, address)
+            if self._lost is not None and b"authorization" not in headers:
+                response = await self._lost(scope, receive)
+                if response is not None:
+                    await response(scope, receive, send)
+                    return
             raise HttpProblem(401, "unauthorized", {"WWW-Authenticate": "Bearer"})
         if _ENCODED_SLASH.search(scope.get("raw_path") or b""):
             raise HttpProblem(404, "not_found")  # a proxy in front has seen another path than would be routed

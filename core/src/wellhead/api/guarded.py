@@ -7,7 +7,6 @@ from typing import Any
 from fastapi import Request, Response
 
 from wellhead.access.limits import KINDS
-from wellhead.access.policy import may
 from wellhead.access.principal import Principal
 from wellhead.api.auditing import audited
 from wellhead.api.limiting import check_rate
@@ -50,7 +49,7 @@ def endpoint_of(operation: Operation, *, is_open: bool) -> Handler:
 
     async def permitted(request: Request) -> Response:
         principal: Principal = request.scope["state"]["principal"]
-        if not may(principal.role, permission):
+        if not principal.may(permission):
             await _check_source(request)
             raise HttpProblem(403, "forbidden")
         return await operation.handler(request)

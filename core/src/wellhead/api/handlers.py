@@ -9,13 +9,17 @@ from urllib.parse import urlencode
 from fastapi import Request, Response
 
 from wellhead.api.answers import NDJSON, Ready, as_json, as_lines, as_saved, event_documents, outcome_documents
+from wellhead.api.limiting import check_rate
 from wellhead.api.listing import filters_of, list_query, next_cursor
 from wellhead.api.parameters import FILTER_PARAMETERS, FORCE, VERIFY, timeout_parameter
+from wellhead.api.presence import while_there
 from wellhead.api.query import Parameter, read_query
 from wellhead.api.requests import (
     PATCH_TYPES,
     changes_in,
     expected_revision,
+    object_in,
+    prefers,
     read_document,
     read_optional_document,
     refuse_members,
@@ -76,9 +80,8 @@ async def create_source(request: Request) -> Response:
     """Make a data source."""
     document = await read_document(request)
     query = read_query(request, (VERIFY, _timeout(request)))
-    finished = await _catalog(request).create(
-        document, verify=query.get("verify") == "true", timeout=query.get("timeout")
-    )
+    verifying = await _verifying(request, query)
+    finished = await while_there(request, _catalog(request).create(object_in(document), **verifying))
     return as_saved(finished, 201, {"Location": f"{PREFIX}/datasources/{finished[0]['id']}"})
 
 
@@ -104,10 +107,9 @@ async def replace_source(request: Request) -> Response:
     document = await read_document(request)
     query = read_query(request, (VERIFY, _timeout(request)))
     expected = _expected(request, stored, document)
-    verify = query.get("verify") == "true"
-    return as_saved(
-        await catalog.replace(source_id, document, expected=expected, verify=verify, timeout=query.get("timeout"))
-    )
+    verifying = await _verifying(request, query)
+    work = catalog.replace(source_id, object_in(document), expected=expected, **verifying)
+    return as_saved(await while_there(request, work))
 
 
 async def patch_source(request: Request) -> Response:
@@ -117,10 +119,9 @@ async def patch_source(request: Request) -> Response:
     patch = await read_document(request, PATCH_TYPES)
     query = read_query(request, (VERIFY, _timeout(request)))
     expected = _expected(request, stored, patch)
-    verify = query.get("verify") == "true"
-    return as_saved(
-        await catalog.patch(source_id, patch, expected=expected, verify=verify, timeout=query.get("timeout"))
-    )
+    verifying = await _verifying(request, query)
+    work = catalog.patch(source_id, object_in(patch), expected=expected, **verifying)
+    return as_saved(await while_there(request, work))
 
 
 async def delete_source(request: Request) -> Response:
@@ -136,23 +137,26 @@ async def delete_source(request: Request) -> Response:
 async def validate_source(request: Request) -> Response:
     """Validate what is stored, with changes that are not saved."""
     catalog, source_id = _catalog(request), source_id_of(request)
-    await catalog.read(source_id)
-    changes = changes_in(await read_optional_document(request))
+    stored = await catalog.read(source_id)
+    body = await read_optional_document(request)
     timeout = read_query(request, (_timeout(request),)).get("timeout")
-    return await _as_validated(request, await catalog.stream_validation(source_id, changes, timeout=timeout))
+    expected = expected_revision(request, stored.revision)
+    events = await catalog.stream_validation(source_id, changes_in(body), expected=expected, timeout=timeout)
+    return await _as_validated(request, events)
 
 
 async def validate_new(request: Request) -> Response:
     """Validate a configuration without saving it."""
     document = await read_document(request)
     timeout = read_query(request, (_timeout(request),)).get("timeout")
-    return await _as_validated(request, await _catalog(request).stream_new(document, timeout=timeout))
+    return await _as_validated(request, await _catalog(request).stream_new(object_in(document), timeout=timeout))
 
 
 async def validate_many(request: Request) -> Response:
     """Validate many data sources, and stream what comes of each."""
-    refuse_members(await read_optional_document(request), ())
+    body = await read_optional_document(request)
     query = read_query(request, (*FILTER_PARAMETERS, _timeout(request)))
+    refuse_members(body, ())
     catalog = _catalog(request)
     chosen = await catalog.select(filters_of(query))
     return as_lines(outcome_documents(catalog.validate_many(chosen, timeout=query.get("timeout"))))
@@ -199,8 +203,9 @@ async def read_type(request: Request) -> Response:
 
 async def reload_plugins(request: Request) -> Response:
     """Look for plugins that were installed or removed, in all processes of the service."""
-    refuse_members(await read_optional_document(request), ())
+    body = await read_optional_document(request)
     read_query(request, ())
+    refuse_members(body, ())
     before = _service(request).types
     now: TypeSet = (await request.app.state.reload()).types
     changes = type_changes(before.registry, now.registry)
@@ -226,12 +231,21 @@ async def readyz(request: Request) -> Response:
 
 async def _as_validated(request: Request, events: AsyncGenerator[Event, None]) -> Response:
     """Answer with the result of a validation, or with each check as it ends, where that is accepted."""
-    if NDJSON in request.headers.get("accept", ""):
+    if prefers(request, NDJSON, "application/json"):
         return as_lines(event_documents(events))
-    return as_json((await result_of(events)).as_document())
+    return as_json((await while_there(request, result_of(events))).as_document())
 
 
-def _expected(request: Request, stored: StoredDataSource, body: Mapping[str, Any] | None = None) -> int | None:
+async def _verifying(request: Request, query: Mapping[str, Any]) -> dict[str, Any]:
+    """Return whether a data source is saved only if it validates, and in what time; that counts as a validation too."""
+    verify = query.get("verify") == "true"
+    if verify:
+        await check_rate(_service(request).limits, "validate", request.state.principal)
+    return {"verify": verify, "timeout": query.get("timeout")}
+
+
+def _expected(request: Request, stored: StoredDataSource, body: Any = None) -> int | None:
     """Return the revision that `If-Match` asks for; a revision in the body is a condition too."""
-    is_required = _parts(request).settings.require_if_match and (body or {}).get("revision") is None
+    has_revision = isinstance(body, Mapping) and body.get("revision") is not None
+    is_required = _parts(request).settings.require_if_match and not has_revision
     return expected_revision(request, stored.revision, is_required=is_required)

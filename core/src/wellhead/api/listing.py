@@ -69,8 +69,8 @@ def filters_of(given: Mapping[str, Any]) -> ListQuery:
         labels=given.get("label", ()),
         name=given.get("name"),
         text=given.get("q"),
-        states=given.get("state", ()),
-        health=given.get("health", ()),
+        states=(given["state"],) if "state" in given else (),
+        health=(given["health"],) if "health" in given else (),
         created=(given.get("created_after"), given.get("created_before")),
         updated=(given.get("updated_after"), given.get("updated_before")),
     )

@@ -246,6 +246,7 @@ OPERATIONS = (
         body_required=False,
         answers=((200, "ValidationResult"),),
         problems=(400, 404, 409, 412, 413, 415, 422),
+        conditional=True,
     ),
     Operation(
         "GET",

@@ -19,6 +19,7 @@ from wellhead.service import Service
 MAX_BODY_BYTES = 256 * 1024
 JSON_TYPES = ("application/json",)
 PATCH_TYPES = ("application/json", "application/merge-patch+json")
+_WEIGHT = re.compile(r"[01](\.[0-9]{0,3})?")
 _LENGTH = re.compile(r"[0-9]{1,20}")
 _ETAG = re.compile(r'(W/)?"([\x21\x23-\x7e]*)"')
 
@@ -35,8 +36,8 @@ def source_id_of(request: Request) -> str:
     return source_id
 
 
-async def read_document(request: Request, accepted: tuple[str, ...] = JSON_TYPES) -> dict[str, Any]:
-    """Read a body that is a JSON object.
+async def read_document(request: Request, accepted: tuple[str, ...] = JSON_TYPES) -> Any:
+    """Read a body that is JSON. Whether it is an object is looked at by `object_in`, after query and conditions.
 
     Args:
         request: The request.
@@ -44,13 +45,13 @@ async def read_document(request: Request, accepted: tuple[str, ...] = JSON_TYPES
 
     Raises:
         HttpProblem: 415 for another media type, 413 for more than 256 KiB, 408 where it is too long in coming.
-        MalformedJSONError: It is not JSON, or not an object.
+        MalformedJSONError: It is not JSON.
     """
     _check_media_type(request, accepted)
-    return strict_json.parse_object(await _read_body(request))
+    return strict_json.parse(await _read_body(request))
 
 
-async def read_optional_document(request: Request) -> dict[str, Any]:
+async def read_optional_document(request: Request) -> Any:
     """Read a body that may be left out.
 
     Raises:
@@ -65,7 +66,18 @@ async def read_optional_document(request: Request) -> dict[str, Any]:
     if not body:
         return {}
     _check_media_type(request, JSON_TYPES)
-    return strict_json.parse_object(body)
+    return strict_json.parse(body)
+
+
+def object_in(body: Any) -> dict[str, Any]:
+    """Return a body that is an object.
+
+    Raises:
+        InputError: It is something else.
+    """
+    if not isinstance(body, dict):
+        raise InputError([InputProblem("", "wrong_type", "Must be an object.")])
+    return body
 
 
 def expected_revision(request: Request, stored: int | None, *, is_required: bool = False) -> int | None:
@@ -92,36 +104,48 @@ def expected_revision(request: Request, stored: int | None, *, is_required: bool
     return stored
 
 
-def changes_in(body: dict[str, Any]) -> dict[str, Any]:
+def prefers(request: Request, media_type: str, other: str) -> bool:
+    """Tell whether a media type is asked for by name, and not less than another (RFC 9110, 12.5.1)."""
+    weights: dict[str, float] = {}
+    for item in ",".join(request.headers.getlist("accept")).split(","):
+        name, *parameters = (part.strip().lower() for part in item.split(";"))
+        weight = next((part[2:] for part in parameters if part.startswith("q=")), "1")
+        weights[name] = float(weight) if _WEIGHT.fullmatch(weight) else 0
+    return weights.get(media_type, 0) > 0 and weights[media_type] >= weights.get(other, 0)
+
+
+def changes_in(body: Any) -> dict[str, Any]:
     """Return the changes in the body of a validation.
 
     Raises:
-        InputError: They are no object, or the body has other members.
+        InputError: They are no object, or the body is none or has other members.
     """
-    refuse_members(body, ("changes",))
-    changes = body.get("changes", {})
+    changes = refuse_members(body, ("changes",)).get("changes", {})
     if not isinstance(changes, dict):
         raise InputError([InputProblem("/changes", "wrong_type", "Must be an object.")])
     return changes
 
 
-def refuse_members(body: dict[str, Any], known: Sequence[str]) -> None:
-    """Refuse what a body has besides the members that are known.
+def refuse_members(body: Any, known: Sequence[str]) -> dict[str, Any]:
+    """Return a body that is an object, and has no members besides those that are known.
 
     Raises:
-        InputError: `unknown_field` at each of them.
+        InputError: It is something else, or has others: `unknown_field` at each of them.
     """
-    unknown = [unknown_key(key, known) for key in body if key not in known]
+    found = object_in(body)
+    unknown = [unknown_key(key, known) for key in found if key not in known]
     if unknown:
         raise InputError(unknown)
+    return found
 
 
-def revision_in(body: dict[str, Any]) -> int:
+def revision_in(body: Any) -> int:
     """Return the revision in the body of a rollback.
 
     Raises:
-        InputError: There is none, it is no positive integer, or the body has other members.
+        InputError: There is none, it is no positive integer, or the body is no object or has other members.
     """
+    body = object_in(body)
     problems = [unknown_key(key, ["revision"]) for key in body if key != "revision"]
     revision = body.get("revision")
     if revision is None:

@@ -62,7 +62,6 @@ def make(app: LiveApp, *, announce: Callable[[], None]) -> uvicorn.Server:
         # Always this one, and no WebSockets, whatever else is installed: what it refuses is tested.
         http=partial(Connection, most=settings.connections),  # type: ignore[arg-type]  # whatever makes a protocol
         ws="none",
-        backlog=_TAKEN_AT_ONCE,
         log_config=None,
         access_log=False,
         proxy_headers=settings.behind_proxy,
@@ -104,12 +103,26 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and say so."""
-        await super().startup(sockets)
-        for listener in sockets or ():
-            listener.listen(_BACKLOG)  # asyncio has said so with the number that it takes at once
+        await super().startup([])
+        self.servers = [await self._listening(listener) for listener in sockets or ()]
         if self.started:
             self._announce()
             self._tasks = [asyncio.create_task(work()) for work in self._background]
+
+    async def _listening(self, listener: socket.socket) -> asyncio.Server:
+        """Take connections of a socket. uvicorn would do it without a word on TLS, which then gets a minute."""
+        protocol: Any = self.config.http_protocol_class
+        seconds = None if self.config.ssl is None else self._app.service.settings.body_timeout
+        server = await asyncio.get_running_loop().create_server(
+            partial(protocol, config=self.config, server_state=self.server_state, app_state=self.lifespan.state),
+            sock=listener,
+            ssl=self.config.ssl,
+            backlog=_TAKEN_AT_ONCE,
+            ssl_handshake_timeout=seconds,
+            ssl_shutdown_timeout=seconds,
+        )
+        listener.listen(_BACKLOG)  # asyncio has said so with the number that it takes at once
+        return server
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Wait until load balancers have turned away; then end the other work, the requests, and what they used."""

@@ -9,8 +9,7 @@ from wellhead.api.gate import Receive, Scope, Send
 from wellhead.api.operations import Handler
 from wellhead.api.problems import HttpProblem, answer_of
 from wellhead.errors import StorageError, WellheadError
-from wellhead.ui.guarded import defect_page
-from wellhead.ui.routes import is_page
+from wellhead.ui.routes import is_page, show_defect
 
 _Parameters = dict[str, str]
 
@@ -57,7 +56,7 @@ class Shortcut:
             response = answer_of(error, scope["state"]["request_id"])
         except Exception:  # the gate logs it, and answers programs
             if is_page(request):
-                await defect_page(request)(scope, receive, send)
+                await (await show_defect(request))(scope, receive, send)
             raise
         await response(scope, receive, send)
 

@@ -13,15 +13,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from wellhead import logs
-from wellhead.api import server, tracing
-from wellhead.api.line import Line
-from wellhead.api.live import LiveApp
-from wellhead.api.peers import Peers
-from wellhead.errors import WellheadError
-from wellhead.parts import check_plugins
-from wellhead.service import make_service
-from wellhead.settings import load_settings
+from wellhead import lean
+
+lean.start()
+from wellhead import logs  # noqa: E402  # this, and all that follows, after what is above
+from wellhead.api import server, tracing  # noqa: E402
+from wellhead.api.line import Line  # noqa: E402
+from wellhead.api.live import LiveApp  # noqa: E402
+from wellhead.api.peers import Peers  # noqa: E402
+from wellhead.errors import WellheadError  # noqa: E402
+from wellhead.parts import check_plugins  # noqa: E402
+from wellhead.service import make_service  # noqa: E402
+from wellhead.settings import load_settings  # noqa: E402
 
 
 def main(

@@ -18,6 +18,7 @@ from wellhead.catalog.type_page import type_page
 from wellhead.catalog.types import type_detail, type_items
 from wellhead.catalog.validations import Validations
 from wellhead.catalog.writer import Finished, Writer
+from wellhead.errors import SecretUnavailableError
 from wellhead.model.result import ValidationResult
 from wellhead.model.source import DataSourceConfig
 from wellhead.plugins.registry import DataSourceTypeRegistry
@@ -177,7 +178,12 @@ class Catalog:
         return await result_of(await self.stream_new(document, timeout=timeout))
 
     async def stream_validation(
-        self, source_id: str, changes: Document | None = None, *, timeout: float | None = None
+        self,
+        source_id: str,
+        changes: Document | None = None,
+        *,
+        expected: int | None = None,
+        timeout: float | None = None,
     ) -> AsyncGenerator[Event, None]:
         """Validate what is stored, with changes that are tried but not saved; yield each check, last the result.
 
@@ -185,11 +191,12 @@ class Catalog:
 
         Raises:
             DataSourceNotFoundError: There is none of this id.
+            RevisionMismatchError: Another revision is stored.
             InputError: The changes do not fit, or leave out a secret that they need.
-            ConflictError: The record cannot be read as its type.
+            ConflictError: The record cannot be read as its type, or the changes have a name that is taken.
             ValidationBusyError: Too many validations wait already.
         """
-        return await self._validations.of_stored(source_id, changes, timeout=timeout)
+        return await self._validations.of_stored(source_id, changes, expected=expected, timeout=timeout)
 
     async def validate(
         self, source_id: str, changes: Document | None = None, *, timeout: float | None = None
@@ -260,5 +267,11 @@ class Catalog:
 
         Raises:
             ConflictError: It cannot be read as its type, or a secret does not open or resolve.
+            KeyRingError: A secret does not open because the key ring cannot be used.
         """
-        return self.validation.resolve(await self.storage.reveal(stored))
+        try:
+            revealed = await self.storage.reveal(stored)
+        except SecretUnavailableError:
+            await self.storage.check_keys()
+            raise
+        return self.validation.resolve(revealed)

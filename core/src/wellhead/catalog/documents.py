@@ -46,12 +46,14 @@ def read_new(shape: Shape, document: Document, *, needs_name: bool = True) -> Da
 
 
 def read_replacement(shape: Shape, stored: StoredDataSource, document: Document) -> DataSourceConfig:
-    """Read a document that replaces a data source. Secrets that it leaves out are kept.
+    """Read a document that replaces a data source. It names its type; secrets that it leaves out are kept.
 
     Raises:
         InputError: It does not fit.
     """
     problems = _echo_problems(stored, document)
+    if document.get("type") is None:
+        problems.insert(0, InputProblem("/type", "required", "The field is required."))
     given = {name: value for name, value in document.items() if name not in (*SERVER_FIELDS, *_IGNORED)}
     given = _without_null_entries(shape.root, _expand(shape, given, problems)) | _fixed_fields(stored)
     kept = {

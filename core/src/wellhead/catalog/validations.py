@@ -8,7 +8,7 @@ from contextlib import aclosing
 from wellhead.catalog.documents import Document, read_new, read_patch
 from wellhead.catalog.lookup import Lookup
 from wellhead.catalog.outcomes import Outcome
-from wellhead.errors import StorageError, ValidationFailedError
+from wellhead.errors import RevisionMismatchError, StorageError, ValidationFailedError
 from wellhead.model.result import ValidationResult
 from wellhead.model.source import DataSourceConfig
 from wellhead.plugins.registry import RegisteredType
@@ -39,15 +39,18 @@ class Validations:
         return self._validation.start(config, timeout=timeout)
 
     async def of_stored(
-        self, source_id: str, changes: Document | None, *, timeout: float | None
+        self, source_id: str, changes: Document | None, *, expected: int | None = None, timeout: float | None
     ) -> AsyncGenerator[Event, None]:
         """Validate what is stored, with changes that are tried but not saved; yield each check, last the result."""
         stored = await self._storage.read(source_id)
+        if expected not in {None, stored.revision}:
+            raise RevisionMismatchError(stored=stored.revision or 0)
         config = stored.config
         if changes:
-            stored, known = await self._lookup.changeable(source_id, changes)
+            stored, known = await self._lookup.changeable(source_id, changes, expected=expected)
             config = read_patch(known.shape, stored, changes)
             change_of(known.shape, stored, config)
+            await self._storage.refuse_taken_name(stored, config.name)
         if config is None:
             raise conflict_of(stored)
         events = self._validation.start(config, timeout=timeout, unlock=self._unlocking(stored, config))

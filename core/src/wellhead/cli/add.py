@@ -13,7 +13,8 @@ from wellhead.assembly import Wellhead
 from wellhead.cli import inputs, questions
 from wellhead.cli.completion import type_names
 from wellhead.cli.options import Assignments, FromFile, SecretFiles, SecretVariables, Verify, given_fields
-from wellhead.cli.session import AsJson, ConfigFile, Workspace, opened, out, print_json, tell, told
+from wellhead.cli.session import AsJson, ConfigFile, Workspace, opened, tell, told
+from wellhead.cli.writing import print_json, say
 from wellhead.errors import InputError, InputProblem, NameTakenError, UnknownTypeError
 
 
@@ -48,7 +49,7 @@ def add(  # noqa: PLR0917  # options of the command line, which come by name
             print_json(saved)
         else:
             check = f"wellhead validate {shlex.quote(saved['name'])}"
-            out.print(f"Added {saved['name']} ({saved['id']}). Check it: {check}", markup=False)
+            say(f"Added {saved['name']} ({saved['id']}). Check it: {check}")
 
 
 def _talked(

@@ -12,9 +12,10 @@ from wellhead import clock, logs
 from wellhead.access.audit import Audit
 from wellhead.access.audit_query import AuditQuery
 from wellhead.cli import views
-from wellhead.cli.session import AsJson, ConfigFile, Workspace, print_json, told
+from wellhead.cli.session import AsJson, ConfigFile, Workspace, told
+from wellhead.cli.writing import print_json
 from wellhead.errors import InputError, InputProblem
-from wellhead.parts import audit_log, local_workspace
+from wellhead.parts import audit_log, local_workspace, place_in_log
 from wellhead.settings import load_settings
 
 
@@ -36,9 +37,9 @@ def audit(  # noqa: PLR0917  # options of the command line, which come by name
     with told(as_json):
         settings = load_settings(config, workspace=workspace, root=root)
         logs.configure(settings.log_level)
-        place = None if settings.root is not None else str(local_workspace(settings))
+        place = None if settings.root is not None else place_in_log(settings, local_workspace(settings))
         query = AuditQuery(
-            workspace=place,
+            workspace=None if place is None else place.workspace or None,
             user=user,
             operation=operation,
             data_source=data_source,
@@ -46,7 +47,8 @@ def audit(  # noqa: PLR0917  # options of the command line, which come by name
             until=_instant("until", until),
             limit=limit,
         )
-        page = Audit(audit_log(settings), place or "", is_required=False).read(query)
+        log = audit_log(settings, None if place is None else place.file)
+        page = Audit(log, query.workspace or "", is_required=False).read(query)
     if as_json:
         print_json(page.as_document())
     else:

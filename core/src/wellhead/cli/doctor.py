@@ -8,7 +8,9 @@ import typer
 
 from wellhead.catalog.doctor import document_of
 from wellhead.cli import views
-from wellhead.cli.session import EXIT_NO, AsJson, ConfigFile, Workspace, print_json, work
+from wellhead.cli.exit_codes import EXIT_NO
+from wellhead.cli.session import AsJson, ConfigFile, Workspace, work
+from wellhead.cli.writing import print_json
 
 
 def doctor(

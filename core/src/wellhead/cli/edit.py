@@ -14,23 +14,10 @@ from wellhead import strict_json
 from wellhead.assembly import Wellhead
 from wellhead.cli import inputs
 from wellhead.cli.editor import open_editor, private_file
+from wellhead.cli.exit_codes import EXIT_NO, EXIT_USAGE, exit_code
 from wellhead.cli.options import Assignments, FromFile, SecretFiles, SecretVariables, Verify, given_fields
-from wellhead.cli.session import (
-    EXIT_NO,
-    EXIT_USAGE,
-    AsJson,
-    ConfigFile,
-    Name,
-    Workspace,
-    err,
-    exit_code,
-    opened,
-    out,
-    print_json,
-    tamed,
-    tell,
-    told,
-)
+from wellhead.cli.session import AsJson, ConfigFile, Name, Workspace, opened, tell, told
+from wellhead.cli.writing import print_json, say, tamed, warn
 from wellhead.errors import InputError, NameTakenError, RevisionMismatchError, ValidationFailedError
 from wellhead.storage.conflicts import conflict_of
 from wellhead.storage.stored import StoredDataSource
@@ -61,7 +48,7 @@ def edit(  # noqa: PLR0917  # options of the command line, which come by name
     """Change a data source, by options or, on a terminal without any, in $VISUAL or $EDITOR."""
     by_options = bool(assignments or unset or secret_files or secret_variables or from_file)
     if not by_options and not sys.stdin.isatty():
-        err.print("Error: say what to change: --set, --unset, --secret-file, --secret-env or --from-file.")
+        warn("Error: say what to change: --set, --unset, --secret-file, --secret-env or --from-file.")
         raise typer.Exit(EXIT_USAGE)
     with told(as_json), opened(workspace, config) as wellhead:
         stored = asyncio.run(wellhead.catalog.find(name))
@@ -81,7 +68,7 @@ def _edited(wellhead: Wellhead, stored: StoredDataSource, *, verify: bool) -> di
     """Let the user edit what a read shows, until it is saved, left as it is, or given up."""
     current = stored.as_document()
     text = json.dumps(current, ensure_ascii=False, indent=2) + "\n"
-    err.print(_RULES)
+    warn(_RULES)
     with private_file("data-source.json", text) as path:
         while True:
             open_editor(path)
@@ -94,12 +81,12 @@ def _edited(wellhead: Wellhead, stored: StoredDataSource, *, verify: bool) -> di
             except RevisionMismatchError as error:
                 tell(error)
                 again = shlex.quote(tamed(stored.name or stored.id))
-                err.print(f"Somebody else saved it meanwhile. Edit what is there now: wellhead edit {again}")
+                warn(f"Somebody else saved it meanwhile. Edit what is there now: wellhead edit {again}")
                 raise typer.Exit(EXIT_NO) from None
             except (InputError, NameTakenError, ValidationFailedError) as error:
                 tell(error)
                 if not typer.confirm("Edit it again?", default=True, err=True):
-                    err.print("Nothing was saved.")
+                    warn("Nothing was saved.")
                     raise typer.Exit(exit_code(error)) from None
 
 
@@ -107,6 +94,6 @@ def _show(before: StoredDataSource, saved: dict[str, Any], *, as_json: bool) -> 
     if as_json:
         print_json(saved)
     elif saved["revision"] == before.revision:
-        out.print("Nothing changed, so nothing was saved.")
+        say("Nothing changed, so nothing was saved.")
     else:
-        out.print(f"Saved {tamed(saved['name'])}, revision {saved['revision']}.", markup=False)
+        say(f"Saved {tamed(saved['name'])}, revision {saved['revision']}.")

@@ -16,7 +16,8 @@ from typing import Never
 
 import typer
 
-from wellhead.cli.session import EXIT_NO, err
+from wellhead.cli.exit_codes import EXIT_NO
+from wellhead.cli.writing import warn
 
 
 @contextmanager
@@ -42,12 +43,12 @@ def open_editor(path: Path) -> None:
     try:
         code = subprocess.run([*shlex.split(editor), path], stdout=screen, check=False).returncode  # noqa: S603  # the user's own editor
     except (OSError, ValueError):
-        err.print(f"Error: the editor '{editor}' cannot be run. Set VISUAL or EDITOR, or use --set.", markup=False)
+        warn(f"Error: the editor '{editor}' cannot be run. Set VISUAL or EDITOR, or use --set.")
         raise typer.Exit(EXIT_NO) from None
     finally:
         signal.signal(signal.SIGINT, before)
     if code != 0:
-        err.print("The editor ended with an error, so nothing was saved.")
+        warn("The editor ended with an error, so nothing was saved.")
         raise typer.Exit(EXIT_NO)
 
 

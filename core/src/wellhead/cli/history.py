@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from wellhead.cli import views
-from wellhead.cli.session import AsJson, ConfigFile, Name, Workspace, opened, out, print_json, tamed, told
+from wellhead.cli.session import AsJson, ConfigFile, Name, Workspace, opened, told
+from wellhead.cli.writing import print_json, say, tamed
 from wellhead.storage.history import Rewritten
 
 
@@ -49,10 +50,10 @@ def rollback(
         if as_json:
             print_json(saved)
         elif number == stored.revision:
-            out.print("It is in that state already, so nothing was saved.")
+            say("It is in that state already, so nothing was saved.")
         else:
             text = f"Restored revision {revision} of {tamed(saved['name'])}; it is revision {number} now."
-            out.print(text, markup=False)
+            say(text)
 
 
 def _tell_purged(name: str, done: Rewritten, *, as_json: bool) -> None:
@@ -60,13 +61,13 @@ def _tell_purged(name: str, done: Rewritten, *, as_json: bool) -> None:
         print_json({"purged": done.changed, "dropped": done.dropped})
         return
     if not done.changed and not done.dropped:
-        out.print(f"No former revision of {name} has a secret that could be purged.", markup=False)
+        say(f"No former revision of {name} has a secret that could be purged.")
         return
     purged, dropped = _counted(done.changed, "former revision"), _counted(done.dropped, "line")
-    out.print(f"Purged the secrets of {purged} of {name}, which cannot be restored any more.", markup=False)
+    say(f"Purged the secrets of {purged} of {name}, which cannot be restored any more.")
     if done.dropped:
-        out.print(f"Took {dropped} out of its history that could not be read.")
-    out.print("The secrets that are in use now were not touched. A leaked one must be changed where it is used.")
+        say(f"Took {dropped} out of its history that could not be read.")
+    say("The secrets that are in use now were not touched. A leaked one must be changed where it is used.")
 
 
 def _counted(number: int, noun: str) -> str:

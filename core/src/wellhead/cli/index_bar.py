@@ -5,11 +5,13 @@ from __future__ import annotations
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from wellhead.cli.console import err
+
 
 class IndexBar:
     """Called with how many records of how many are in the index."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console = err) -> None:
         """Show the bar on a console, which should be a terminal."""
         self._console = console
         self._bar: Progress | None = None

@@ -9,21 +9,16 @@ from typing import Annotated
 import typer
 
 from wellhead.cli import views
+from wellhead.cli.exit_codes import EXIT_NO
 from wellhead.cli.progress import Counting
-from wellhead.cli.session import (
-    EXIT_NO,
-    AsJson,
-    ConfigFile,
-    Workspace,
-    err,
-    opened,
-    out,
-    print_json,
-    told,
-)
+from wellhead.cli.session import AsJson, ConfigFile, Workspace, opened, told
+from wellhead.cli.writing import print_json, say, warn
 
 app = typer.Typer(
-    name="keys", help="List, add, rotate and retire the keys that secrets are encrypted with.", no_args_is_help=True
+    name="keys",
+    help="List, add, rotate and retire the keys that secrets are encrypted with.",
+    no_args_is_help=True,
+    add_completion=False,
 )
 
 
@@ -54,7 +49,7 @@ def add(
     if as_json:
         print_json({"id": key.id, "state": key.state, "created_at": key.created_at})
     else:
-        out.print(f"Added {key.id}, {key.state}.", markup=False)
+        say(f"Added {key.id}, {key.state}.")
 
 
 @app.command()
@@ -95,7 +90,7 @@ def retire(  # noqa: PLR0917  # options of the command line, which come by name
 ) -> None:
     """Disable a key that nothing in the workspace needs any more."""
     if delete and not yes and not _confirmed():
-        err.print("Nothing was deleted. Use --yes to delete it without being asked.")
+        warn("Nothing was deleted. Use --yes to delete it without being asked.")
         raise typer.Exit(EXIT_NO)
     operation = "delete_key" if delete else "retire_key"
     with told(as_json), opened(workspace, config) as wellhead, wellhead.audit.doing(operation, id=key[:64]):
@@ -103,9 +98,7 @@ def retire(  # noqa: PLR0917  # options of the command line, which come by name
     if as_json:
         print_json({"id": key, "state": "deleted" if delete else "disabled"})
     else:
-        out.print(
-            "Deleted it." if delete else f"Disabled {key}. 'wellhead keys retire --delete' deletes it.", markup=False
-        )
+        say("Deleted it." if delete else f"Disabled {key}. 'wellhead keys retire --delete' deletes it.")
 
 
 def _confirmed() -> bool:

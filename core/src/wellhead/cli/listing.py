@@ -11,7 +11,8 @@ import typer
 from wellhead.catalog.listing import LABEL_FILTER, SORT_FIELDS, TEXT_FILTER, ListQuery
 from wellhead.cli import views
 from wellhead.cli.completion import type_names
-from wellhead.cli.session import AsJson, ConfigFile, Workspace, print_json, told, work
+from wellhead.cli.session import AsJson, ConfigFile, Workspace, told, work
+from wellhead.cli.writing import print_json
 from wellhead.errors import InputError, InputProblem
 from wellhead.model.source import TYPE_NAME
 from wellhead.storage.stored import STATES

@@ -1,4 +1,4 @@
-"""The command line, put together from its commands."""
+"""The command line."""
 
 from __future__ import annotations
 
@@ -8,22 +8,13 @@ from typing import Annotated
 
 import typer
 
-from wellhead.cli import keys, plugin, token
-from wellhead.cli.add import add
-from wellhead.cli.audit import audit
-from wellhead.cli.doctor import doctor
-from wellhead.cli.edit import edit
-from wellhead.cli.history import history, rollback
-from wellhead.cli.listing import list_
-from wellhead.cli.migrate import migrate
-from wellhead.cli.run import run
-from wellhead.cli.serve import serve
-from wellhead.cli.session import EXIT_SETTINGS, out, write_whatever_the_encoding
-from wellhead.cli.sources import remove, show, types
-from wellhead.cli.validate import validate
+from wellhead.cli.commands import Commands
+from wellhead.cli.exit_codes import EXIT_SETTINGS
+from wellhead.cli.writing import say, warn, write_whatever_the_encoding
 
 app = typer.Typer(
     name="wellhead",
+    cls=Commands,
     help="Keeps the configurations of data sources, their secrets safe, and checks whether they work.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -34,7 +25,7 @@ app = typer.Typer(
 def main() -> None:
     """Run the command line."""
     if sys.platform == "win32":
-        sys.stderr.write("Wellhead runs on Linux and macOS. On Windows, use it inside WSL.\n")
+        warn("Wellhead runs on Linux and macOS. On Windows, use it inside WSL.")
         raise SystemExit(EXIT_SETTINGS)
     write_whatever_the_encoding()
     app(prog_name="wellhead")
@@ -42,7 +33,7 @@ def main() -> None:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        out.print(f"wellhead {version('wellhead')}", markup=False)
+        say(f"wellhead {version('wellhead')}")
         raise typer.Exit
 
 
@@ -53,11 +44,3 @@ def _root(
     ] = False,
 ) -> None:
     """Keep the options that come before a command."""
-
-
-for command in (serve, types, list_, show, add, edit, validate, remove, history, rollback, migrate, audit, doctor):
-    app.command(command.__name__.rstrip("_"))(command)
-app.command(context_settings={"ignore_unknown_options": True})(run)
-app.add_typer(keys.app)
-app.add_typer(plugin.app)
-app.add_typer(token.app)

@@ -11,8 +11,10 @@ from wellhead.assembly import Wellhead
 from wellhead.catalog.migrations import Migrations, document_of
 from wellhead.cli import views
 from wellhead.cli.completion import source_names
+from wellhead.cli.exit_codes import EXIT_NO, EXIT_USAGE
 from wellhead.cli.progress import Counting
-from wellhead.cli.session import EXIT_NO, EXIT_USAGE, AsJson, ConfigFile, Workspace, err, print_json, work
+from wellhead.cli.session import AsJson, ConfigFile, Workspace, work
+from wellhead.cli.writing import print_json, warn
 from wellhead.storage.rewriting import MigrationOutcome
 
 
@@ -28,7 +30,7 @@ def migrate(  # noqa: PLR0917  # options of the command line, which come by name
 ) -> None:
     """Rewrite records that an older version of their plugin wrote. Exits with 1 if one fails."""
     if bool(names) == everything:
-        err.print(
+        warn(
             "Error: name data sources or use --all, not both." if names else "Error: name a data source, or use --all."
         )
         raise typer.Exit(EXIT_USAGE)

@@ -11,7 +11,9 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from wellhead.cli.session import EXIT_NO, EXIT_USAGE, err, out, print_json, tamed
+from wellhead.cli.console import out
+from wellhead.cli.exit_codes import EXIT_NO, EXIT_USAGE
+from wellhead.cli.writing import print_json, say, tamed, warn
 
 _STATUS = {
     "passed": "[green]passed[/]",
@@ -46,13 +48,13 @@ def check(
         found = target.target_of(plugin)
         if snapshot:
             directory = found.project_directory
-            out.print(f"Wrote {schema_changes.write(directory, checking.snapshot(found))}.", markup=False)
+            say(f"Wrote {schema_changes.write(directory, checking.snapshot(found))}.")
             return
         with TemporaryDirectory() as unpacked:
             before = None if since is None else checking.snapshot(target.wheel_target(since, Path(unpacked)))
         report = checking.check(found, before=before).as_document()
     except project.TargetError as error:
-        err.print(f"Error: {error}", markup=False)
+        warn(f"Error: {error}")
         raise typer.Exit(EXIT_USAGE) from None
     if as_json:
         print_json(report)
@@ -75,6 +77,6 @@ def _show(report: Mapping[str, Any]) -> None:
     named = f"{report['distribution']} {report['version']}"
     if report["passed"]:
         more = f", {counts['waived']} waived" if counts["waived"] else ""
-        out.print(f"\n{named} keeps the rules for plugins{more}.", markup=False)
+        say(f"\n{named} keeps the rules for plugins{more}.")
     else:
-        out.print(f"\n{named} breaks {counts['failed']} of {len(report['rules'])} rules.", markup=False)
+        say(f"\n{named} breaks {counts['failed']} of {len(report['rules'])} rules.")

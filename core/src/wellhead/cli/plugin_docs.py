@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from wellhead.cli.completion import type_names
-from wellhead.cli.session import ConfigFile, Workspace, opened, tamed, told
+from wellhead.cli.session import ConfigFile, Workspace, opened, told
+from wellhead.cli.writing import tamed
 
 
 def docs(

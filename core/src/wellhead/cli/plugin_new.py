@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from wellhead.cli.session import EXIT_NO, err, out
+from wellhead.cli.exit_codes import EXIT_NO
+from wellhead.cli.writing import say, warn
 from wellhead.errors import TypeRefusedError
 from wellhead.plugins.found import find_plugins
 from wellhead.plugins.loader import load
@@ -34,18 +35,16 @@ def new(
         raise typer.BadParameter(error.message, param_hint="NAME") from None
     except FileExistsError as error:
         told = f"{error.filename} is there already, and nothing was written. Move it, or use --directory."
-        err.print(f"Error: {told}", markup=False)
+        warn(f"Error: {told}")
         raise typer.Exit(EXIT_NO) from None
     except OSError as error:
-        err.print(f"Error: the package could not be written: {error.strerror}: {error.filename}", markup=False)
+        warn(f"Error: the package could not be written: {error.strerror}: {error.filename}")
         raise typer.Exit(EXIT_NO) from None
     _warn_of_conflict(name)
-    out.print(f"Made {folder}. What to do next:\n", markup=False)
+    say(f"Made {folder}. What to do next:\n")
     for command in (f"cd {shlex.quote(str(folder))}", *_COMMANDS):
-        out.print(f"  {command}", markup=False)
-    out.print(
-        f"\nThen write in {folder / 'src'} what a data source of your type is, and how it is checked.", markup=False
-    )
+        say(f"  {command}")
+    say(f"\nThen write in {folder / 'src'} what a data source of your type is, and how it is checked.")
 
 
 def _warn_of_conflict(name: str) -> None:
@@ -57,4 +56,4 @@ def _warn_of_conflict(name: str) -> None:
             f"Note: {provider}, which is installed, provides a type '{name}' already. With both installed, neither can "
             "be used until WELLHEAD_PLUGINS_PREFER names one. If your type is another one, choose another name."
         )
-        err.print(told, markup=False)
+        warn(told)

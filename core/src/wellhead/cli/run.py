@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 
 from wellhead.cli.environment import environment_of, without_settings
-from wellhead.cli.session import EXIT_NO, ConfigFile, Name, Workspace, err, opened, told
+from wellhead.cli.exit_codes import EXIT_NO
+from wellhead.cli.session import ConfigFile, Name, Workspace, opened, told
+from wellhead.cli.writing import warn
 
 
 def run(
@@ -27,8 +29,8 @@ def run(
     try:
         os.execvpe(command[0], command, {**without_settings(os.environ), **variables})  # noqa: S606  # running it is what was asked for
     except ValueError:
-        err.print("Error: a value has a NUL character, which no environment can hold.")
+        warn("Error: a value has a NUL character, which no environment can hold.")
         raise typer.Exit(EXIT_NO) from None
     except OSError as error:
-        err.print(f"Error: {command[0]} cannot be run: {error.strerror}.", markup=False)
+        warn(f"Error: {command[0]} cannot be run: {error.strerror}.")
         raise typer.Exit(127 if isinstance(error, FileNotFoundError) else 126) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,9 +17,9 @@ from wellhead.api.listener import listen, url_of
 from wellhead.api.supervisor import Supervisor
 from wellhead.assembly import Wellhead
 from wellhead.catalog.types import INSTALL_HINT
-from wellhead.cli.index_bar import IndexBar
 from wellhead.cli.serving import check_settings, notes
-from wellhead.cli.session import AsJson, ConfigFile, Workspace, err, out, print_json, told
+from wellhead.cli.session import AsJson, ConfigFile, Workspace, index_shown, told
+from wellhead.cli.writing import print_json, say, warn
 from wellhead.errors import SettingsError, StorageIOError
 from wellhead.service import Service, make_service
 from wellhead.settings import Settings, load_settings
@@ -57,7 +57,7 @@ def serve(  # noqa: PLR0917  # options of the command line, which come by name
             asyncio.run(service.check_start())
             token = service.token.read_or_make() if isinstance(service, Wellhead) else None
             for note in notes(settings):
-                err.print(f"Note: {note}", markup=False)
+                warn(f"Note: {note}")
             _run(service, token, {"config": None if config is None else str(config), **given}, as_json=as_json)
 
 
@@ -88,36 +88,34 @@ def _made(settings: Settings) -> Iterator[Service]:
     """Make what the service is made of, and give back what it holds at the end."""
     logs.configure(settings.log_level, settings.log_format)
     service = make_service(settings)
-    bar = IndexBar(err)
-    if isinstance(service, Wellhead) and sys.stderr.isatty():
-        service.store.watch_index(bar)
-    try:
-        yield service
-    finally:
-        bar.close()
-        service.close()
+    with closing(service):
+        if isinstance(service, Wellhead):
+            with index_shown(service.store):
+                yield service
+        else:
+            yield service
 
 
 def _announce(url: str, token: str | None, token_file: Path | None, service: Service) -> None:
     """Say where the service is; the token itself is shown to a person only, not to a log."""
     settings = service.settings
-    out.print(f"Wellhead is at {url}  (API: {url}/docs)", markup=False)
+    say(f"Wellhead is at {url}  (API: {url}/docs)")
     if token is not None and settings.page and sys.stdout.isatty():
-        out.print(f"Page:        {page_address(url, token, settings)}", markup=False, soft_wrap=True)
+        say(f"Page:        {page_address(url, token, settings)}")
     if token_file is not None:
         shown = f"{token}  (kept in {token_file})" if sys.stdout.isatty() else f"in {token_file}"
-        out.print(f"Token:       {shown}", markup=False)
+        say(f"Token:       {shown}")
     elif settings.token is not None:
-        out.print("Token:       the one in WELLHEAD_TOKEN")
+        say("Token:       the one in WELLHEAD_TOKEN")
     if settings.root is None:
-        out.print(f"Workspace:   {settings.workspace.absolute()}", markup=False)
+        say(f"Workspace:   {settings.workspace.absolute()}")
     else:
-        out.print(f"Workspaces:  below {settings.root.absolute()}", markup=False)
+        say(f"Workspaces:  below {settings.root.absolute()}")
     names = ", ".join(service.types.registry.list_types())
-    out.print(f"Types:       {names or INSTALL_HINT}", markup=False)
+    say(f"Types:       {names or INSTALL_HINT}")
     for report in service.types.reports:
         if report.state != "ready":
-            out.print(f"Not used:    {report.distribution}: {report.reason} {report.remedy}", markup=False)
+            say(f"Not used:    {report.distribution}: {report.reason} {report.remedy}")
 
 
 def page_address(url: str, token: str, settings: Settings) -> str:

@@ -10,20 +10,9 @@ import typer
 
 from wellhead.catalog.types import type_list
 from wellhead.cli import views
-from wellhead.cli.session import (
-    EXIT_NO,
-    AsJson,
-    ConfigFile,
-    Name,
-    Workspace,
-    err,
-    opened,
-    out,
-    print_json,
-    tamed,
-    told,
-    work,
-)
+from wellhead.cli.exit_codes import EXIT_NO
+from wellhead.cli.session import AsJson, ConfigFile, Name, Workspace, opened, told, work
+from wellhead.cli.writing import print_json, say, tamed, warn
 from wellhead.storage.conflicts import conflict_of
 
 
@@ -45,7 +34,7 @@ def show(name: Name, workspace: Workspace = None, config: ConfigFile = None, as_
     else:
         views.show_source(stored.as_document())
         if stored.state != "ok":
-            err.print(conflict_of(stored).message, markup=False)
+            warn(conflict_of(stored).message)
 
 
 def remove(  # noqa: PLR0917  # options of the command line, which come by name
@@ -61,8 +50,8 @@ def remove(  # noqa: PLR0917  # options of the command line, which come by name
         stored = asyncio.run(wellhead.catalog.find(name))
         shown = tamed(stored.name or stored.id)
         if not yes and not (sys.stdin.isatty() and typer.confirm(f"Remove {shown} for good?", err=True)):
-            err.print("Nothing was removed. Use --yes to remove it without being asked.")
+            warn("Nothing was removed. Use --yes to remove it without being asked.")
             raise typer.Exit(EXIT_NO)
         asyncio.run(wellhead.catalog.delete(stored.id, force=force))
         if not as_json:
-            out.print(f"Removed {shown}.", markup=False)
+            say(f"Removed {shown}.")

@@ -18,13 +18,17 @@ from wellhead.access.policy import Role
 from wellhead.access.principal import Principal, is_user_name, is_workspace_name
 from wellhead.access.token_store import TokenStore
 from wellhead.cli import views
-from wellhead.cli.session import AsJson, ConfigFile, out, print_json, told
+from wellhead.cli.session import AsJson, ConfigFile, told
+from wellhead.cli.writing import print_json, say
 from wellhead.errors import InputError, InputProblem, SettingsError, StorageIOError
 from wellhead.parts import audit_log
 from wellhead.settings import load_settings
 
 app = typer.Typer(
-    name="token", help="Issue, list and revoke the tokens of a service for several users.", no_args_is_help=True
+    name="token",
+    help="Issue, list and revoke the tokens of a service for several users.",
+    no_args_is_help=True,
+    add_completion=False,
 )
 
 Root = Annotated[Path | None, typer.Option("--root", metavar="DIR", help="The directory of the workspaces.")]
@@ -55,7 +59,7 @@ def create(  # noqa: PLR0917  # options of the command line, which come by name
     if as_json:
         print_json({"token": token, **kept.as_document()})
     else:
-        out.print(f"{token}\n\nKeep it now: it is not shown again. Its id is {kept.id}.", markup=False)
+        say(f"{token}\n\nKeep it now: it is not shown again. Its id is {kept.id}.")
 
 
 @app.command("list")
@@ -86,7 +90,7 @@ def revoke(
     if as_json:
         print_json({"id": token_id})
     else:
-        out.print(f"Revoked {token_id}.", markup=False)
+        say(f"Revoked {token_id}.")
 
 
 @contextmanager

@@ -14,19 +14,10 @@ from wellhead.catalog.listing import ListQuery
 from wellhead.catalog.outcomes import GOOD, Outcome, totals_of
 from wellhead.cli import views
 from wellhead.cli.completion import source_names
+from wellhead.cli.exit_codes import EXIT_NO, EXIT_USAGE
 from wellhead.cli.progress import Progress
-from wellhead.cli.session import (
-    EXIT_NO,
-    EXIT_USAGE,
-    AsJson,
-    ConfigFile,
-    Workspace,
-    err,
-    out,
-    print_json,
-    tamed,
-    work,
-)
+from wellhead.cli.session import AsJson, ConfigFile, Workspace, work
+from wellhead.cli.writing import print_json, say, tamed, warn
 from wellhead.model.result import Check
 from wellhead.storage.stored import StoredDataSource
 
@@ -47,7 +38,7 @@ def validate(  # noqa: PLR0917  # options of the command line, which come by nam
 ) -> None:
     """Find out whether data sources work. Exits with 1 if one does not."""
     if bool(names) == everything:
-        err.print(
+        warn(
             "Error: name data sources or use --all, not both." if names else "Error: name a data source, or use --all."
         )
         raise typer.Exit(EXIT_USAGE)
@@ -109,5 +100,5 @@ def _show_many(outcomes: list[Outcome], totals: dict[str, int]) -> None:
     named = sorted(((outcome.name or outcome.id, outcome) for outcome in outcomes), key=lambda row: row[0])
     for name, outcome in named:
         if outcome.result is None:
-            out.print(f"{tamed(name)}: not validated, its state is {outcome.state}", markup=False)
+            say(f"{tamed(name)}: not validated, its state is {outcome.state}")
     views.show_results([(name, outcome.result) for name, outcome in named if outcome.result is not None], totals)

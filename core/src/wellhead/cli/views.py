@@ -12,7 +12,8 @@ from rich.table import Table
 from wellhead import clock
 from wellhead.access.issued import IssuedToken
 from wellhead.catalog.types import INSTALL_HINT
-from wellhead.cli.session import out, tamed
+from wellhead.cli.console import out
+from wellhead.cli.writing import say, tamed
 from wellhead.model.result import Check, ValidationResult
 from wellhead.storage.findings import Finding
 from wellhead.storage.key_service import KeyUse
@@ -57,7 +58,7 @@ def show_types(items: Sequence[Mapping[str, Any]]) -> None:
     for item in items:
         if item["reason"]:
             about, remedy = tamed(f"{item['name']}: {item['reason']}"), tamed(str(item["remedy"]))
-            out.print(f"\n{about}\n  To mend it: {remedy}", markup=False)
+            say(f"\n{about}\n  To mend it: {remedy}")
 
 
 def show_list(items: Sequence[Mapping[str, Any]], total: int, *, filtered: bool = False) -> None:
@@ -105,7 +106,7 @@ def show_findings(findings: Sequence[Finding]) -> None:
     if remedies:
         out.print("\nWhat to do:")
     for code, remedy in remedies:
-        out.print(f"  {code}: {tamed(remedy or '')}", markup=False)
+        say(f"  {code}: {tamed(remedy or '')}")
 
 
 def _written(value: Any) -> str:
@@ -119,11 +120,11 @@ def _written(value: Any) -> str:
 def show_check(check: Check) -> None:
     """Print one check as it ended."""
     out.print(f"  {_MARKS[check.status]} {escape(check.name)}", end="")
-    out.print("" if check.message is None else f": {check.message}", markup=False)
+    say("" if check.message is None else f": {check.message}")
     if check.hint is not None and check.status != "skipped":
-        out.print(f"      {check.hint}", markup=False)
+        say(f"      {check.hint}")
     if check.fields and check.status in {"failed", "timeout"}:
-        out.print(f"      Look at: {', '.join(field.removeprefix('/') for field in check.fields)}", markup=False)
+        say(f"      Look at: {', '.join(field.removeprefix('/') for field in check.fields)}")
 
 
 def show_result(name: str, result: ValidationResult) -> None:
@@ -131,7 +132,7 @@ def show_result(name: str, result: ValidationResult) -> None:
     out.print(f"{escape(tamed(name))}: {_status(result.status)} in {result.duration_ms:.0f} ms")
     for key, value in result.details.items():
         text = ", ".join(str(item) for item in value) if isinstance(value, list) else str(value)
-        out.print(f"  {key.replace('_', ' ')}: {tamed(text)}", markup=False)
+        say(f"  {key.replace('_', ' ')}: {tamed(text)}")
 
 
 def show_results(rows: Iterable[tuple[str, ValidationResult]], totals: Mapping[str, int]) -> None:
@@ -181,14 +182,12 @@ def show_tokens(tokens: Sequence[IssuedToken]) -> None:
 def show_rotation(rotation: Rotation) -> None:
     """Print what a rotation did, and what it left."""
     made = "is primary now" if rotation.is_new else "was primary already"
-    out.print(
-        f"Key {rotation.key_id} {made}. Sealed anew: {rotation.resealed}. Left: {len(rotation.left)}.", markup=False
-    )
+    say(f"Key {rotation.key_id} {made}. Sealed anew: {rotation.resealed}. Left: {len(rotation.left)}.")
     for left in rotation.left:
         document = left.document
         name = document.id if document.name is None else f"{document.name} ({document.id})"
         revision = "" if document.revision is None else f", revision {document.revision}"
-        out.print(tamed(f"  {name}{revision}: {left.reason}"), markup=False)
+        say(tamed(f"  {name}{revision}: {left.reason}"))
     if rotation.left:
         out.print("Mend those and rotate once more, or send their secrets anew. Old keys stay in the ring until then.")
 
@@ -199,11 +198,11 @@ def show_migrations(outcomes: Sequence[MigrationOutcome], totals: Mapping[str, i
         name = tamed(outcome.name or outcome.id)
         if outcome.versions is not None:
             first, last = outcome.versions
-            out.print(f"{name}: schema version {first} to {last}", markup=False)
+            say(f"{name}: schema version {first} to {last}")
             for change in outcome.changes if dry_run else ():
                 _show_change(change)
         elif outcome.reason is not None:
-            out.print(f"{name}: {outcome.status}. {tamed(outcome.reason)}", markup=False)
+            say(f"{name}: {outcome.status}. {tamed(outcome.reason)}")
     counts = ", ".join(f"{number} {status}" for status, number in totals.items())
     out.print(f"{counts or 'No data source'}.{' Nothing was written: this was a dry run.' if dry_run else ''}")
 
@@ -212,7 +211,7 @@ def _show_change(change: FieldChange) -> None:
     for mark, text in (("-", change.before), ("+", change.after)):
         if text is not None:
             shown = "set" if json.loads(text) == {"is_set": True} else text
-            out.print(f"  {mark} {tamed(change.name)}: {tamed(shown)}", markup=False)
+            say(f"  {mark} {tamed(change.name)}: {tamed(shown)}")
 
 
 def show_audit(entries: Sequence[Mapping[str, Any]]) -> None:

@@ -38,6 +38,9 @@ _METADATA = _networks(
     "fd00:ec2::/32",  # Amazon
     "fd20:ce::254/128",  # Google
     "fd00:42::42/128",  # Scaleway
+    "fd00:a9fe:a9fe::1/128",  # Akamai
+    "fd00:c1::a9fe:a9fe/128",  # Oracle
+    "fd00:100::100:200/128",  # Alibaba
     "100.100.100.200/32",  # Alibaba
     "192.0.0.192/32",  # Oracle
     "168.63.129.16/32",  # Azure, though its range is public

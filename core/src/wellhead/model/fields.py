@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import codecs
+import encodings
+import pkgutil
 import re
 from collections.abc import Callable, Mapping, Sequence
+from encodings import aliases
+from functools import cache
+from itertools import pairwise
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, WithJsonSchema
@@ -40,6 +45,7 @@ _CONNECTION_HEADERS = frozenset(
 _SECRET_HEADERS = re.compile(
     r"authorization|proxy-authorization|cookie|.*(api-?key|token|secret|password).*", re.IGNORECASE
 )
+_PEM_LINE = re.compile(r"-----(BEGIN|END) ([A-Z ]+)-----")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _BINARY_CODECS = frozenset({"undefined", "idna", "punycode", "unicode_escape", "raw_unicode_escape", "mbcs", "oem"})
 _MAX_ENCODING = 40
@@ -164,21 +170,40 @@ def check_encoding(name: str) -> str:
     Raises:
         PydanticCustomError: `unknown_encoding`.
     """
-    try:
-        codec = codecs.lookup(name if len(name) <= _MAX_ENCODING else "")
-        "".encode(name)
-    except (LookupError, ValueError, UnicodeError):
-        codec = None
+    codec = _codec_of(name) if len(name) <= _MAX_ENCODING else None
     if codec is None or codec.name.replace("-", "_") in _BINARY_CODECS:
         raise PydanticCustomError("unknown_encoding", "No text encoding has this name.")
     return name
 
 
+def _codec_of(name: str) -> codecs.CodecInfo | None:
+    """Look a codec up by its one spelling: Python remembers for ever every other, and every name that is none."""
+    spelling = encodings.normalize_encoding(name).lower()
+    if "\0" in name or _codec_names().isdisjoint((spelling, spelling.replace(".", "_"))):
+        return None
+    try:
+        "".encode(spelling)
+        return codecs.lookup(spelling)
+    except (LookupError, ValueError, UnicodeError):
+        return None
+
+
+@cache
+def _codec_names() -> frozenset[str]:
+    return frozenset([*aliases.aliases, *(module.name for module in pkgutil.iter_modules(encodings.__path__))])
+
+
 def _check_certificate(text: str) -> str:
-    blocks = re.findall(r"-----BEGIN ([A-Z ]+)-----[\s\S]+?-----END \1-----", text)
-    if not blocks or any(kind not in {"CERTIFICATE", "TRUSTED CERTIFICATE"} for kind in blocks):
+    lines = list(_PEM_LINE.finditer(text))  # each is looked at once, whatever the text is
+    is_whole = any(_is_block(begin, end) for begin, end in pairwise(lines))
+    if not is_whole or not {line[2] for line in lines} <= {"CERTIFICATE", "TRUSTED CERTIFICATE"}:
         raise PydanticCustomError("pem_syntax", "This is not a certificate in PEM form.")
     return text
+
+
+def _is_block(begin: re.Match[str], end: re.Match[str]) -> bool:
+    """Tell whether two lines of a PEM text, one after the other, have a block between them."""
+    return begin[1] == "BEGIN" and end[1] == "END" and begin[2] == end[2] and begin.end() < end.start()
 
 
 def _schema(**keywords: Any) -> WithJsonSchema:

@@ -25,6 +25,8 @@ from wellhead.model.shape import Fields, Shape, flat
 from wellhead.model.source import SERVER_FIELDS
 
 _MAX_KEY = 64
+_MAX_HINTS = 100
+"""Of more problems than these, no name is compared with those that are known: thousands take seconds."""
 
 _WRONG_TYPE = {
     "bool": "true or false",
@@ -74,10 +76,11 @@ def problems_of(error: ValidationError, document: Mapping[str, Any], shape: Shap
     hidden = {value[:_MAX_KEY] for _, value in shape.secrets(document) if isinstance(value, str)}
     hidden -= shape.model.model_fields.keys()
     found: dict[tuple[str, str], InputProblem] = {}
+    has_hints = error.error_count() <= _MAX_HINTS
     for item in error.errors(include_url=False, include_input=False):
         path = _path(item["loc"], document, may_be_absent=item["type"] == "missing")
         path = tuple(takewhile(lambda part: part not in hidden, path))
-        problem = _problem(item, path, shape)
+        problem = _problem(item, path, shape, has_hints=has_hints)
         other = found.setdefault((problem.pointer, problem.code), problem)
         if other.message != problem.message:  # the members of a union each ask for something else
             found[problem.pointer, problem.code] = replace(other, message=CODES[other.code].title)
@@ -85,7 +88,7 @@ def problems_of(error: ValidationError, document: Mapping[str, Any], shape: Shap
 
 
 def unknown_key(key: str, known: Collection[str], parents: tuple[str, ...] = ()) -> InputProblem:
-    """Make the problem of a key that nobody knows, with the known one that is most like it as a hint."""
+    """Make the problem of a key that nobody knows; as a hint, that of the known ones which is most like it."""
     code, message = _SIMPLE["extra_forbidden"]
     close = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
     return InputProblem(
@@ -93,10 +96,11 @@ def unknown_key(key: str, known: Collection[str], parents: tuple[str, ...] = ())
     )
 
 
-def _problem(item: Mapping[str, Any], path: tuple[str, ...], shape: Shape) -> InputProblem:
+def _problem(item: Mapping[str, Any], path: tuple[str, ...], shape: Shape, *, has_hints: bool) -> InputProblem:
     kind = item["type"]
     if kind == "extra_forbidden" and path:
-        return unknown_key(path[-1], _known_fields(shape, path[:-1]), path[:-1])
+        known = _known_fields(shape, path[:-1]) if has_hints else ()
+        return unknown_key(path[-1], known, path[:-1])
     context = item.get("ctx") or {}
     if kind in _TAGS and isinstance(context.get("discriminator"), str):
         path = (*path, context["discriminator"].strip("'"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, NoReturn, Self, final
 
 from pydantic import AfterValidator, GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -16,7 +16,10 @@ from wellhead.clock import from_text, to_text
 from wellhead.errors import SecretUnavailableError
 from wellhead.model.markers import MultiLine
 
+_KEY_BEGINS = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
+_KEY_ENDS = re.compile(r"-----END [A-Z ]*PRIVATE KEY-----")
 _REFERENCE = re.compile(r"(env:[A-Za-z_][A-Za-z0-9_]{0,254}|file:/[^\x00-\x1f\x7f]{1,1023})")
+_FACT_NAMES = frozenset(("is_set", "set_at", "set_in_revision", "ref"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class SecretFacts:
         Raises:
             ValueError: It has another form.
         """
-        if document.get("is_set") is not True or document.keys() - {"is_set", "set_at", "set_in_revision", "ref"}:
+        if document.get("is_set") is not True or document.keys() - _FACT_NAMES:
             raise ValueError("not the facts of a secret")
         set_at, revision, reference = (document.get(key) for key in ("set_at", "set_in_revision", "ref"))
         if not isinstance(set_at, str) or type(revision) is not int or not isinstance(reference, str | None):
@@ -65,6 +68,10 @@ class SecretFacts:
             return isinstance(value, Mapping) and cls.from_document(value) is not None
         except ValueError:
             return False
+
+
+_CHANGED_FACTS = SecretFacts(datetime(1970, 1, 1, tzinfo=UTC), 0)
+"""Stands for facts that were changed since they were read: no stored secret has these, as revisions begin with 1."""
 
 
 @final
@@ -179,6 +186,8 @@ class Secret:
         try:
             return cls.sealed(SecretFacts.from_document(value))
         except (ValueError, AttributeError):
+            if isinstance(value, dict) and "is_set" in value and value.keys() <= _FACT_NAMES:
+                return cls.sealed(_CHANGED_FACTS)
             raise PydanticCustomError("secret_form", "A secret has none of the accepted forms.") from None
 
 
@@ -194,7 +203,8 @@ def _check_private_key(secret: Secret) -> Secret:
         text = secret.reveal()
         if "ENCRYPTED" in text:
             raise PydanticCustomError("pem_encrypted", "The private key is encrypted.")
-        if not re.search(r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]+-----END [A-Z ]*PRIVATE KEY-----", text):
+        begin = _KEY_BEGINS.search(text)  # one pattern for all of it would look for the end again from every beginning
+        if begin is None or not _KEY_ENDS.search(text, begin.end() + 1):
             raise PydanticCustomError("pem_syntax", "This is not a private key in PEM form.")
     return secret
 

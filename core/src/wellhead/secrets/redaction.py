@@ -14,6 +14,7 @@ REDACTED = "[redacted]"
 _MIN_LENGTH = 4
 _MIN_INNER = 8
 _MAX_TEXT = 20_000
+_DOTS = str.maketrans({"\u0131": "i", "\u0130": "i"})  # the letters that `casefold` tells from `i`, and `re` does not
 
 
 class Redactor:
@@ -25,11 +26,11 @@ class Redactor:
     def __init__(self, secrets: Iterable[str]) -> None:
         secrets = list(secrets)
         spellings = {spelling for secret in secrets for spelling in _spellings(secret) if spelling}
-        long = [re.escape(text) for text in sorted(spellings, key=len, reverse=True) if len(text) >= _MIN_LENGTH]
-        short = [rf"(?<!\w){re.escape(text)}(?!\w)" for text in sorted(spellings) if len(text) < _MIN_LENGTH]
-        inside = [pattern for secret in secrets for pattern in _inside_base64(secret)]
+        inside = [part for secret in secrets for part in _inside_base64(secret)]
+        patterns = [(text, rf"[\w+/-]{{0,4}}{re.escape(text)}[\w+/-]{{0,4}}") for text in _to_find(inside)]
+        patterns += [(text, _pattern(text)) for text in sorted(_to_find(spellings), key=len, reverse=True)]
         self._longest = max(map(len, spellings), default=0)
-        self._pattern = re.compile("|".join(inside + long + short), re.IGNORECASE) if spellings else None
+        self._patterns = [(_folded(text), pattern) for text, pattern in patterns]
 
     def clean(self, text: str, *, limit: int = 200) -> str:
         """Return a text without secrets and control characters, cut to a length.
@@ -44,7 +45,24 @@ class Redactor:
         return printable if len(printable) <= limit else printable[: limit - 1] + "…"
 
     def _hide(self, text: str) -> str:
-        return text if self._pattern is None else self._pattern.sub(REDACTED, text)
+        """Hide what is there. Only that is compiled: a pattern of all spellings of long secrets takes seconds."""
+        folded = _folded(text)
+        found = [pattern for part, pattern in self._patterns if part in folded]
+        return re.sub("|".join(found), REDACTED, text, flags=re.IGNORECASE) if found else text
+
+
+def _to_find(texts: Iterable[str]) -> list[str]:
+    """Return the texts that can be in one that is looked at."""
+    return [text for text in texts if len(text) <= _MAX_TEXT]
+
+
+def _pattern(text: str) -> str:
+    return re.escape(text) if len(text) >= _MIN_LENGTH else rf"(?<!\w){re.escape(text)}(?!\w)"
+
+
+def _folded(text: str) -> str:
+    """Return a text in which is found whatever `re.IGNORECASE` would find in the text."""
+    return text.translate(_DOTS).casefold()
 
 
 def _printable(text: str) -> str:
@@ -66,17 +84,17 @@ def _spellings(secret: str) -> set[str]:
 
 
 def _inside_base64(secret: str) -> set[str]:
-    """Return patterns of a secret inside the base64 of a longer text, such as `user:password`.
+    """Return what stands of a secret in the base64 of a longer text, such as `user:password`.
 
-    They look for what the secret alone decides, and take the neighbouring characters with it. A secret that decides
-    too few characters to be told from chance has no pattern.
+    It is what the secret alone decides; its neighbouring characters are hidden with it. A secret that decides too few
+    characters to be told from chance has none.
     """
-    patterns = set()
+    parts = set()
     data = secret.encode("utf-8", errors="replace")
     for offset in (0, 1, 2):
         first, last = -(-offset // 3) * 4, (offset + len(data)) // 3 * 4
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             inner = encode(bytes(offset) + data).decode()[first:last]
             if len(inner) >= _MIN_INNER:
-                patterns.add(rf"[\w+/-]{{0,4}}{re.escape(inner)}[\w+/-]{{0,4}}")
-    return patterns
+                parts.add(inner)
+    return parts

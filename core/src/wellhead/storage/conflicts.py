@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from wellhead.errors import (
     ConflictError,
+    NameTakenError,
     NewerFormatError,
     RecordCorruptError,
     RecordInvalidError,
@@ -49,3 +50,8 @@ def conflict_of(stored: StoredDataSource) -> ConflictError:
 def _shown(name: str) -> str:
     """Return the name of a field as it may be shown; one that was edited by hand may be anything."""
     return name if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,63}", name) else "one whose name cannot be shown"
+
+
+def name_taken() -> NameTakenError:
+    """Return the error for a name that another data source has."""
+    return NameTakenError("Another data source has this name. Names are unique, whatever their case.")

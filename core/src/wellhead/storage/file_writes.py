@@ -14,10 +14,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from wellhead.errors import DataSourceNotFoundError, NameTakenError, QuotaExceededError, RevisionMismatchError
+from wellhead.errors import DataSourceNotFoundError, QuotaExceededError, RevisionMismatchError
 from wellhead.model.texts import name_key
 from wellhead.storage import history
 from wellhead.storage.backups import backup_name
+from wellhead.storage.conflicts import name_taken
 from wellhead.storage.directory import (
     StoreDirectory,
     remove_quietly,
@@ -155,7 +156,7 @@ class FileWrites:
 
     def _refuse_taken_name(self, directory: int, record: Record) -> None:
         if self._holder_of(directory, name_key(record.name), record.id) is not None:
-            raise NameTakenError("Another data source has this name. Names are unique, whatever their case.")
+            raise name_taken()
 
     def _refuse_over_quota(self, directory: int) -> None:
         """Refuse one record more than there may be. The files themselves are counted before that, but not each time."""

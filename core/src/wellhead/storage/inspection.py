@@ -14,6 +14,7 @@ from wellhead.errors import ConflictError, StorageError
 from wellhead.mounts import is_shared
 from wellhead.storage.directory import (
     IGNORE_NAME,
+    PASSING,
     ignore_in_git,
     scanned,
     storage_error,
@@ -23,6 +24,7 @@ from wellhead.storage.findings import Finding, listed, problem, warning
 from wellhead.storage.history import history_name, read_lines
 from wellhead.storage.leftovers import TEMPORARY, leftovers, sweep
 from wellhead.storage.locks import LOCK_NAME, StoreLock
+from wellhead.storage.results import damaged_lines, results_name
 from wellhead.storage.revisions import read_revision
 from wellhead.storage.workspace_id import WORKSPACE_FILE
 
@@ -126,6 +128,7 @@ class _Look:
         yield from self._strangers(own)
         yield from self._modes(own)
         yield from self._histories(own)
+        yield from self._results(own)
         if IGNORE_NAME not in files:
             yield self._without_ignore()
 
@@ -184,6 +187,22 @@ class _Look:
             if damaged:
                 message = f"{damaged} of {len(lines)} lines of {name} cannot be read."
                 yield warning("data source", "history_damaged", message, ids=(match[1],))
+
+    def _results(self, names: Collection[str]) -> Iterator[Finding]:
+        for name in sorted(names):
+            match = _SIDE.fullmatch(name)
+            if match is None or name != results_name(match[1]):
+                continue
+            try:
+                damaged, total = damaged_lines(self.directory, match[1])
+            except OSError as error:
+                if error.errno in PASSING:
+                    raise
+                yield warning("data source", "results_damaged", f"{name} cannot be read.", ids=(match[1],))
+                continue
+            if damaged:
+                message = f"{damaged} of {total} lines of {name} cannot be read."
+                yield warning("data source", "results_damaged", message, ids=(match[1],))
 
     def _strangers(self, own: Mapping[str, os.stat_result]) -> Iterator[Finding]:
         strangers = [name for name, seen in own.items() if seen.st_uid not in {os.geteuid(), 0}]

@@ -41,6 +41,7 @@ class Opener:
         """
         self._find_type = find_type
         self._type_bases: dict[str, tuple[KnownType | None, bytes]] = {}
+        self._bases: dict[tuple[str, bool], tuple[bytes, Basis | None, int]] = {}
 
     def opened(self, entry: Entry) -> StoredDataSource:
         """Read an entry as its type; whether its secrets open is not looked at."""
@@ -53,6 +54,22 @@ class Opener:
         if before is None or before[0] is not known:
             before = self._type_bases[type_name] = known, b"" if known is None else _basis_of(known)
         return before[1]
+
+    def basis(self, type_name: str, sealing: Basis | None) -> int:
+        """Return the basis of a judgement.
+
+        Args:
+            type_name: The type of the record.
+            sealing: What decides whether its secrets open; None for a record without secrets.
+
+        Returns:
+            A number of 56 bits, never 0.
+        """
+        key, of_type = (type_name, sealing is None), self.type_basis(type_name)
+        before = self._bases.get(key)
+        if before is None or before[0] is not of_type or before[1] != sealing:
+            before = self._bases[key] = of_type, sealing, _number_of(of_type, sealing)
+        return before[2]
 
 
 class OpeningJudge:
@@ -85,11 +102,15 @@ class OpeningJudge:
         Returns:
             A number of 56 bits, never 0.
         """
-        digest = hashlib.blake2b(self._opener.type_basis(type_name), digest_size=7)
-        if sealed:
-            ring, workspace_id = self._basis
-            digest.update(f"{'' if ring is None else ring.fingerprint} {workspace_id}".encode())
-        return int.from_bytes(digest.digest(), "big") | 1
+        return self._opener.basis(type_name, self._basis if sealed else None)
+
+
+def _number_of(of_type: bytes, sealing: Basis | None) -> int:
+    digest = hashlib.blake2b(of_type, digest_size=7)
+    if sealing is not None:
+        ring, workspace_id = sealing
+        digest.update(f"{'' if ring is None else ring.fingerprint} {workspace_id}".encode())
+    return int.from_bytes(digest.digest(), "big") | 1
 
 
 def _basis_of(known: KnownType) -> bytes:

@@ -1,6 +1,6 @@
-"""The results of validating a data source, in a file beside its record: JSON Lines, a summary first, then newest first.
+"""The results of validating a data source, in a file beside its record: JSON Lines, a summary, then newest first.
 
-They can be made anew at any time, so what is damaged counts as not there.
+They can be made anew at any time, so a damaged line counts as not there. The next result writes the file without it.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from wellhead.storage.directory import read_file
+from wellhead.storage.result_lines import read_result, read_summary_line
 
 KEPT_RESULTS = 50
 _MAX_RESULTS_BYTES = 4 << 20
 _MAX_SUMMARY_BYTES = 512
-_SUMMARY = {"status": str, "checked_at": str, "revision": int, "duration_ms": int | float}
 
 Signature = tuple[int, int, int, int]
 """What tells whether a file has changed."""
@@ -38,27 +38,38 @@ def with_result(kept: Sequence[dict[str, Any]], summary: dict[str, Any], result:
 
 
 def read_results(directory: int, record_id: str) -> list[dict[str, Any]]:
-    """Return the results of a data source, newest first."""
+    """Return the results of a data source, newest first; a line that is damaged is passed over."""
     try:
-        found = read_file(directory, results_name(record_id), _MAX_RESULTS_BYTES)
-        lines = [] if found is None else [json.loads(line) for line in found[0].splitlines()]
-    except (OSError, ValueError, RecursionError):
+        _, *lines = _lines(directory, record_id) or (b"",)
+    except OSError:
         return []
-    return [line for line in lines[1:] if isinstance(line, dict)]
+    return [result for line in lines if (result := read_result(line)) is not None]
+
+
+def damaged_lines(directory: int, record_id: str) -> tuple[int, int]:
+    """Return how many lines of the file with results are damaged, and how many it has.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    lines = _lines(directory, record_id)
+    if not lines:
+        return 0, 0
+    damaged = (read_summary_line(lines[0]) is None) + sum(read_result(line) is None for line in lines[1:])
+    return damaged, len(lines)
 
 
 def read_summary(directory: int, record_id: str) -> tuple[dict[str, Any] | None, Signature | None]:
     """Return the summary of the newest result, and what tells whether it has changed since."""
     try:
         found = read_file(directory, results_name(record_id), _MAX_SUMMARY_BYTES)
-        if found is None:
-            return None, None
-        summary = json.loads(found[0].partition(b"\n")[0])
-    except (OSError, ValueError, RecursionError):
+    except OSError:
         return None, None
-    return (summary if _is_summary(summary) else None), signature_of(found[1])
+    if found is None:
+        return None, None
+    return read_summary_line(found[0].partition(b"\n")[0]), signature_of(found[1])
 
 
-def _is_summary(summary: Any) -> bool:
-    fits = isinstance(summary, dict) and summary.keys() == _SUMMARY.keys()
-    return fits and all(isinstance(summary[name], kind) for name, kind in _SUMMARY.items())
+def _lines(directory: int, record_id: str) -> list[bytes]:
+    found = read_file(directory, results_name(record_id), _MAX_RESULTS_BYTES)
+    return [] if found is None else found[0].splitlines()

@@ -100,6 +100,14 @@ class Sealer:
                 place(document, path, Secret.from_reference(plaintext) if is_reference else Secret(plaintext))
         return shape.model.model_validate(document)
 
+    async def check_keys(self) -> None:
+        """Look whether there is a key ring that can be used.
+
+        Raises:
+            KeyRingError: There is none; the error says why.
+        """
+        await self._keys.ring()
+
     async def basis(self) -> Basis:
         """Return what decides besides the records whether secrets open: the key ring and the workspace's id."""
         try:

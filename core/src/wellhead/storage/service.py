@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from wellhead.errors import RevisionMismatchError
 from wellhead.model.source import DataSourceConfig
-from wellhead.storage.conflicts import conflict_of
+from wellhead.model.texts import name_key
+from wellhead.storage.conflicts import conflict_of, name_taken
 from wellhead.storage.former import before
 from wellhead.storage.history import Rewritten
 from wellhead.storage.judging import Judging
@@ -85,14 +87,14 @@ class ConfigurationStorageService:
         """Save as `save_config` does, and return what is stored now."""
         return await self._saver.save(config)
 
-    async def get_config(self, config_id: str) -> DataSourceConfig:
+    async def get_config(self, config_id: str | uuid.UUID) -> DataSourceConfig:
         """Return a data source, with its secrets sealed.
 
         Raises:
             DataSourceNotFoundError: There is none of this id.
             ConflictError: It cannot be read as its type: the error's code is that of its state.
         """
-        stored = await self.read(config_id)
+        stored = await self.read(str(config_id))
         if stored.config is None:
             raise conflict_of(stored)
         return stored.config.model_copy(deep=True)
@@ -120,8 +122,20 @@ class ConfigurationStorageService:
         """Return the data source whose name has a key; None if there is none."""
         return await self._judging.find(key)
 
+    async def refuse_taken_name(self, stored: StoredDataSource, name: str) -> None:
+        """Refuse a new name for a data source that another one has just now.
+
+        Raises:
+            NameTakenError: Another data source has the name.
+        """
+        key = name_key(name)
+        if stored.name is None or name_key(stored.name) != key:
+            found = await self.find(key)
+            if found is not None and found.id != stored.id:
+                raise name_taken()
+
     async def update_config(
-        self, config_id: str, config: DataSourceConfig, *, expected: int | None = None
+        self, config_id: str | uuid.UUID, config: DataSourceConfig, *, expected: int | None = None
     ) -> DataSourceConfig:
         """Save a new state of a data source, and return when it is on disk.
 
@@ -141,7 +155,7 @@ class ConfigurationStorageService:
             RecordTooLargeError: It has more than 64 KiB.
             StorageError: It could not be saved.
         """
-        stored = await self.update(config_id, config, expected=expected)
+        stored = await self.update(str(config_id), config, expected=expected)
         return config if stored.config is None else stored.config.model_copy(deep=True)
 
     async def update(
@@ -219,7 +233,9 @@ class ConfigurationStorageService:
             await self._store.remove_backup(config_id)
             return done
 
-    async def delete_config(self, config_id: str, *, expected: int | None = None, force: bool = False) -> None:
+    async def delete_config(
+        self, config_id: str | uuid.UUID, *, expected: int | None = None, force: bool = False
+    ) -> None:
         """Delete a data source with all that belongs to it, and return when that is on disk.
 
         Args:
@@ -233,13 +249,13 @@ class ConfigurationStorageService:
             ConflictError: The record cannot be read, and `force` is not set.
             StorageError: It could not be deleted.
         """
-        stored = await self.read(config_id)
+        stored = await self.read(str(config_id))
         if stored.record is None and not force:
             raise conflict_of(stored)
         if expected is not None and stored.revision != expected:
             raise RevisionMismatchError(stored=stored.revision or 0)
         async with self._noting(Changed.of(stored, operation="delete")):
-            await self._store.delete(config_id, expected=expected if stored.record is not None else None)
+            await self._store.delete(stored.id, expected=expected if stored.record is not None else None)
 
     async def read(self, config_id: str) -> StoredDataSource:
         """Return what is stored of a data source, whatever its state.
@@ -263,6 +279,14 @@ class ConfigurationStorageService:
         if config is None or stored.record is None:
             raise conflict_of(stored)
         return await self._sealer.reveal(stored.record, known_type(self._find_type, config.type).shape, config)
+
+    async def check_keys(self) -> None:
+        """Look whether there is a key ring that can be used.
+
+        Raises:
+            KeyRingError: There is none; the error says why.
+        """
+        await self._sealer.check_keys()
 
     async def results(self, config_id: str) -> list[dict[str, Any]]:
         """Return the last results of validating a data source, newest first."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from wellhead.assembly import Wellhead, assemble
 from wellhead.model.extension import DataSourceTypeExtension
@@ -24,14 +25,14 @@ class TestWorkspace(Workspace):
 
     __test__ = False  # it is none of pytest's
 
-    def validate(self, name_or_id: str, *, timeout: float | None = None) -> ValidationResult:
+    def validate(self, name_or_id: str | UUID, *, timeout: float | None = None) -> ValidationResult:
         """Run the checks of a data source, as `Workspace.validate` does.
 
         Warns:
             PluginWarning: The checks that ran, or their codes, are not those that the type says that it has.
         """
         result = super().validate(name_or_id, timeout=timeout)
-        stored = self._run(self._wellhead.catalog.find(name_or_id))
+        stored = self._find(name_or_id)
         for notice in notices_of(self._wellhead.catalog.registry.describe(str(stored.type)), result):
             warnings.warn(notice, PluginWarning, stacklevel=2)
         return result

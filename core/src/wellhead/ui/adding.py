@@ -51,7 +51,8 @@ async def validate_new(visit: Visit, form: Form) -> Response:
 
 async def take_apart(visit: Visit, form: Form) -> Response:
     """Tell a script which fields a connection string stands for. What is secret in it, the script has already."""
-    known = visit.request.app.state.service.types.registry.find(visit.request.path_params["type_name"])
+    # Not asked of the API: programs send the whole string. See docs/explanation/decisions/the-page-asks-the-api.md.
+    known = page_of(visit.request).service.types.registry.find(visit.request.path_params["type_name"])
     typed = form.get(f"/{CONNECTION_STRING}")
     if known is None or not visit.may("write"):
         return JSONResponse({"message": "This cannot be done here."}, 404)

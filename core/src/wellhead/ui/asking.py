@@ -198,7 +198,7 @@ def _request(
     scope = {
         **{name: outer.get(name) for name in ("http_version", "scheme", "client", "server")},
         "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
         "method": method,
         "path": API + path,
         "raw_path": (API + path).encode(),
@@ -210,10 +210,7 @@ def _request(
     parts = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive() -> Message:
-        if parts:
-            return parts.pop()
-        await asyncio.Event().wait()  # for ever: who stops reading cancels the call
-        return {"type": "http.disconnect"}
+        return parts.pop() if parts else await visit.request.receive()  # so that it ends when the browser goes away
 
     return scope, receive
 

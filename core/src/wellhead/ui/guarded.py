@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,11 +18,10 @@ from wellhead.ui import rendering
 from wellhead.ui.asking import Answer, App, BrokenOffError, Operations, RefusedError
 from wellhead.ui.forms import Form, FormError, read_form
 from wellhead.ui.last_summaries import LastSummaries
+from wellhead.ui.routes import SIGN_IN, Endpoint
 from wellhead.ui.types import KnownTypes
 from wellhead.ui.visits import Visit, end_session, is_from_here, visit_of
 
-Endpoint = Callable[[Request], Awaitable[Response]]
-SIGN_IN = "/sign-in"
 _SEE_OTHER = 303
 
 
@@ -64,7 +63,10 @@ class Page:
 
 def page_of(request: Request) -> Page:
     """Return what all pages have in common."""
-    page: Page = request.app.state.page
+    state = request.app.state
+    if not hasattr(state, "page"):
+        state.page = Page.of(state.service, state.gate)
+    page: Page = state.page
     return page
 
 
@@ -72,10 +74,8 @@ def shown(view: Callable[[Visit], Coroutine[Any, Any, Response]]) -> Endpoint:
     """Make an endpoint of a page: it is shown to those who have signed in; others are asked to."""
 
     async def endpoint(request: Request) -> Response:
-        visit = await _visit(request)
-        if visit is None:
-            return _sign_in(request)
-        return await answered(visit, view(visit))
+        visit = await signed_in(request)
+        return visit if isinstance(visit, Response) else await answered(visit, view(visit))
 
     return endpoint
 
@@ -84,9 +84,9 @@ def posted(action: Callable[[Visit, Form], Coroutine[Any, Any, Response]]) -> En
     """Make an endpoint of a form: it does something for those who have signed in, and who used a page of ours."""
 
     async def endpoint(request: Request) -> Response:
-        visit = await _visit(request)
-        if visit is None:
-            return _sign_in(request)
+        visit = await signed_in(request)
+        if isinstance(visit, Response):
+            return visit
         try:
             form = await read_form(request, seconds=page_of(request).settings.body_timeout)
         except FormError as error:
@@ -109,7 +109,7 @@ def problem(visit: Visit | None, status: int, title: str, detail: str, code: str
     return rendering.page("problem.html", visit, status=status, title=title, detail=detail, code=code)
 
 
-def defect_page(request: Request) -> Response:
+async def show_defect(request: Request) -> Response:
     """Answer where something of ours failed; the log has more."""
     detail = f"Look for the request id {request.state.request_id} in the log of the service, and report it."
     return problem(None, 500, "Something went wrong inside the service", detail, "internal_error")
@@ -138,11 +138,13 @@ async def answered(visit: Visit, answer: Coroutine[Any, Any, Response]) -> Respo
         )
 
 
-async def _visit(request: Request) -> Visit | None:
+async def signed_in(request: Request) -> Visit | Response:
+    """Return who sends a request; where nobody has signed in, an answer that asks to."""
     page = page_of(request)
     visit = await visit_of(request, page.tickets, page.service.authenticator)
-    if visit is not None:
-        request.state.user = visit.principal.user
+    if visit is None:
+        return _sign_in(request)
+    request.state.user = visit.principal.user
     return visit
 
 

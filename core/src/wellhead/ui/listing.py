@@ -12,7 +12,7 @@ from wellhead.ui import rendering
 from wellhead.ui.asking import RefusedError
 from wellhead.ui.forms import Form
 from wellhead.ui.guarded import page_of
-from wellhead.ui.summary import picture_for
+from wellhead.ui.summary import picture_for, room_for
 from wellhead.ui.visits import Visit
 
 _PAGE = 25
@@ -87,4 +87,5 @@ async def show_list(visit: Visit) -> Response:
         return rendering.page("_results.html", visit, **context)
     total = None if wanted.filters or wanted.cursor else found["total"]
     picture, is_fresh = await picture_for(visit, total)
-    return rendering.page("list.html", visit, **context, picture=picture, is_fresh=is_fresh)
+    room = room_for(len(types.ready))
+    return rendering.page("list.html", visit, **context, picture=picture, is_fresh=is_fresh, room=room)

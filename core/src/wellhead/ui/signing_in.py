@@ -12,7 +12,8 @@ from wellhead.access.tickets import Ticket
 from wellhead.errors import StorageIOError
 from wellhead.ui import rendering
 from wellhead.ui.forms import Form, FormError, read_form
-from wellhead.ui.guarded import SIGN_IN, not_understood, page_of, problem, see
+from wellhead.ui.guarded import not_understood, page_of, problem, see
+from wellhead.ui.routes import SIGN_IN
 from wellhead.ui.visits import Visit, cookie_name, end_session, is_from_here, set_session, visit_of
 
 _TOO_OLD = "This address was used already, or is too old. Sign in with the token."
@@ -72,9 +73,9 @@ async def _signed_in(request: Request, token: str, principal: Principal) -> Resp
     standing = await page.service.limits.take("write", principal)
     if standing is not None and standing.retry_after:
         return _too_many(request, "You signed in too often.", standing.retry_after)
-    seconds = page.settings.session_seconds
+    seconds, owner = page.settings.session_seconds, f"{principal.workspace} {principal.user}"
     try:
-        ticket = await asyncio.to_thread(page.tickets.issue, token, "session", seconds=seconds)
+        ticket = await asyncio.to_thread(page.tickets.issue, token, "session", seconds=seconds, owner=owner)
     except StorageIOError as error:
         return problem(None, 500, "You cannot be signed in", error.message)
     _forget(request)

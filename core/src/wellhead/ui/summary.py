@@ -95,7 +95,30 @@ class Picture:
     @property
     def _first(self) -> int:
         """How many are seen at once: no room is saved by hiding one."""
-        return len(self.bars) if len(self.bars) <= _SHOWN + 1 else _SHOWN
+        return _at_once(len(self.bars))
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """The room for a picture that comes later: as much as one of all types that are installed takes.
+
+    Attributes:
+        rows: How many bars are seen at once.
+        has_more: Whether there are more that are hidden.
+    """
+
+    rows: int
+    has_more: bool
+
+
+def room_for(types: int) -> Room:
+    """Return the room for a picture of some types."""
+    bars = types + 1 if types > 1 else 1
+    return Room(_at_once(bars), _at_once(bars) < bars)
+
+
+def _at_once(bars: int) -> int:
+    return bars if bars <= _SHOWN + 1 else _SHOWN
 
 
 def picture_of(document: Mapping[str, Any]) -> Picture:

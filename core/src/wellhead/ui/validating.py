@@ -24,7 +24,7 @@ Outcome = dict[str, Any]
 """What came of one of many: `id`, `name` and `result`, or `state` where it cannot be validated."""
 
 _AT_ONCE = 8
-_FOR_ALL = frozenset((401, 403, 429, 503))
+_FOR_ALL = frozenset((401, 403, 429, 499, 503))
 """The statuses that are no matter of the one data source: the others would be answered so too."""
 
 _STATES = {**UNREAD, "invalid_record": "invalid", "not_found": "gone"}

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from wellhead.access.authentication import Authenticator
-from wellhead.access.policy import Permission, may
+from wellhead.access.policy import Permission
 from wellhead.access.principal import Principal
 from wellhead.access.tickets import Ticket, Tickets
 
@@ -34,7 +34,7 @@ class Visit:
 
     def may(self, permission: Permission) -> bool:
         """Tell whether the role permits something, so that what it does not permit need not be offered."""
-        return may(self.principal.role, permission)
+        return self.principal.may(permission)
 
     def knows(self, csrf: str) -> bool:
         """Tell whether a form comes from a page that was made for this session."""

@@ -18,7 +18,7 @@ from wellhead.testing.kit.subject import Subject
 
 LENGTH = 100_000
 LIMIT_SECONDS = 1.0
-_PIECES = ("a", "1", " ", "a1", "a.", "a@", "a,", "/", "%41")
+_PIECES = ("a", "1", " ", "a1", "a.", "a@", "a,", "/", "%41", "-----BEGIN A-----", "-----BEGIN PRIVATE KEY-----")
 
 
 def check_speed(subject: Subject) -> Iterator[Finding]:

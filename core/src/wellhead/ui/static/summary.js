@@ -9,10 +9,13 @@ async function refresh() {
   const response = await fetch(section.dataset.address, { headers: { "X-Part": "summary" } });
   if (response.status === 401) return location.assign("/sign-in");
   if (!response.ok) return notice("The health by type cannot be told just now.");
+  if ("awaited" in section.dataset) { // what is below stays where it is
+    section.style.minHeight = `${section.getBoundingClientRect().height}px`;
+  }
   const isOpen = section.querySelector("details")?.open;
   section.innerHTML = await response.text();
   if (isOpen) section.querySelector("details")?.setAttribute("open", "");
-  section.removeAttribute("aria-busy");
+  delete section.dataset.awaited;
 }
 
 if (section) {
