@@ -17,7 +17,8 @@ from wellhead.errors import (
     StoreReadOnlyError,
     StoreUnavailableError,
 )
-from wellhead.storage.directory import StoreDirectory, storage_error, sweep, temporary_file
+from wellhead.storage.directory import StoreDirectory, storage_error, temporary_file
+from wellhead.storage.leftovers import sweep
 
 
 @pytest.fixture

@@ -43,7 +43,8 @@ from wellhead.errors import (
     StoreUnavailableError,
 )
 from wellhead.storage.files import FileRecordStore
-from wellhead.storage.records import Record, decode
+from wellhead.storage.record_reading import decode
+from wellhead.storage.records import Record
 from wellhead.storage.selection import Selection
 
 pytestmark = pytest.mark.anyio

@@ -31,12 +31,14 @@ from support.types import SET_AT
 from wellhead import Secret, clock
 from wellhead.catalog.listing import SORT_FIELDS, ListQuery, Page, matches, page_from, page_of, selection_of
 from wellhead.catalog.summary import group_of
-from wellhead.errors import NameTakenError
+from wellhead.errors import NameTakenError, QuotaExceededError
 from wellhead.storage import indexing
 from wellhead.storage.files import FileRecordStore
 from wellhead.storage.index_file import IndexFile
+from wellhead.storage.index_notes import ID_OF
 from wellhead.storage.index_query import groups_of, queries_of
 from wellhead.storage.index_schema import INDEXES, TABLES
+from wellhead.storage.index_writes import TAKE_IN
 from wellhead.storage.records import Record
 from wellhead.storage.selection import Position, Selection
 
@@ -211,6 +213,13 @@ def test_all_are_counted_along_one_index() -> None:
     assert plan == ["SCAN s USING COVERING INDEX by_judgement"]
 
 
+@pytest.mark.parametrize("statement", [*TAKE_IN, ID_OF])
+def test_what_waits_is_looked_through_and_nothing_else(statement: str) -> None:
+    connection = index_in_memory()
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", {"key": "a", "but": "b"})]
+    assert not any(step.startswith(("SCAN sources", "SCAN labels", "SCAN items")) for step in plan), plan
+
+
 def index_in_memory() -> sqlite3.Connection:
     connection = sqlite3.connect(":memory:")
     connection.executescript(TABLES + INDEXES)
@@ -240,6 +249,47 @@ async def test_what_was_written_a_moment_ago_is_found_by_its_state(probe: Probe)
 
         assert chosen is not None
         assert chosen.total == number + 1
+
+
+def rows_in(probe: Probe, table: str) -> int:
+    with closing(sqlite3.connect(probe.directory / INDEX)) as connection:
+        return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
+
+async def test_new_rows_wait_for_whoever_reads_and_their_names_are_taken_meanwhile(
+    probe: Probe, unwatched: None
+) -> None:
+    one = await save(probe, "one", labels={"team": 'with "quotes"'}, description="All orders")
+    await probe.service.update_config(str(one.id), one.model_copy(update={"name": "two"}))
+    await save(probe, "three", labels={"team": "x"})
+    assert (rows_in(probe, "pending"), rows_in(probe, "sources")) == (2, 0)
+    with pytest.raises(NameTakenError):
+        await save(probe, "THREE")
+    assert await names(probe, text="orders") == ["two"]
+    assert await names(probe, labels=(("team", 'with "quotes"'),)) == ["two"]
+    assert (rows_in(probe, "pending"), rows_in(probe, "sources")) == (0, 2)
+    await save(probe, "one")
+    assert await names(probe) == ["one", "three", "two"]
+
+
+async def test_many_rows_do_not_wait_for_each_other(probe: Probe, unwatched: None) -> None:
+    for number in range(70):
+        await save(probe, f"name {number}")
+    assert 0 < rows_in(probe, "pending") < 10
+    assert rows_in(probe, "pending") + rows_in(probe, "sources") == 70
+
+
+async def test_what_waits_counts_for_the_quota(workspace: Path, unwatched: None) -> None:
+    store = FileRecordStore(workspace, quota=2)
+    records = [Record(str(uuid4()), "probe", name, None, {}, "", "", 1, {"host": "h"}) for name in "abc"]
+    instant = clock.to_text(SET_AT)
+    a, b, c = (replace(record, created_at=instant, updated_at=instant) for record in records)
+    await store.create(a)
+    await store.replace(replace(a, revision=2), expected=1)
+    await store.create(b)
+    with pytest.raises(QuotaExceededError):
+        await store.create(c)
+    store.close()
 
 
 async def test_a_refused_write_leaves_the_index_as_it_was(probe: Probe, unwatched: None) -> None:

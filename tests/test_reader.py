@@ -65,7 +65,7 @@ async def test_a_summary_is_the_same_without_an_index(wellhead_parts: Wellhead) 
     indexed = [(await catalog.summary(query)).as_document() for query in queries]
     assert [found["total"] for found in indexed] == [3, 2, 1, 0]
     assert {"type": None, "state": "corrupt", "health": "none", "count": 2} in indexed[0]["items"]
-    indexing.rest()
+    indexing.file.rest()
     assert await catalog.storage.choose(Selection()) is None
     assert [(await catalog.summary(query)).as_document() for query in queries] == indexed
 

@@ -12,14 +12,8 @@ from hypothesis import strategies as st
 from support.probe import NO_ID
 from wellhead.errors import MalformedJSONError, RecordTooLargeError
 from wellhead.model.secret import SecretFacts
-from wellhead.storage.records import (
-    DamagedRecordError,
-    NewerRecordError,
-    Record,
-    SealedSecret,
-    as_stored,
-    decode,
-)
+from wellhead.storage.record_reading import DamagedRecordError, NewerRecordError, decode
+from wellhead.storage.records import Record, SealedSecret, as_stored, indented
 
 FACTS = SecretFacts(datetime(2026, 11, 23, tzinfo=UTC), 1)
 RECORD = Record(
@@ -60,6 +54,11 @@ def without(*names: str) -> bytes:
 def test_a_record_is_readable_json_and_reads_back_equal() -> None:
     assert decode(RECORD.encode(), NO_ID) == RECORD
     assert json.loads(RECORD.encode())["fields"]["host"] == "h"
+
+
+@given(JSON)
+def test_a_record_is_indented_as_python_does_it(value: Any) -> None:
+    assert indented(value) == json.dumps(value, ensure_ascii=False, indent=2)
 
 
 def test_a_record_says_what_wrote_it() -> None:

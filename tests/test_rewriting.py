@@ -17,7 +17,8 @@ from support.types import make_model
 from support.versions import FIRST, SECOND, THIRD, Fields, FirstSource, second_with, to_second
 from wellhead import DataSourceType, Secret
 from wellhead.errors import DataSourceNotFoundError, WellheadError
-from wellhead.storage.records import Record, decode
+from wellhead.storage.record_reading import decode
+from wellhead.storage.records import Record
 from wellhead.storage.rewriting import MigrationOutcome
 
 pytestmark = pytest.mark.anyio

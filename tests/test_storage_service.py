@@ -29,6 +29,7 @@ from wellhead.errors import (
     SecretUnavailableError,
     TypeUnavailableError,
 )
+from wellhead.storage.stored import StoredDataSource
 
 pytestmark = pytest.mark.anyio
 
@@ -69,6 +70,21 @@ async def test_a_saved_data_source_has_what_the_server_makes_and_sealed_secrets(
     assert made == await probe.service.get_config(str(made.id))
     assert made.password.facts.set_in_revision == 1
     assert made.password.facts.set_at == made.created_at
+
+
+async def test_what_a_save_returns_is_what_a_read_shows_wherever_the_secrets_are(probe: Probe) -> None:
+    everywhere = {"password": Secret("a"), "tokens": {"x/y": Secret("b")}, "proxy": {"url": "u", "token": Secret("c")}}
+    config = ProbeSource(name="n", host="h", ratio=2, labels={"a": "b"}, **everywhere)
+
+    made = await probe.service.save(config)
+    assert shown(made) == shown(await probe.service.read(made.id))
+    changed = await probe.service.update(made.id, ProbeSource(name="m", host="h", **everywhere))
+    assert shown(changed) == shown(await probe.service.read(made.id))
+    assert str(changed.config).count("Secret(…)") == 3
+
+
+def shown(stored: StoredDataSource) -> tuple[str, Any]:
+    return json.dumps(stored.as_document()), stored.config
 
 
 async def test_X_06_an_id_that_was_sent_is_not_used(probe: Probe) -> None:

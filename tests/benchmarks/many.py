@@ -60,7 +60,7 @@ async def fill(parts: Wellhead, count: int) -> None:
         now = clock.to_text(clock.now())
         labels = {"team": TEAMS[number % len(TEAMS)], **({"rare": "yes"} if number % 1000 == 0 else {})}
         record = Record(str(uuid.uuid4()), kind, config.name, "Orders", labels, now, now, 1, own)
-        record = await sealer.seal(record, shape, change_of(shape, None, config), previous=None)
+        record = await sealer.seal(record, shape, change_of(shape, None, config).secrets, previous=None)
         path = parts.settings.workspace / ".datasources" / f"{record.id}.json"
         path.write_bytes(record.encode())
         path.chmod(0o600)

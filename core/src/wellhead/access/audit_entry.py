@@ -6,12 +6,13 @@ import json
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from wellhead import clock
 
 Outcome = Literal["begun", "done", "refused", "failed"]
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 
@@ -68,7 +69,7 @@ class Entry:
 
     def encode(self) -> bytes:
         """Write the entry as one line, with its line break."""
-        return json.dumps(asdict(self), separators=(",", ":")).encode() + b"\n"
+        return _ENCODER.encode({name: getattr(self, name) for name in self.__slots__}).encode() + b"\n"
 
 
 def read_line(line: bytes) -> Mapping[str, Any] | None:

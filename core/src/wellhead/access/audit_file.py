@@ -54,7 +54,7 @@ class AuditFile:
                 if 0 < size > self._size - len(lines):
                     self._put_aside()
                     descriptor, size = self._file.descriptor(), 0
-                _write_whole(descriptor, lines)
+                _write_whole(descriptor, lines, size)
                 if not size:  # it may be new, and nobody is to rely on its name before that is on disk
                     durable.sync_directory(self.path.parent)
             os.fsync(descriptor)  # others may append meanwhile
@@ -157,9 +157,8 @@ def _ordinary(path: Path, flags: int) -> int:
     return descriptor
 
 
-def _write_whole(descriptor: int, lines: bytes) -> None:
+def _write_whole(descriptor: int, lines: bytes, size: int) -> None:
     """Write lines whole or not at all. What a crash has left of one is ended first, so that it spoils no other."""
-    size = os.fstat(descriptor).st_size
     if size and os.pread(descriptor, 1, size - 1) != b"\n":
         lines = b"\n" + lines
     try:

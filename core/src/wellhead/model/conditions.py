@@ -64,14 +64,13 @@ def check_conditions(config: BaseModel) -> None:
 def _broken(config: BaseModel, fields: Conditions) -> Iterator[tuple[str, Any]]:
     values = dict(config)
     for name, condition in fields.items():
-        default = type(config).model_fields[name].get_default(call_default_factory=True, validated_data={})
         if condition.required_when is not None and holds(condition.required_when, values):
             if values[name] is None or values[name] == "":
                 yield name, "missing"
-        elif (
-            condition.visible_when is not None and not holds(condition.visible_when, values) and values[name] != default
-        ):
-            yield name, "not_applicable"
+        elif condition.visible_when is not None and not holds(condition.visible_when, values):
+            default = type(config).model_fields[name].get_default(call_default_factory=True, validated_data={})
+            if values[name] != default:
+                yield name, "not_applicable"
 
 
 def as_json_schema(fields: Conditions, defaults: Mapping[str, Any], secrets: Collection[str]) -> list[dict[str, Any]]:

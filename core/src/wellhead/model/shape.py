@@ -74,6 +74,11 @@ class Shape:
         copy: dict[str, Any] = _without_secrets(self.root, document)
         return copy
 
+    def with_secrets(self, config: DataSourceConfig, secrets: Mapping[Path, Secret]) -> DataSourceConfig:
+        """Return a copy of a configuration with other secrets in it, by path; nothing is validated."""
+        copy: DataSourceConfig = _with_secrets(self.root, config, secrets)
+        return copy
+
     def secret_fields(self) -> frozenset[str]:
         """Return the names of the top fields that are secrets or have secrets in them."""
         return frozenset(name for name, node in self.root.fields.items() if _has_secret(node))
@@ -209,11 +214,32 @@ def secrets_at(node: Node, value: Any, path: Path = ()) -> Iterator[tuple[Path, 
     elif isinstance(value, Mapping) and isinstance(node, Fields | Map):
         for name, inner in value.items():
             below = node.fields.get(name, PLAIN) if isinstance(node, Fields) else node.values
-            yield from secrets_at(below, inner, (*path, name))
+            if below is not PLAIN:
+                yield from secrets_at(below, inner, (*path, name))
 
 
 def _without_secrets(node: Node, value: Any) -> Any:
     if not isinstance(value, Mapping) or not isinstance(node, Fields | Map):
         return value
-    below = {name: node.fields.get(name, PLAIN) if isinstance(node, Fields) else node.values for name in value}
-    return {name: _without_secrets(below[name], inner) for name, inner in value.items() if below[name] is not SECRET}
+    copy = {}
+    for name, inner in value.items():
+        below = node.fields.get(name, PLAIN) if isinstance(node, Fields) else node.values
+        if below is not SECRET:
+            copy[name] = inner if below is PLAIN else _without_secrets(below, inner)
+    return copy
+
+
+def _with_secrets(node: Node, value: Any, secrets: Mapping[Path, Secret], path: Path = ()) -> Any:
+    if node is SECRET:
+        return secrets.get(path, value)
+    if isinstance(node, Map) and isinstance(value, Mapping):
+        return {name: _with_secrets(node.values, inner, secrets, (*path, name)) for name, inner in value.items()}
+    if not isinstance(node, Fields) or not isinstance(value, BaseModel):
+        return value
+    found = {name: getattr(value, name, None) for name, below in node.fields.items() if below is not PLAIN}
+    changed = {
+        name: _with_secrets(node.fields[name], inner, secrets, (*path, name))
+        for name, inner in found.items()
+        if inner is not None
+    }
+    return value.model_copy(update=changed)

@@ -101,7 +101,7 @@ def check_name(name: str) -> str:
     Raises:
         PydanticCustomError: `name_syntax`.
     """
-    visible = all(_is_visible(name, place) for place in range(len(name)))
+    visible = (name.isascii() and name.isprintable()) or all(_is_visible(name, place) for place in range(len(name)))
     if not 1 <= len(name) <= _MAX_NAME or name != name.strip() or not visible:
         raise PydanticCustomError("name_syntax", "The name cannot be used.")
     return name

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from wellhead.storage.directory import read_file
-from wellhead.storage.records import MAX_RECORD_BYTES, DamagedRecordError, NewerRecordError, Record, decode
+from wellhead.storage.record_reading import DamagedRecordError, NewerRecordError, decode
+from wellhead.storage.records import MAX_RECORD_BYTES, Record
 
 
 def backup_name(record_id: str) -> str:

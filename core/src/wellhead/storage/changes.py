@@ -29,11 +29,13 @@ class Change:
         is_change: False where the new state is equal to the stored one.
         secrets: The secrets of the new state, by JSON Pointer; those to be kept are sealed.
         moved: The names of the fields that were changed and that secrets are bound to.
+        fields: The type's fields of the new state as they are to be stored, without secrets.
     """
 
     is_change: bool
     secrets: Mapping[str, Secret]
     moved: tuple[str, ...]
+    fields: Mapping[str, Any]
 
 
 def change_of(shape: Shape, stored: StoredDataSource | None, config: DataSourceConfig) -> Change:
@@ -50,24 +52,37 @@ def change_of(shape: Shape, stored: StoredDataSource | None, config: DataSourceC
     """
     found = shape.secrets(config.model_dump(exclude=set(BASE_FIELDS)))
     secrets = {to_pointer(path): secret for path, secret in found if isinstance(secret, Secret)}
-    fields = _texts(shape.without_secrets(config.model_dump(mode="json", exclude=set(BASE_FIELDS))))
-    before = _texts(_fields_before(shape, stored))
-    moved = tuple(sorted(name for name in shape.bound if stored is not None and before.get(name) != fields.get(name)))
+    fields = fields_of(shape, config)
+    if stored is None:
+        differing = frozenset(fields)
+    else:
+        before, now = _texts(as_stored(_fields_before(shape, stored))), _texts(fields)
+        differing = frozenset(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+    moved = () if stored is None else tuple(sorted(shape.bound & differing))
     problems = list(_problems(stored, secrets, moved))
     if problems:
         raise InputError(problems)
-    is_change = stored is None or stored.state != "ok" or before != fields or _base_changed(stored, config)
-    return Change(is_change or _secrets_changed(stored, secrets), secrets, moved)
+    is_change = stored is None or stored.state != "ok" or bool(differing) or _base_changed(stored, config)
+    return Change(is_change or _secrets_changed(stored, secrets), secrets, moved, fields)
+
+
+def fields_of(shape: Shape, config: DataSourceConfig) -> dict[str, Any]:
+    """Return the type's fields of a configuration as they are to be stored, without secrets.
+
+    Raises:
+        MalformedJSONError: They cannot be stored.
+    """
+    return as_stored(shape.without_secrets(config.model_dump(mode="json", exclude=set(BASE_FIELDS))))
 
 
 def _texts(fields: Mapping[str, Any]) -> dict[str, str]:
     """Write each field as it is compared. Python alone would take true and 1 for the same."""
-    return {name: json.dumps(value, sort_keys=True) for name, value in as_stored(fields).items()}
+    return {name: json.dumps(value, sort_keys=True) for name, value in fields.items()}
 
 
-def _fields_before(shape: Shape, stored: StoredDataSource | None) -> Mapping[str, Any]:
+def _fields_before(shape: Shape, stored: StoredDataSource) -> Mapping[str, Any]:
     """Return the stored fields; one that the type has got since counts as its default."""
-    return {} if stored is None else {**shape.without_secrets(shape.defaults), **stored.fields}
+    return {**shape.without_secrets(shape.defaults), **stored.fields}
 
 
 def _problems(

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import secrets
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,8 +22,6 @@ from wellhead.errors import (
 
 STORE_NAME = ".datasources"
 IGNORE_NAME = ".gitignore"
-TEMPORARY = re.compile(r"\.tmp-[0-9a-f]{16}")
-_SWEEP_AGE = 600.0
 PASSING = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 """Errors that say nothing of the file: the process or the machine is out of something just now."""
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -216,28 +212,6 @@ def scanned(directory: int) -> Iterator[Iterator[os.DirEntry[str]]]:
             yield found
     finally:
         os.close(own)
-
-
-def sweep(directory: int) -> None:
-    """Remove temporary files that a crash left. The store's lock must be held."""
-    for name in leftovers(directory):
-        remove_quietly(directory, name)
-
-
-def leftovers(directory: int) -> list[str]:
-    """Return the names of temporary files that a crash left: our own, and older than ten minutes."""
-    names = []
-    with scanned(directory) as found:
-        for item in found:
-            if not TEMPORARY.fullmatch(item.name):
-                continue
-            try:
-                seen = item.stat(follow_symlinks=False)
-            except FileNotFoundError:  # its writer is done with it
-                continue
-            if seen.st_uid == os.geteuid() and time.time() - seen.st_mtime > _SWEEP_AGE:
-                names.append(item.name)
-    return names
 
 
 @contextmanager

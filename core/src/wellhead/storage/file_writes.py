@@ -1,4 +1,4 @@
-"""Writing the store in files, as it is done in a thread.
+"""Writing the store in files, as it is done in a thread: what is made, changed and deleted.
 
 A write goes like this. The new state, and the history that is to stand beside it, are written to temporary files and
 synced. Then, under the store's lock, the stored revision and the names of all records are compared, and the files get
@@ -10,32 +10,30 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 from wellhead.errors import DataSourceNotFoundError, QuotaExceededError, RevisionMismatchError
 from wellhead.model.texts import name_key
 from wellhead.storage import history
-from wellhead.storage.backups import backup_name, content_of
+from wellhead.storage.backups import backup_name
 from wellhead.storage.conflicts import name_taken
 from wellhead.storage.directory import (
     StoreDirectory,
     remove_quietly,
-    sweep,
     sync_directory,
     temporary_file,
     translated,
 )
 from wellhead.storage.file_reads import FileReads
-from wellhead.storage.history import Rewritten
 from wellhead.storage.index_file import IndexUnusableError
 from wellhead.storage.indexing import Indexing
+from wellhead.storage.leftovers import Leftovers
 from wellhead.storage.locks import StoreLock
 from wellhead.storage.reading import RECORD_ID, scan
 from wellhead.storage.records import Record
 from wellhead.storage.results import read_results, results_name, with_result
-from wellhead.storage.revisions import Revision
 from wellhead.storage.store import Entry
 
 # Seconds for which an index that says that there is no room is believed, once the files have been counted.
@@ -51,6 +49,7 @@ class FileWrites:
         lock: StoreLock,
         indexing: Indexing,
         reads: FileReads,
+        leftovers: Leftovers,
         *,
         kept_revisions: int,
         quota: int,
@@ -62,28 +61,30 @@ class FileWrites:
             lock: Its lock.
             indexing: Its index.
             reads: What reads it.
+            leftovers: What crashes left in it.
             kept_revisions: How many former revisions of each record are kept.
             quota: How many records there may be; 0 for any number.
         """
         self._directory = directory
         self._lock = lock
         self._indexing = indexing
+        self._notes = indexing.notes
         self._reads = reads
+        self._leftovers = leftovers
         self._kept_revisions = kept_revisions
         self._quota = quota
         self._full_until = 0.0
-        self._swept = False
 
     def create(self, record: Record) -> None:
         """Store a new record."""
         directory = self._directory.open_for_writing()
-        self._sweep_once(directory)
+        self._leftovers.sweep_once(directory)
         content = record.encode()
-        self._indexing.prepare(directory)
+        self._indexing.prepare_to_write(directory)
         with temporary_file(directory, content, durable=True) as temporary, self._lock.hold(directory) as check_held:
             self._refuse_taken_name(directory, record)
             self._refuse_over_quota(directory)
-            with self._indexing.change(directory, record.id, (record, content)):
+            with self._notes.change(directory, record.id, (record, content), is_new=True):
                 check_held()
                 os.rename(temporary, f"{record.id}.json", src_dir_fd=directory, dst_dir_fd=directory)
         sync_directory(directory)
@@ -91,11 +92,11 @@ class FileWrites:
     def replace(self, record: Record, expected: int, by: str | None, changed: Sequence[str] | None) -> None:
         """Store a new state of a record, and keep the one before in its history."""
         directory = self._directory.open_for_writing()
-        self._sweep_once(directory)
+        self._leftovers.sweep_once(directory)
         content = record.encode()
         seen = self._reads.load(directory, record.id)
         former, kept = None if seen is None else seen.record, self._kept_revisions
-        self._indexing.prepare(directory)
+        self._indexing.prepare_to_write(directory)
         with (
             temporary_file(directory, content, durable=True) as temporary,
             history.prepared(directory, former, record, by=by, changed=changed, kept=kept) as put_history,
@@ -103,82 +104,11 @@ class FileWrites:
         ):
             former = self._expect(directory, record.id, expected)
             self._refuse_taken_name(directory, record)
-            with self._indexing.change(directory, record.id, (record, content)):
+            with self._notes.change(directory, record.id, (record, content)):
                 check_held()
                 put_history(former)
                 check_held()
                 os.rename(temporary, f"{record.id}.json", src_dir_fd=directory, dst_dir_fd=directory)
-        sync_directory(directory)
-
-    def rewrite(self, record_id: str, change: Callable[[Record], Record]) -> bool:
-        """Write a record anew, without a change of the data source."""
-        directory = self._directory.open() if RECORD_ID.fullmatch(record_id) else None
-        if directory is None:
-            return False
-        self._sweep_once(directory)
-        while True:
-            entry = self._reads.load(directory, record_id)
-            found = None if entry is None else entry.record
-            if found is None or (record := change(found)) == found:
-                return False
-            if self._put_in_place_of(directory, found, record):
-                sync_directory(directory)
-                return True
-
-    def _put_in_place_of(self, directory: int, found: Record, record: Record) -> bool:
-        """Store a record if what it was made from is still stored; else return False."""
-        with (
-            temporary_file(directory, record.encode(), durable=True) as temporary,
-            translated(),
-            self._lock.hold(directory) as check_held,
-        ):
-            entry = self._reads.load(directory, record.id)
-            if entry is None or entry.record != found:
-                remove_quietly(directory, temporary)
-                return False
-            with self._indexing.change(directory, record.id):
-                check_held()
-                os.rename(temporary, f"{record.id}.json", src_dir_fd=directory, dst_dir_fd=directory)
-            return True
-
-    def migrate(self, found: Record, record: Record) -> bool:
-        """Store a record in the schema that its type has now, and what was stored as its backup."""
-        directory = self._directory.open_for_writing()
-        self._sweep_once(directory)
-        content = record.encode()
-        with translated():
-            former = content_of(directory, found)
-        if former is None:
-            return False
-        with (
-            temporary_file(directory, former, durable=True) as backup,
-            temporary_file(directory, content, durable=True) as temporary,
-            translated(),
-            self._lock.hold(directory) as check_held,
-        ):
-            if content_of(directory, found) != former:
-                remove_quietly(directory, backup)
-                remove_quietly(directory, temporary)
-                return False
-            with self._indexing.change(directory, record.id, (record, content)):
-                check_held()
-                os.rename(backup, backup_name(record.id), src_dir_fd=directory, dst_dir_fd=directory)
-                check_held()
-                os.rename(temporary, f"{record.id}.json", src_dir_fd=directory, dst_dir_fd=directory)
-        sync_directory(directory)
-        return True
-
-    def remove_backup(self, record_id: str) -> None:
-        """Remove the backup of a record."""
-        directory = self._directory.open() if RECORD_ID.fullmatch(record_id) else None
-        if directory is None:
-            return
-        with translated(), self._lock.hold(directory) as check_held:
-            check_held()
-            try:
-                os.unlink(backup_name(record_id), dir_fd=directory)
-            except FileNotFoundError:
-                return
         sync_directory(directory)
 
     def delete(self, record_id: str, expected: int | None) -> None:
@@ -189,7 +119,7 @@ class FileWrites:
         with translated(), self._lock.hold(directory) as check_held:
             if expected is not None:
                 self._expect(directory, record_id, expected)
-            with self._indexing.change(directory, record_id):
+            with self._notes.change(directory, record_id):
                 check_held()
                 try:
                     os.unlink(f"{record_id}.json", dir_fd=directory)
@@ -198,24 +128,6 @@ class FileWrites:
                 for name in (results_name(record_id), history.history_name(record_id), backup_name(record_id)):
                     remove_quietly(directory, name)
         sync_directory(directory)
-
-    def rewrite_history(
-        self, record_id: str, change: Callable[[Revision], Revision], drop_unreadable: bool
-    ) -> Rewritten:
-        """Change former revisions where they are kept."""
-        directory = self._directory.open() if RECORD_ID.fullmatch(record_id) else None
-        if directory is None:
-            return Rewritten()
-        with translated(), self._lock.hold(directory) as check_held:
-            content, done = history.rewrite(directory, record_id, change, drop_unreadable=drop_unreadable)
-            if content is None:
-                return done
-            with temporary_file(directory, content, durable=True) as temporary:
-                check_held()
-                name = history.history_name(record_id)
-                os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
-        sync_directory(directory)
-        return done
 
     def add_result(self, record_id: str, summary: dict[str, Any], result: dict[str, Any]) -> None:
         """Keep a result and its summary."""
@@ -228,7 +140,7 @@ class FileWrites:
             content = with_result(read_results(directory, record_id), summary, result)
             with (
                 temporary_file(directory, content, durable=False) as temporary,
-                self._indexing.change(directory, record_id),
+                self._notes.change(directory, record_id),
             ):
                 check_held()
                 os.rename(temporary, results_name(record_id), src_dir_fd=directory, dst_dir_fd=directory)
@@ -251,7 +163,7 @@ class FileWrites:
         if not self._quota:
             return
         with suppress(IndexUnusableError):
-            if self._indexing.count(directory) < self._quota:
+            if self._notes.count(directory) < self._quota:
                 return
         now = time.monotonic()
         if now >= self._full_until:
@@ -265,21 +177,15 @@ class FileWrites:
     def _holder_of(self, directory: int, key: str, but: str) -> str | None:
         """Return the id of another record that has a name; None if none has."""
         try:
-            while (found := self._indexing.id_of(directory, key, but=but)) is not None:
+            while (found := self._notes.id_of(directory, key, but=but)) is not None:
                 if _has_name(self._reads.load(directory, found), key):
                     return found
-                self._indexing.refresh(directory, [found])  # it was edited by hand
+                self._notes.refresh(directory, [found])  # it was edited by hand
         except IndexUnusableError:
             return next(
                 (entry.id for entry in self._reads.entries() if entry.id != but and _has_name(entry, key)), None
             )
         return None
-
-    def _sweep_once(self, directory: int) -> None:
-        if not self._swept:
-            with translated(), self._lock.hold(directory):
-                sweep(directory)
-            self._swept = True
 
 
 def _has_name(entry: Entry | None, key: str) -> bool:

@@ -1,6 +1,6 @@
 """The store in files: one for each record, in the `.datasources` directory of a workspace.
 
-What is done in threads is in `file_reads` and `file_writes`.
+What is done in threads is in `file_reads`, `file_writes` and `file_rewrites`.
 """
 
 from __future__ import annotations
@@ -13,14 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from wellhead.errors import (
-    StorageError,
-)
-from wellhead.storage.directory import (
-    StoreDirectory,
-    translated,
-)
+from wellhead.errors import StorageError
+from wellhead.storage.directory import StoreDirectory, translated
 from wellhead.storage.file_reads import FileReads
+from wellhead.storage.file_rewrites import FileRewrites
 from wellhead.storage.file_writes import FileWrites
 from wellhead.storage.findings import Finding
 from wellhead.storage.history import Rewritten
@@ -29,6 +25,7 @@ from wellhead.storage.index_inspection import inspect_index
 from wellhead.storage.indexing import Indexing, Watch
 from wellhead.storage.inspection import inspect_store
 from wellhead.storage.leading import Leading
+from wellhead.storage.leftovers import Leftovers
 from wellhead.storage.locks import StoreLock
 from wellhead.storage.records import Record
 from wellhead.storage.revisions import Revision
@@ -65,9 +62,17 @@ class FileRecordStore:
         self._listers = ThreadPoolExecutor(_LISTERS, "wellhead-list")
         self.indexing = Indexing(self._directory.path, self._lock)
         self._reads = FileReads(self._directory, self.indexing)
+        leftovers = Leftovers(self._lock)
         self._writes = FileWrites(
-            self._directory, self._lock, self.indexing, self._reads, kept_revisions=kept_revisions, quota=quota
+            self._directory,
+            self._lock,
+            self.indexing,
+            self._reads,
+            leftovers,
+            kept_revisions=kept_revisions,
+            quota=quota,
         )
+        self._rewrites = FileRewrites(self._directory, self._lock, self.indexing.notes, self._reads, leftovers)
         self._workspace_id: str | None = None
         self._leading = Leading()
         self._sweeper: Sweeper | None = None
@@ -128,15 +133,15 @@ class FileRecordStore:
 
     async def rewrite(self, record_id: str, change: Callable[[Record], Record]) -> bool:
         """Write a record anew, without a change of the data source."""
-        return await self._in_writer(self._writes.rewrite, record_id, change)
+        return await self._in_writer(self._rewrites.rewrite, record_id, change)
 
     async def migrate(self, found: Record, record: Record) -> bool:
         """Store a record in the schema that its type has now, and what was stored as its backup."""
-        return await self._in_writer(self._writes.migrate, found, record)
+        return await self._in_writer(self._rewrites.migrate, found, record)
 
     async def remove_backup(self, record_id: str) -> None:
         """Remove the backup of a record."""
-        await self._in_writer(self._writes.remove_backup, record_id)
+        await self._in_writer(self._rewrites.remove_backup, record_id)
 
     async def delete(self, record_id: str, *, expected: int | None) -> None:
         """Delete what is stored under an id."""
@@ -150,7 +155,7 @@ class FileRecordStore:
         self, record_id: str, change: Callable[[Revision], Revision], *, drop_unreadable: bool = False
     ) -> Rewritten:
         """Change former revisions where they are kept."""
-        return await self._in_writer(self._writes.rewrite_history, record_id, change, drop_unreadable)
+        return await self._in_writer(self._rewrites.rewrite_history, record_id, change, drop_unreadable)
 
     async def results(self, record_id: str) -> list[dict[str, Any]]:
         """Return the last results of validating a data source, newest first."""

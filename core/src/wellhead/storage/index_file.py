@@ -10,6 +10,7 @@ import os
 import sqlite3
 import stat
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -19,6 +20,7 @@ from wellhead.storage.index_schema import INDEXES, TABLES, VERSION
 INDEX_NAME = ".index.sqlite"
 _BESIDE = ("-wal", "-shm", "-journal")
 _WAIT = 5.0
+_REST = 30.0
 _IDLE = 4
 """Connections that are kept for the next who ask: as many as a store lists at once. Each may take two megabytes."""
 # SQLite's answers that say nothing of the file: it cannot be opened, is locked, may not be written, or has no room.
@@ -47,6 +49,16 @@ class IndexFile:
         self._lock = threading.Lock()
         self._identity: tuple[int, int] | None = None
         self._idle: list[sqlite3.Connection] = []
+        self._rests_until = 0.0
+
+    @property
+    def rests(self) -> bool:
+        """Whether it is done without for now."""
+        return time.monotonic() < self._rests_until
+
+    def rest(self) -> None:
+        """Do without an index for half a minute."""
+        self._rests_until = time.monotonic() + _REST
 
     @contextmanager
     def connection(self, directory: int) -> Iterator[sqlite3.Connection]:

@@ -4,50 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from wellhead.storage.index_file import transaction
 from wellhead.storage.index_rows import row_of, written
-from wellhead.storage.index_writes import drop, keep, put, put_all
+from wellhead.storage.index_writes import drop, keep, put, put_pending, take_in, unmark
 from wellhead.storage.reading import Seen, read_entry, scan
 
 BATCH = 200
 """How many records are taken up in one go."""
+_TAKEN_IN_AT = 64
+"""How many rows wait at most, so that whoever reads next need not wait long."""
 _AT_A_STRETCH, _PAUSE = 64, 0.0002
-
-
-def fill(
-    connection: sqlite3.Connection, directory: int, ids: Sequence[str], with_results: Collection[str]
-) -> Iterator[int]:
-    """Write the rows of an index that has none; yield how many are done, now and then.
-
-    Args:
-        connection: The index.
-        directory: The descriptor of the store's directory.
-        ids: The ids of all records.
-        with_results: Those of them that have a file with results.
-
-    Raises:
-        StorageError: The machine is out of descriptors or memory.
-    """
-    written = 0
-    for begin in range(0, len(ids), BATCH):
-        if begin:
-            yield begin
-        batch = ids[begin : begin + BATCH]
-        seen = (read_entry(directory, record_id, has_results=record_id in with_results) for record_id in batch)
-        rows = [row_of(found) for found in seen if found is not None]
-        put_all(connection, rows, first=written + 1)
-        written += len(rows)
-
-
-def ids_in(directory: int) -> tuple[list[str], set[str]]:
-    """Return the ids of all records, and of those that have results."""
-    records: list[str] = []
-    results: set[str] = set()
-    for record_id, is_record, _ in scan(directory):
-        records.append(record_id) if is_record else results.add(record_id)
-    return records, results
 
 
 def write_rows(connection: sqlite3.Connection, directory: int, record_ids: Iterable[str]) -> None:
@@ -57,10 +25,22 @@ def write_rows(connection: sqlite3.Connection, directory: int, record_ids: Itera
             _write_row(connection, record_id, read_entry(directory, record_id))
 
 
-def write_row(connection: sqlite3.Connection, seen: Seen) -> None:
-    """Bring the row of one record up to what its files hold, and take the note about it back."""
-    with transaction(connection):
-        _write_row(connection, seen.entry.id, seen)
+def write_pending(connection: sqlite3.Connection, seen: Seen) -> None:
+    """Write what the files of one record hold, to be taken in with others, and take the note about it back."""
+    connection.execute("BEGIN IMMEDIATE")
+    put_pending(connection, row_of(seen))
+    unmark(connection, seen.entry.id)
+    [pending] = connection.execute("SELECT count(*) FROM pending").fetchone()
+    connection.execute("COMMIT")
+    if pending >= _TAKEN_IN_AT:
+        take_in_pending(connection)
+
+
+def take_in_pending(connection: sqlite3.Connection) -> None:
+    """Put the rows of what was written a moment ago among the others, if there are any."""
+    if connection.execute("SELECT 1 FROM pending LIMIT 1").fetchone() is not None:
+        with transaction(connection):
+            take_in(connection)
 
 
 def _write_row(connection: sqlite3.Connection, record_id: str, seen: Seen | None) -> None:
@@ -69,11 +49,14 @@ def _write_row(connection: sqlite3.Connection, record_id: str, seen: Seen | None
         drop(connection, record_id)
         if row is not None:
             put(connection, row)
-    connection.execute("DELETE FROM changing WHERE id = ?", (record_id,))
+    unmark(connection, record_id)
 
 
 def differences(connection: sqlite3.Connection, directory: int) -> list[str]:
-    """Return the ids whose files are not as the index has them, or were read too soon after a change to tell."""
+    """Return the ids whose files are not as the index has them, or were read too soon after a change to tell.
+
+    What is pending counts as not there.
+    """
     connection.execute(
         "CREATE TEMP TABLE IF NOT EXISTS seen (id TEXT PRIMARY KEY, record TEXT, results TEXT) WITHOUT ROWID"
     )

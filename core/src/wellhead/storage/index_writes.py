@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,18 @@ _COLUMNS = (
 )  # fmt: skip
 _INSERT = f"INSERT INTO sources ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608  # names of columns only
 _INSERT_NUMBERED = f"INSERT INTO sources (number, {', '.join(_COLUMNS)}) VALUES (?, {', '.join('?' * len(_COLUMNS))})"  # noqa: S608  # as above
+_PUT_PENDING = f"INSERT OR REPLACE INTO pending VALUES ({', '.join('?' * (len(_COLUMNS) + 1))})"  # noqa: S608  # places for all values
+TAKE_IN = (
+    "DELETE FROM labels WHERE number IN (SELECT number FROM sources WHERE id IN (SELECT id FROM pending))",
+    "DELETE FROM items WHERE number IN (SELECT number FROM sources WHERE id IN (SELECT id FROM pending))",
+    "DELETE FROM sources WHERE id IN (SELECT id FROM pending)",
+    f"INSERT INTO sources ({', '.join(_COLUMNS)}) SELECT {', '.join(_COLUMNS)} FROM pending",  # noqa: S608  # names of columns only
+    """
+    INSERT INTO labels SELECT label.key, label.value, sources.name_key, sources.id, sources.number
+    FROM pending CROSS JOIN sources ON sources.id = pending.id CROSS JOIN json_each(pending.labels) AS label
+    """,
+    "DELETE FROM pending",
+)
 _PUT_LABEL = "INSERT INTO labels VALUES (?, ?, ?, ?, ?)"
 
 
@@ -61,6 +74,17 @@ def _put_beside(connection: sqlite3.Connection, numbered: Sequence[tuple[int, Ro
         connection.executemany(_PUT_ITEM, items)
 
 
+def put_pending(connection: sqlite3.Connection, row: Row) -> None:
+    """Write the row of a record that can be read, to be taken in later."""
+    connection.execute(_PUT_PENDING, (row.id, row.name_key, *row.values, json.dumps(dict(row.labels))))
+
+
+def take_in(connection: sqlite3.Connection) -> None:
+    """Put all pending rows in the place of those that their records had."""
+    for statement in TAKE_IN:
+        connection.execute(statement)
+
+
 def keep(connection: sqlite3.Connection, row: Row) -> bool:
     """Leave the row of a record as it is, but for when its file was changed; return False if the content is another."""
     *_, digest, record, results, settled = row.values
@@ -69,7 +93,8 @@ def keep(connection: sqlite3.Connection, row: Row) -> bool:
 
 
 def drop(connection: sqlite3.Connection, record_id: str) -> None:
-    """Remove the row of an id, if there is one."""
+    """Remove the row of an id, and a pending one, if there are any."""
+    connection.execute("DELETE FROM pending WHERE id = ?", (record_id,))
     found = connection.execute("SELECT number FROM sources WHERE id = ?", (record_id,)).fetchone()
     if found is not None:
         for table in ("labels", "items", "sources"):
@@ -85,6 +110,11 @@ def judge_rows(connection: sqlite3.Connection, judgements: Iterable[Judgement]) 
             connection.execute(_PUT_ITEM, (*found, item, crc32(item)))
 
 
-def mark(connection: sqlite3.Connection, record_ids: Iterable[str]) -> None:
-    """Note that records are about to change: if the note is still there when nobody writes, somebody crashed."""
-    connection.executemany("INSERT OR IGNORE INTO changing VALUES (?)", ((record_id,) for record_id in record_ids))
+def mark(connection: sqlite3.Connection, record_id: str) -> None:
+    """Note that a record is about to change: if the note is still there when nobody writes, somebody crashed."""
+    connection.execute("INSERT OR IGNORE INTO changing VALUES (?)", (record_id,))
+
+
+def unmark(connection: sqlite3.Connection, record_id: str) -> None:
+    """Take the note about a record back."""
+    connection.execute("DELETE FROM changing WHERE id = ?", (record_id,))

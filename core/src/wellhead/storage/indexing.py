@@ -1,46 +1,38 @@
-"""Keeping the index true: to our own writes at once, to edits by hand after a sweep.
+"""Keeping the index true: to our own writes at once, which tell it themselves, to edits by hand after a sweep.
 
-Before a record gets its new state its id is noted, and the note is taken back with the new row. A note that is found
-while nobody holds the store's lock is that of a process that crashed in between: the record is read anew. A sweep
-compares the files' signatures with those of the rows. Whatever cannot be kept true is removed, and made anew.
+A sweep compares the files' signatures with those of the rows. What a crash left half done is seen by a note, which
+`index_notes` tells of. Whatever cannot be kept true is removed, and made anew.
 """
 
 from __future__ import annotations
 
-import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
 from wellhead.errors import StorageError
 from wellhead.mounts import boot_id, is_shared
-from wellhead.storage import index_file
-from wellhead.storage.directory import remove_quietly
 from wellhead.storage.index_file import IndexFile, IndexUnusableError
-from wellhead.storage.index_upkeep import BATCH, differences, fill, ids_in, write_row, write_rows
-from wellhead.storage.index_writes import mark
+from wellhead.storage.index_making import make_anew
+from wellhead.storage.index_notes import IndexNotes, noted_in
+from wellhead.storage.index_upkeep import BATCH, differences, take_in_pending
 from wellhead.storage.locks import StoreLock
-from wellhead.storage.reading import Seen, as_written, scan
-from wellhead.storage.records import Record
+from wellhead.storage.reading import scan
 
 SWEEP_EVERY = 45.0
 """Seconds from one sweep to the next; with what a sweeper waits, it is less than a minute."""
 LOOKED_AT_ALWAYS = 250
 """Of a store with up to this many records all files are looked at before each answer: half a millisecond."""
 _COUNT_FEW = "SELECT count(*) FROM (SELECT 1 FROM sources LIMIT ?)"
-_NOTED = "SELECT id FROM changing"
 _SWEEPER_WAITS = 15.0
-_REST = 30.0
 _BUILD_TIMEOUT = 120.0
 _BUILD_LOCK = ".index.lock"
 
 Watch = Callable[[int, int], None]
 """Told how many records of how many are in the index."""
-Written = tuple[Record, bytes]
-"""A record and the content of its file."""
 
 
 class Indexing:
@@ -54,6 +46,7 @@ class Indexing:
             lock: The store's lock.
         """
         self.file = IndexFile(path)
+        self.notes = IndexNotes(self.file)
         self.watch: Watch | None = None
         self.has_sweeper = False
         self._path = path
@@ -61,7 +54,6 @@ class Indexing:
         self._build_lock = StoreLock(_BUILD_TIMEOUT, name=_BUILD_LOCK)
         self._boot = boot_id()
         self._is_shared: bool | None = None
-        self._rests_until = 0.0
         self._looked_at: tuple[object, int] | None = None
 
     @contextmanager
@@ -82,71 +74,16 @@ class Indexing:
             finally:
                 connection.execute("ROLLBACK")
 
-    @contextmanager
-    def change(self, directory: int, record_id: str, written: Written | None = None) -> Iterator[None]:
-        """Surround the step that changes a record; the store's lock must be held.
-
-        Args:
-            directory: The descriptor of the store's directory.
-            record_id: The record's id.
-            written: The record that there will be, with the content of its file; looked up if left out.
-
-        Raises:
-            OSError: There is an index that can neither be kept true nor removed; nothing was changed.
-        """
-        noted = self._note(directory, record_id)
-        seen = None
-        try:
-            yield
-            seen = as_written(directory, *written) if written is not None else None
-        finally:
-            if noted:
-                self._take_up(directory, [record_id], seen)
-
-    def id_of(self, directory: int, key: str, *, but: str) -> str | None:
-        """Return the id of the record that has a name, by the index; the store's lock must be held.
-
-        Args:
-            directory: The descriptor of the store's directory.
-            key: The key of the name.
-            but: An id that does not count.
-
-        Raises:
-            IndexUnusableError: There is no index.
-        """
-        if self._rests():
-            raise IndexUnusableError(damaged=False)
-        with self.file.connection(directory) as connection:
-            left = [row[0] for row in connection.execute(_NOTED)]
-        if left:
-            self._take_up(directory, left)
-        with self.file.connection(directory) as connection:
-            query = "SELECT id FROM sources WHERE name_key = ? AND id <> ? LIMIT 1"
-            found = connection.execute(query, (key, but)).fetchone()
-            return None if found is None else str(found[0])
-
-    def count(self, directory: int) -> int:
-        """Return how many records there are, by the index; the store's lock must be held.
-
-        Raises:
-            IndexUnusableError: There is no index.
-        """
-        if self._rests():
-            raise IndexUnusableError(damaged=False)
-        with self.file.connection(directory) as connection:
-            return int(connection.execute("SELECT count(*) FROM sources").fetchone()[0])
-
-    def refresh(self, directory: int, record_ids: Sequence[str]) -> None:
-        """Read records anew; the store's lock must be held. What cannot be told any more is removed."""
-        self._take_up(directory, record_ids)
-
     def prepare(self, directory: int) -> bool:
         """See to it that there is an index that is true; return False if there can be none just now."""
-        try:
-            self._prepare(directory)
-        except IndexUnusableError:
-            return False
-        return True
+        return self._is_prepared(directory, to_read=True)
+
+    def prepare_to_write(self, directory: int) -> bool:
+        """See to it that there is an index for a write; return False if there can be none just now.
+
+        An edit by hand that no list or sweep has seen yet is not looked for: a write changes one record only.
+        """
+        return self._is_prepared(directory, to_read=False)
 
     def sweep(self, directory: int) -> int:
         """Compare all rows with the files, and mend what differs; return how many did.
@@ -157,11 +94,12 @@ class Indexing:
         """
         began = time.monotonic()
         with self.file.connection(directory) as connection:
+            take_in_pending(connection)
             changed = differences(connection, directory)
         done = 0
         while batch := changed[done : done + BATCH]:
             with self._lock.hold(directory):
-                self._take_up(directory, batch)
+                self.notes.refresh(directory, batch)
             done += len(batch)
             self._tell(done, len(changed))
         with self.file.connection(directory) as connection:
@@ -176,6 +114,7 @@ class Indexing:
             StorageError: The store cannot be read.
         """
         with self.file.connection(directory) as connection:
+            take_in_pending(connection)
             return len(differences(connection, directory))
 
     def rebuild(self, directory: int) -> int:
@@ -193,7 +132,7 @@ class Indexing:
         try:
             self.rebuild(directory)
         except (IndexUnusableError, StorageError, OSError):
-            self.rest()
+            self.file.rest()
             return False
         return True
 
@@ -216,22 +155,25 @@ class Indexing:
     @property
     def is_watched_over(self) -> bool:
         """Whether this process sweeps, and has not given the index up for now."""
-        return self.has_sweeper and not self._rests()
+        return self.has_sweeper and not self.file.rests
 
     def is_large(self, connection: sqlite3.Connection) -> bool:
         """Tell whether the store has so many records that their files are not looked at before each answer."""
         [few] = connection.execute(_COUNT_FEW, (LOOKED_AT_ALWAYS + 1,)).fetchone()
         return int(few) > LOOKED_AT_ALWAYS
 
-    def rest(self) -> None:
-        """Do without an index for half a minute."""
-        self._rests_until = time.monotonic() + _REST
+    def _is_prepared(self, directory: int, *, to_read: bool) -> bool:
+        try:
+            self._prepare(directory, to_read=to_read)
+        except IndexUnusableError:
+            return False
+        return True
 
-    def _prepare(self, directory: int) -> None:
-        if self._rests() or self._is_on_shared_disk():
+    def _prepare(self, directory: int, *, to_read: bool = True) -> None:
+        if self.file.rests or self._is_on_shared_disk():
             raise IndexUnusableError(damaged=False)
         try:
-            is_true = self._look(directory)
+            is_true = self._look(directory, to_read=to_read)
         except OSError:
             raise IndexUnusableError(damaged=False) from None
         except IndexUnusableError as error:
@@ -241,18 +183,21 @@ class Indexing:
         if not is_true:
             self._make_true(directory)
 
-    def _look(self, directory: int) -> bool:
+    def _look(self, directory: int, *, to_read: bool = True) -> bool:
         """Mend what is seen at a glance not to be true; return False if all has to be looked through."""
         with self.file.connection(directory) as connection:
             found = connection.execute("SELECT boot, swept_at FROM meta").fetchone()
             if found is None:
                 raise IndexUnusableError(damaged=True)
-            noted = [row[0] for row in connection.execute(_NOTED)]
-            [few] = connection.execute(_COUNT_FEW, (LOOKED_AT_ALWAYS + 1,)).fetchone()
-        age = self._age_of(*found)
-        if age == float("inf") or (age > SWEEP_EVERY + _SWEEPER_WAITS and not self.has_sweeper):
-            return False
-        if few <= LOOKED_AT_ALWAYS:
+            age = self._age_of(*found)
+            if age == float("inf") or (age > SWEEP_EVERY + _SWEEPER_WAITS and not self.has_sweeper):
+                return False
+            if not to_read:
+                return True
+            take_in_pending(connection)
+            noted = noted_in(connection)
+            is_large = self.is_large(connection)
+        if not is_large:
             noted += self._seen_changed(directory)
         if noted:
             self._mend(directory, noted)
@@ -270,7 +215,7 @@ class Indexing:
                         raise
                     self._build(directory)
         except (IndexUnusableError, StorageError, OSError):
-            self.rest()
+            self.file.rest()
             raise IndexUnusableError(damaged=False) from None
 
     def _seen_changed(self, directory: int) -> list[str]:
@@ -288,59 +233,10 @@ class Indexing:
         """Read records anew, if nobody writes just now; who writes takes up the own record, and is not waited for."""
         with self._lock.hold_if_free(directory) as held:
             if held:
-                self._take_up(directory, record_ids)
-
-    def _note(self, directory: int, record_id: str) -> bool:
-        """Note that a record is about to change; without an index that takes the note there must be none at all."""
-        try:
-            with self.file.connection(directory) as connection:
-                left = [row[0] for row in connection.execute(_NOTED)]
-                mark(connection, [record_id])
-        except IndexUnusableError:
-            self.file.discard(directory)
-            return False
-        if left:
-            self._take_up(directory, left)
-            with self.file.connection(directory) as connection:
-                mark(connection, [record_id])
-        return True
-
-    def _take_up(self, directory: int, record_ids: Iterable[str], seen: Seen | None = None) -> None:
-        """Bring the rows of records up to their files, or of one to what was seen; the store's lock must be held."""
-        try:
-            with self.file.connection(directory) as connection:
-                if seen is not None:
-                    write_row(connection, seen)
-                else:
-                    write_rows(connection, directory, record_ids)
-        except StorageError:
-            self.rest()  # the note is still there, and tells whoever can mend it
-        except IndexUnusableError as error:
-            if error.damaged:
-                with suppress(OSError):
-                    self.file.discard(directory)
-            self.rest()
+                self.notes.refresh(directory, record_ids)
 
     def _build(self, directory: int) -> int:
-        """Make the index under another name, catch up with what was written meanwhile, and put it in place."""
-        name = f".tmp-{secrets.token_hex(8)}"
-        ids, with_results = ids_in(directory)
-        began = time.monotonic()
-        try:
-            with index_file.making(self._path / name) as connection:
-                for done in fill(connection, directory, ids, with_results):
-                    self._tell(done, len(ids))
-                index_file.finish(connection, self._boot)
-            with self._lock.hold(directory):
-                with index_file.finished(self._path / name) as connection:
-                    write_rows(connection, directory, differences(connection, directory))
-                    connection.execute("UPDATE meta SET swept_at = ?", (began,))
-                self.file.put_in_place(directory, name)
-        finally:
-            for ending in ("", "-wal", "-shm"):
-                remove_quietly(directory, name + ending)
-        self._tell(len(ids), len(ids))
-        return len(ids)
+        return make_anew(self.file, self._path, directory, self._lock, boot=self._boot, tell=self._tell)
 
     def _age(self, directory: int) -> float:
         with self.file.connection(directory) as connection:
@@ -354,9 +250,6 @@ class Indexing:
     def _tell(self, done: int, total: int) -> None:
         if self.watch is not None and total > BATCH:
             self.watch(done, total)
-
-    def _rests(self) -> bool:
-        return time.monotonic() < self._rests_until
 
     def _is_on_shared_disk(self) -> bool:
         if self._is_shared is None:

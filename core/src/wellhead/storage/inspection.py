@@ -15,16 +15,14 @@ from wellhead.mounts import is_shared
 from wellhead.storage.directory import (
     IGNORE_NAME,
     PASSING,
-    TEMPORARY,
     ignore_in_git,
-    leftovers,
     scanned,
     storage_error,
-    sweep,
     sync_directory,
 )
 from wellhead.storage.findings import Finding, listed, problem, warning
 from wellhead.storage.history import history_name, read_lines
+from wellhead.storage.leftovers import TEMPORARY, leftovers, sweep
 from wellhead.storage.locks import LOCK_NAME, StoreLock
 from wellhead.storage.results import damaged_lines, results_name
 from wellhead.storage.revisions import read_revision

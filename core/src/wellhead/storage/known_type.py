@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from wellhead.errors import TypeUnavailableError
 from wellhead.model.extension import Migration
 from wellhead.model.shape import Shape
 
@@ -40,3 +41,15 @@ class KnownType(Protocol):
 
 FindType = Callable[[str], KnownType | None]
 """Returns what is known of a type; None if it is not registered."""
+
+
+def known_type(find_type: FindType, type_name: str) -> KnownType:
+    """Return what is known of a type.
+
+    Raises:
+        TypeUnavailableError: It is not registered.
+    """
+    known = find_type(type_name)
+    if known is None:
+        raise TypeUnavailableError(f"The plugin that provides type '{type_name}' is not there.")
+    return known

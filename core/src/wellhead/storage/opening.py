@@ -13,12 +13,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from pydantic import ValidationError
 
+from wellhead import clock
+from wellhead.model.pointer import from_pointer
 from wellhead.model.secret import Secret
 from wellhead.model.shape import Shape
-from wellhead.model.source import BASE_FIELDS, RESERVED_FIELDS
+from wellhead.model.source import BASE_FIELDS, RESERVED_FIELDS, DataSourceConfig
 from wellhead.storage.known_type import FindType, KnownType
 from wellhead.storage.migration import MigrationFailedError, migrated
 from wellhead.storage.records import Record
@@ -145,6 +148,25 @@ def opened(entry: Entry, known: KnownType | None) -> StoredDataSource:
     return _as_type(_as_stored(entry, record), record, known.shape)
 
 
+def as_saved(record: Record, config: DataSourceConfig, shape: Shape) -> StoredDataSource:
+    """Return what a record reads as that was made of a configuration just now, without validating that once more.
+
+    Args:
+        record: The record.
+        config: The configuration; its secrets may be in any state.
+        shape: The shape of its type.
+    """
+    stored = _as_stored(Entry(record.id, "ok", record), record)
+    sealed = {from_pointer(pointer): Secret.sealed(facts) for pointer, facts in stored.facts.items()}
+    made = {
+        "id": UUID(record.id),
+        "created_at": clock.from_text(record.created_at),
+        "updated_at": clock.from_text(record.updated_at),
+        "revision": record.revision,
+    }
+    return _fitting(stored, shape.with_secrets(config, sealed).model_copy(update=made), shape)
+
+
 def _as_stored(entry: Entry, record: Record) -> StoredDataSource:
     """Return what can be told of a record without its type."""
     return StoredDataSource(
@@ -188,7 +210,7 @@ def _as_type(stored: StoredDataSource, record: Record, shape: Shape) -> StoredDa
         return replace(invalid, unfit=tuple(sorted(reserved)))
     try:
         config = shape.model.model_validate_json(json.dumps(document), strict=True)
-        dumped = config.model_dump(mode="json", exclude=set(BASE_FIELDS))
+        fitting = _fitting(stored, config, shape)
     except ValidationError as error:
         return replace(invalid, unfit=_fields_in(error))
     except Exception:  # noqa: BLE001  # a plugin's rules run here; one record they fail on must not hide the others
@@ -196,6 +218,12 @@ def _as_type(stored: StoredDataSource, record: Record, shape: Shape) -> StoredDa
     clear = [path for path, found in shape.secrets(config.model_dump()) if isinstance(found, Secret) and found.is_clear]
     if clear:  # stored in clear, before its field was a secret
         return replace(invalid, unfit=tuple(sorted({path[0] for path in clear})))
+    return fitting
+
+
+def _fitting(stored: StoredDataSource, config: DataSourceConfig, shape: Shape) -> StoredDataSource:
+    """Return a data source with the model that it fits."""
+    dumped = config.model_dump(mode="json", exclude=set(BASE_FIELDS))
     blank = tuple(name for name in shape.secret_fields() if dumped.get(name, "") is None)
     return replace(stored, state="ok", config=config, fields=shape.without_secrets(dumped), blank_secrets=blank)
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from wellhead.storage.directory import PASSING, read_file, scanned, storage_error
-from wellhead.storage.records import MAX_RECORD_BYTES, DamagedRecordError, NewerRecordError, Record, decode
+from wellhead.storage.record_reading import DamagedRecordError, NewerRecordError, decode
+from wellhead.storage.records import MAX_RECORD_BYTES, Record
 from wellhead.storage.results import Signature, read_summary, signature_of
 from wellhead.storage.store import Entry
 
@@ -72,19 +73,20 @@ def read_entry(directory: int, record_id: str, known: Seen | None = None, *, has
     return Seen(entry, digest, (signature_of(seen), health_signature), is_settled(newest, now))
 
 
-def as_written(directory: int, record: Record, content: bytes) -> Seen | None:
+def as_written(directory: int, record: Record, content: bytes, *, has_results: bool = True) -> Seen | None:
     """Return a record that was written just now as it would be read; None if its file is gone already.
 
     Args:
         directory: The descriptor of the store's directory.
         record: The record.
         content: What was written.
+        has_results: False where it is known that there is no file with results.
     """
     try:
         seen = os.stat(f"{record.id}.json", dir_fd=directory, follow_symlinks=False)
     except OSError:
         return None
-    health, health_signature = read_summary(directory, record.id)
+    health, health_signature = read_summary(directory, record.id) if has_results else (None, None)
     entry = Entry(record.id, "ok", record, health=health)
     # Never settled: should somebody have edited it since, a sweep reads it anew.
     return Seen(entry, hashlib.sha256(content).digest(), (signature_of(seen), health_signature), settled=False)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from wellhead.model.source import BASE_FIELDS, DataSourceConfig
+from wellhead.model.source import DataSourceConfig
 from wellhead.storage.known_type import KnownType
-from wellhead.storage.records import Record, as_stored
+from wellhead.storage.records import Record
 
 
 def record_of(
     config: DataSourceConfig,
     known: KnownType,
+    fields: Mapping[str, Any],
     *,
     record_id: str,
     created_at: str,
@@ -25,14 +26,12 @@ def record_of(
     Args:
         config: The configuration.
         known: Its type.
+        fields: The type's fields as they are to be stored, without secrets.
         record_id: Its id.
         created_at: When it was made (RFC 3339).
         updated_at: When it was last changed (RFC 3339).
         revision: The number of this state.
         extra: Members that a newer minor format added.
-
-    Raises:
-        MalformedJSONError: Its fields cannot be stored.
     """
     return Record(
         id=record_id,
@@ -43,7 +42,7 @@ def record_of(
         created_at=created_at,
         updated_at=updated_at,
         revision=revision,
-        fields=as_stored(known.shape.without_secrets(config.model_dump(mode="json", exclude=set(BASE_FIELDS)))),
+        fields=fields,
         plugin=(known.distribution, known.version),
         schema_version=known.schema_version,
         extra=extra or {},

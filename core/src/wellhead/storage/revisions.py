@@ -11,7 +11,8 @@ from wellhead import clock, strict_json
 from wellhead.errors import MalformedJSONError
 from wellhead.model.pointer import from_pointer
 from wellhead.model.secret import SecretFacts
-from wellhead.storage.records import DamagedRecordError, NewerRecordError, Record, read_record
+from wellhead.storage.record_reading import DamagedRecordError, NewerRecordError, read_record
+from wellhead.storage.records import Record
 
 _SUPERSEDED = "superseded"
 _KNOWN = frozenset(("at", "by", "changed"))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ from wellhead.model.shape import Shape
 from wellhead.model.source import DataSourceConfig
 from wellhead.storage.changes import change_of
 from wellhead.storage.conflicts import conflict_of
+from wellhead.storage.judging import Judging
 from wellhead.storage.known_type import FindType, KnownType
 from wellhead.storage.noting import Changed, Noting
 from wellhead.storage.recording import record_of
@@ -20,6 +22,7 @@ from wellhead.storage.records import Record, as_stored
 from wellhead.storage.sealing import Sealer
 from wellhead.storage.store import RecordStore
 from wellhead.storage.stored import StoredDataSource
+from wellhead.storage.tries import Tries
 
 MigrationStatus = Literal["migrated", "unchanged", "failed", "newer", "type_unavailable"]
 _LEFT: Mapping[str, MigrationStatus] = {"newer_format": "newer", "type_unavailable": "type_unavailable"}
@@ -79,13 +82,35 @@ class MigrationOutcome:
 class Rewriter:
     """Rewrites records of one store."""
 
-    def __init__(self, store: RecordStore, sealer: Sealer, find_type: FindType, *, noting: Noting) -> None:
+    def __init__(
+        self,
+        store: RecordStore,
+        sealer: Sealer,
+        judging: Judging,
+        find_type: FindType,
+        *,
+        noting: Noting,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._store = store
         self._sealer = sealer
+        self._judging = judging
         self._find_type = find_type
         self._noting = noting
+        self._monotonic = monotonic
 
-    async def migrate(self, stored: StoredDataSource, *, dry_run: bool) -> MigrationOutcome | None:
+    async def migrate(self, config_id: str, *, dry_run: bool) -> MigrationOutcome:
+        """Rewrite a record, as `ConfigurationStorageService.migrate` says."""
+        tries = Tries(self._monotonic)
+        while True:
+            stored = await self._judging.read(config_id)
+            outcome = await self._migrated(stored, dry_run=dry_run)
+            if outcome is not None:
+                return outcome
+            if tries.are_over():
+                raise RevisionMismatchError(stored=stored.revision or 0)
+
+    async def _migrated(self, stored: StoredDataSource, *, dry_run: bool) -> MigrationOutcome | None:
         """Rewrite a record in its type's schema, and keep its file as it was as a backup.
 
         Args:
@@ -132,16 +157,18 @@ class Rewriter:
         self, stored: StoredDataSource, record: Record, known: KnownType, config: DataSourceConfig
     ) -> Record:
         """Return the record as it is to be stored: with the same secrets and facts, bound to the migrated fields."""
+        change = change_of(known.shape, stored, config)
         plain = record_of(
             config,
             known,
+            change.fields,
             record_id=record.id,
             created_at=record.created_at,
             updated_at=record.updated_at,
             revision=record.revision,
             extra=record.extra,
         )
-        return await self._sealer.seal(plain, known.shape, change_of(known.shape, stored, config), previous=record)
+        return await self._sealer.seal(plain, known.shape, change.secrets, previous=record)
 
 
 def _waits(record: Record, known: KnownType) -> bool:

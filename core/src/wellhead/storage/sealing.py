@@ -15,7 +15,6 @@ from wellhead.model.shape import Shape
 from wellhead.model.source import DataSourceConfig
 from wellhead.secrets.cipher import SealBrokenError, seal, unseal
 from wellhead.secrets.keyring import KeyRing
-from wellhead.storage.changes import Change
 from wellhead.storage.live_keys import LiveKeys
 from wellhead.storage.records import Record, SealedSecret
 from wellhead.storage.store import RecordStore
@@ -30,21 +29,29 @@ class Sealer:
         self._store = store
         self._keys = keys
 
-    async def seal(self, record: Record, shape: Shape, change: Change, *, previous: Record | None) -> Record:
+    async def seal(
+        self, record: Record, shape: Shape, secrets: Mapping[str, Secret], *, previous: Record | None
+    ) -> Record:
         """Return the record with its secrets sealed, all of them anew: kept ones are opened and bound to this state.
+
+        Args:
+            record: The record without its secrets.
+            shape: The shape of its type.
+            secrets: Its secrets, by JSON Pointer; those to be kept are sealed.
+            previous: The record that kept ones are in.
 
         Raises:
             KeyRingError: There is no key to seal with.
             SecretUnavailableError: A secret that is to be kept does not open.
         """
-        if not change.secrets:
+        if not secrets:
             return record
         workspace = await self._store.make_workspace_id()
         ring = await self._keys.ring_for_writing()
         bound = replace(record, key_id=ring.primary.id, bound=tuple(sorted(shape.bound & record.fields.keys())))
-        sealed = {}
-        for pointer, secret in sorted(change.secrets.items()):
-            facts = _facts(secret, clock.from_text(record.updated_at), record.revision)
+        sealed, now = {}, clock.from_text(record.updated_at)
+        for pointer, secret in sorted(secrets.items()):
+            facts = _facts(secret, now, record.revision)
             if secret.is_sealed and previous is not None:
                 plaintext = open_secret(previous, pointer, (ring, workspace))
             else:
