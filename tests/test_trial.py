@@ -12,6 +12,9 @@ import pytest
 
 from support.distributions import Site, good
 from support.programs import wait_until
+from wellhead.model.shape import Shape
+from wellhead.model.source import DataSourceConfig
+from wellhead.plugins import rules
 from wellhead.plugins.found import FoundPlugin, find_plugins
 from wellhead.plugins.loader import load_plugins
 from wellhead.plugins.registry import DataSourceTypeRegistry
@@ -231,3 +234,95 @@ def test_where_no_process_can_be_had_the_plugins_are_used(site: Site, monkeypatc
     site.install("good", good("good"))
     monkeypatch.setattr(sys, "executable", str(site.path / "no-python"))
     assert load(site)["good"].state == "ready"
+
+
+BORROWS = '''
+"""A type with a model of another distribution in it."""
+
+from typing import Literal
+
+import whparts
+import wellhead
+
+
+class Source(wellhead.DataSourceConfig):
+    """A data source for tests."""
+
+    type: Literal["borrows"] = "borrows"
+    part: whparts.Part | None = None
+
+
+class Validator(wellhead.Validator[Source]):
+    """Pass one check."""
+
+    async def validate(self, config, context):
+        async with context.check("query"):
+            pass
+
+
+@wellhead.hookimpl
+def wellhead_data_source_types():
+    return [wellhead.DataSourceType(Source, Validator)]
+'''
+PARTS = "import pydantic\n\n\nclass Part(pydantic.BaseModel):\n    model_config = {config}\n    size: int = 1\n"
+STRICT, LENIENT = PARTS.format(config="{'extra': 'forbid', 'frozen': True}"), PARTS.format(config="{}")
+
+
+@pytest.fixture
+def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The types whose rules this process looks at."""
+    names: list[str] = []
+
+    def look(name: str, model: type[DataSourceConfig]) -> Shape:
+        names.append(name)
+        return rules.check_model(name, model)
+
+    monkeypatch.setattr("wellhead.plugins.registry.check_model", look)
+    return names
+
+
+def test_the_rules_that_a_trial_has_held_are_not_looked_at_again(
+    site: Site, tmp_path: Path, looked_at: list[str]
+) -> None:
+    site.install("good", good("good"))
+    assert [load(site, tmp_path / "plugins.json")["good"].state for _ in range(2)] == ["ready"] * 2
+    assert looked_at == []
+    assert load(site)["good"].state == "ready"  # nothing is remembered, but it was tried just now
+    assert looked_at == []
+
+
+def test_without_a_trial_the_rules_are_looked_at(site: Site, looked_at: list[str]) -> None:
+    site.install("good", good("good"))
+    load_plugins(DataSourceTypeRegistry(), [plugin.point for plugin in installed(site)])
+    assert looked_at == ["good"]
+
+
+def test_what_is_installed_later_is_why_the_rules_are_looked_at_again_once(
+    site: Site, tmp_path: Path, looked_at: list[str]
+) -> None:
+    memory = tmp_path / "plugins.json"
+    site.install("good", good("good"))
+    load(site, memory)
+    site.install("later", good("later"))
+    assert [load(site, memory)["good"].state for _ in range(2)] == ["ready"] * 2
+    assert looked_at == ["good"]
+
+
+def test_a_model_of_another_distribution_that_breaks_a_rule_later_is_noticed(site: Site, tmp_path: Path) -> None:
+    memory = tmp_path / "plugins.json"
+    (site.path / "whparts.py").write_text(STRICT)
+    site.install("borrows", BORROWS)
+    assert load(site, memory)["borrows"].reason is None
+    for module in ("whparts", "borrows"):
+        del sys.modules[module]
+    (site.path / "whparts.py").unlink()
+    (site.path / "whparts.py").write_text(LENIENT)
+    assert "unknown fields" in (load(site, memory)["borrows"].reason or "")
+
+
+def test_the_parameters_of_a_type_are_there_though_nobody_looked_at_its_rules(site: Site) -> None:
+    site.install("good", good("good"))
+    registry = DataSourceTypeRegistry()
+    points = [plugin.point for plugin in installed(site)]
+    load_plugins(registry, points, trials=Trials(None, seconds=SECONDS))
+    assert [parameter["name"] for parameter in registry.describe("good").parameters] == ["host"]

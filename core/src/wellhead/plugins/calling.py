@@ -13,19 +13,22 @@ from wellhead.plugins.registry import RegisteredType, describe
 from wellhead.plugins.reports import PluginRefusedError, report_it
 
 
-def types_of(point: EntryPoint, distribution: str) -> tuple[RegisteredType, ...]:
+def types_of(point: EntryPoint, distribution: str, *, is_held: bool = False) -> tuple[RegisteredType, ...]:
     """Load one plugin, and return the types that it provides.
 
     Args:
         point: Its entry point.
         distribution: The name of its distribution, for the remedy.
+        is_held: Whether its types are known to keep the rules.
 
     Raises:
         PluginRefusedError: It cannot be used.
     """
     try:
         provided = call_hook(point.load(), point.value)
-        described = tuple(replace(_describe(item), entry_point=(point.name, point.value)) for item in provided)
+        described = tuple(
+            replace(_describe(item, is_held=is_held), entry_point=(point.name, point.value)) for item in provided
+        )
     except PluginRefusedError:
         raise
     except TypeRefusedError as error:
@@ -48,11 +51,11 @@ def types_of(point: EntryPoint, distribution: str) -> tuple[RegisteredType, ...]
     return described
 
 
-def _describe(item: object) -> RegisteredType:
+def _describe(item: object, *, is_held: bool) -> RegisteredType:
     if isinstance(item, type) or not isinstance(item, DataSourceTypeExtension):
         raise TypeRefusedError(
             "not-a-type", "The hook returned something that is no type: use wellhead.DataSourceType(model, validator)."
         )
     if (required := getattr(item, "requires_api", None)) is not None:
         check_interface(required)
-    return describe(item)
+    return describe(item, is_held=is_held)

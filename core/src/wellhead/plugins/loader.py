@@ -57,7 +57,12 @@ def load(
     chosen = [(plugin, _chosen(plugin, choice)) for plugin in plugins]
     wanted = [plugin for plugin, verdict in chosen if verdict.state == "ready"]
     tried = dict(zip(wanted, trials.verdicts(wanted, anew=anew) if trials is not None else (), strict=False))
-    return [_load(plugin, tried.get(plugin, verdict)) for plugin, verdict in chosen]
+    loaded = [_load(plugin, tried.get(plugin, verdict)) for plugin, verdict in chosen]
+    if trials is not None:
+        trials.hold(
+            [plugin for (plugin, _), now in zip(chosen, loaded, strict=True) if now.types and not tried[plugin].is_held]
+        )
+    return loaded
 
 
 def register(
@@ -87,7 +92,7 @@ def _load(plugin: FoundPlugin, verdict: Verdict) -> Loaded:
     started = time.perf_counter()
     try:
         verdict.check()
-        types = types_of(plugin.point, plugin.distribution)
+        types = types_of(plugin.point, plugin.distribution, is_held=verdict.is_held)
     except PluginRefusedError as refusal:
         return Loaded(
             replace(

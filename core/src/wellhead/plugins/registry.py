@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from wellhead.errors import TypeRefusedError, UnknownTypeError
 from wellhead.model.check_code import CheckCode
 from wellhead.model.extension import DataSourceType, DataSourceTypeExtension, Migration
-from wellhead.model.shape import Shape
+from wellhead.model.shape import Shape, shape_of
 from wellhead.model.source import DataSourceConfig
 from wellhead.model.validator import ValidatorClass
 from wellhead.plugins.record_rules import check_examples, check_record
 from wellhead.plugins.rules import check_base, check_model, check_name, check_parameters
+
+Parameters = tuple[dict[str, Any], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ class RegisteredType:
         name: Its name, such as `postgres`.
         shape: What core knows of its model.
         validator: What validates its data sources; None if nothing does.
-        parameters: What forms and the command line ask for.
+        tell_parameters: Tells what forms and the command line ask for.
         title: Its name for people.
         description: One sentence.
         icon: A short text or emoji.
@@ -45,7 +48,7 @@ class RegisteredType:
     name: str
     shape: Shape
     validator: ValidatorClass | None
-    parameters: tuple[dict[str, Any], ...]
+    tell_parameters: Callable[[], Parameters]
     title: str
     description: str | None = None
     icon: str | None = None
@@ -66,6 +69,11 @@ class RegisteredType:
     def model(self) -> type[DataSourceConfig]:
         """The model of its configurations."""
         return self.shape.model
+
+    @property
+    def parameters(self) -> Parameters:
+        """What forms and the command line ask for."""
+        return self.tell_parameters()
 
 
 class DataSourceTypeRegistry:
@@ -136,8 +144,12 @@ def unknown_type(installed: list[str]) -> UnknownTypeError:
     return UnknownTypeError("No type is installed. Install one, for example: pip install wellhead-files")
 
 
-def describe(extension: DataSourceTypeExtension) -> RegisteredType:
+def describe(extension: DataSourceTypeExtension, *, is_held: bool = False) -> RegisteredType:
     """Check a type against the rules of the registry, and read all that core needs of it.
+
+    Args:
+        extension: The type.
+        is_held: Whether it is known to keep the rules, so that those that take long need not be looked at again.
 
     Raises:
         TypeRefusedError: It breaks a rule; the message says which, and how to mend it.
@@ -146,7 +158,7 @@ def describe(extension: DataSourceTypeExtension) -> RegisteredType:
     check_base(model)
     name = extension.get_type_name()
     check_name(name)
-    shape = check_model(name, model)
+    shape = shape_of(model) if is_held else check_model(name, model)
     validator = extension.get_validator_class()
     if validator is not None and not callable(validator):
         raise TypeRefusedError(
@@ -154,12 +166,15 @@ def describe(extension: DataSourceTypeExtension) -> RegisteredType:
         )
     more = extension if isinstance(extension, DataSourceType) else DataSourceType(model)
     check_record(more)
+    parameters = cache(lambda: check_parameters(shape, extension.get_connection_parameters()))
+    if not is_held or type(extension).get_connection_parameters is not DataSourceType.get_connection_parameters:
+        parameters()  # now, while what a plugin's own code raises is expected
     summary = (model.__doc__ or "").strip().partition("\n")[0]
     return RegisteredType(
         name=name,
         shape=shape,
         validator=validator,
-        parameters=check_parameters(shape, extension.get_connection_parameters()),
+        tell_parameters=parameters,
         title=more.title or name.replace("-", " ").capitalize(),
         description=more.description or summary or None,
         icon=more.icon,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -33,6 +34,7 @@ class Trials:
         self._memory = VerdictFile(memory)
         self._path = path
         self._seconds = seconds
+        self._surroundings = ""
 
     def verdicts(self, plugins: Sequence[FoundPlugin], *, anew: bool = False) -> list[Verdict]:
         """Say of each plugin whether it may be imported.
@@ -43,7 +45,7 @@ class Trials:
         """
         if not plugins:
             return []
-        now = surroundings()
+        now = self._surroundings = surroundings()
         known = self._memory.read("" if anew else now)
         fingerprints = [plugin.fingerprint for plugin in plugins]
         untried = {
@@ -52,10 +54,20 @@ class Trials:
             if fingerprint not in known
         }
         found = self._try(list(untried.values()))
-        tried = {fingerprint: found[number] for number, fingerprint in enumerate(untried) if number in found}
+        tried = {
+            fingerprint: replace(found[number], is_held=found[number].state == "ready")
+            for number, fingerprint in enumerate(untried)
+            if number in found
+        }
         self._memory.add(tried, now)
         # What could not be tried, since no process can be had, is used: the service is not to lose all types by that.
         return [known.get(fingerprint) or tried.get(fingerprint) or Verdict() for fingerprint in fingerprints]
+
+    def hold(self, plugins: Sequence[FoundPlugin]) -> None:
+        """Remember of plugins that were tried that their types keep the rules, beside what the last verdicts saw."""
+        known = self._memory.read(self._surroundings) if plugins else {}
+        held = {plugin.fingerprint: known[plugin.fingerprint] for plugin in plugins if plugin.fingerprint in known}
+        self._memory.add(held, self._surroundings)
 
     def _try(self, plugins: Sequence[FoundPlugin]) -> _Outcomes:
         """Try plugins one after the other; where one ends the process, the others go on in a new one."""

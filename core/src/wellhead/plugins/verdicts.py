@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,13 @@ class Verdict:
         state: `ready` if the plugin may be imported; else what it is shown as.
         reason: What is wrong with it.
         remedy: What to type.
+        is_held: Whether its types were found to keep the rules, beside all that is installed now.
     """
 
     state: State = "ready"
     reason: str = ""
     remedy: str = ""
+    is_held: bool = False
 
     @classmethod
     def of(cls, refusal: PluginRefusedError) -> Verdict:
@@ -63,9 +65,9 @@ class Verdict:
 class VerdictFile:
     """The file of verdicts. Where it is damaged or cannot be used, nothing is remembered, and all is tried again.
 
-    That a plugin may be imported is remembered for good: its fingerprint says what was tried. That it may not can lie
-    in something else, a missing dependency or a busy machine, so it is remembered for an hour, and only while nothing
-    else is installed or removed.
+    That a plugin may be imported is remembered for good: its fingerprint says what was tried. That its types keep the
+    rules is remembered while nothing else is installed or removed: models can come from elsewhere. That it may not be
+    imported can lie in a busy machine, too, so it is remembered for an hour of that time.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -82,9 +84,9 @@ class VerdictFile:
         for fingerprint, entry in self._entries().items():
             with suppress(ValueError, TypeError, AttributeError):
                 verdict = Verdict.from_document(entry)
-                is_fresh = entry["surroundings"] == surroundings and 0 <= time.time() - entry["at"] < _AGAIN_SECONDS
-                if verdict.state == "ready" or is_fresh:
-                    found[fingerprint] = verdict
+                is_ready, is_same = verdict.state == "ready", entry["surroundings"] == surroundings
+                if is_ready or (is_same and 0 <= time.time() - entry["at"] < _AGAIN_SECONDS):
+                    found[fingerprint] = replace(verdict, is_held=is_ready and is_same)
         return found
 
     def add(self, verdicts: Mapping[str, Verdict], surroundings: str) -> None:
