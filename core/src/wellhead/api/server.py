@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import socket
 import time
@@ -40,6 +41,7 @@ def run(app: LiveApp, listener: socket.socket, *, announce: Callable[[], None]) 
         announce: Called when the service answers.
     """
     server = make(app, announce=announce)
+    gc.freeze()  # what there is now stays: who looks for garbage need not go over it
     app.service.start_background()
     # uvicorn ends gracefully and then raises the signal once more, which is not to kill; one before its start counts.
     for number in (signal.SIGTERM, signal.SIGINT):
