@@ -11,6 +11,7 @@ from collections.abc import Collection
 from operator import itemgetter
 from typing import Any
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from wellhead.api.gate import Receive, Scope, Send
@@ -54,9 +55,14 @@ class Connection(H11Protocol):
         self._asked_since = self.loop.time()
         super().on_response_complete()
 
+    def begin_anew(self) -> None:
+        """Know nothing of what was read and answered before."""
+        self.conn = h11.Connection(h11.SERVER)
+        self.conn.their_http_version = b"1.1"  # as it was before: another one is not answered in this way
+
     async def _answered(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI)."""
-        sending = Sending(self.cycle, scope, send)
+        sending = Sending(self, scope, send)
         await self._answer(scope, receive, sending.send)
         await sending.end()
 

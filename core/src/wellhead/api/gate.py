@@ -38,6 +38,7 @@ SECURITY_HEADERS = (
     (b"referrer-policy", b"no-referrer"),
 )
 _CONTENT_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_ALWAYS = (*SECURITY_HEADERS, _CONTENT_POLICY)
 _MAX_HEADERS = 100
 _MAX_HEADER_BYTES = 16 * 1024
 _FRAMING = {b"content-length", b"transfer-encoding"}
@@ -93,9 +94,8 @@ class Gate:
             await self._app(scope, receive, send)
             return
         seen = self._observer.begin(scope)
-        answer = _Answer(
-            scope, send, [(b"x-request-id", seen.request_id.encode()), *self._origins.headers_for(scope["headers"])]
-        )
+        own = ((b"x-request-id", seen.request_id.encode()), *self._origins.headers_for(scope["headers"]))
+        answer = _Answer(scope, send, own)
         try:
             await self._pass(scope, receive, answer.send)
         except (WellheadError, HttpProblem) as error:
@@ -177,7 +177,7 @@ class _Answer:
     def __init__(self, scope: Scope, send: Send, headers: Sequence[Header]) -> None:
         self._state = scope["state"]
         self._send = send
-        self._more = (*headers, *SECURITY_HEADERS, _CONTENT_POLICY)
+        self._more = (*headers, *_ALWAYS)
         self.status = 0
 
     async def send(self, message: Message) -> None:
@@ -185,7 +185,7 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = message["headers"]
-            names = {name for name, _ in headers}
+            names = [name for name, _ in headers]
             more = (*self._state.get("headers", ()), *self._more)
             message["headers"] = [*headers, *[header for header in more if header[0] not in names]]
         await self._send(message)

@@ -1,13 +1,14 @@
 """Sending an answer that is there as a whole in one write, without the many steps of h11 for one that comes in parts.
 
-That h11 knows of it keeps connections as they are: it reads the requests, and tells which may come.
+h11 reads the requests. Where one is read to its end and nothing comes after it, what follows is a new conversation to
+it; else it is told of the answer, so that it knows what may come.
 """
 
 from __future__ import annotations
 
 import re
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol
 
 import h11
 from uvicorn.protocols.http.h11_impl import RequestResponseCycle
@@ -23,22 +24,34 @@ _FIELDS = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\x21-\x7e\x80-\xff](?:[
 """Header fields as they may be sent (RFC 9110, 5.1 and 5.5)."""
 _ANSWERED = h11.Response(status_code=200, headers=[(b"content-length", b"0")])
 _ENDED = h11.EndOfMessage()
+_NOTHING = (b"", False)
+
+
+class Conversation(Protocol):
+    """A connection, as far as the sending of an answer has to do with it."""
+
+    cycle: RequestResponseCycle
+    conn: h11.Connection
+
+    def begin_anew(self) -> None:
+        """Know nothing of what was read and answered before."""
 
 
 class Sending:
     """Sends the answer to one request (ASGI): in one write if it can, as uvicorn does if not."""
 
-    __slots__ = ("_cycle", "_head", "_scope", "_send")
+    __slots__ = ("_connection", "_cycle", "_head", "_scope", "_send")
 
-    def __init__(self, cycle: RequestResponseCycle, scope: Scope, send: Send) -> None:
+    def __init__(self, connection: Conversation, scope: Scope, send: Send) -> None:
         """Send an answer.
 
         Args:
-            cycle: What uvicorn knows of the request.
+            connection: The connection, on which the request was the last to come.
             scope: The request.
             send: uvicorn's way.
         """
-        self._cycle = cycle
+        self._connection = connection
+        self._cycle = connection.cycle
         self._scope = scope
         self._send = send
         self._head: Message | None = None
@@ -87,8 +100,11 @@ class Sending:
 
     def _write(self, content: bytes) -> None:
         cycle = self._cycle
-        cycle.conn.send(_ANSWERED)
-        cycle.conn.send(_ENDED)
+        if cycle.conn.their_state is h11.DONE and cycle.conn.trailing_data == _NOTHING:
+            self._connection.begin_anew()
+        else:
+            cycle.conn.send(_ANSWERED)
+            cycle.conn.send(_ENDED)
         cycle.transport.write(content)
         cycle.response_started = cycle.response_complete = True
         cycle.message_event.set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import socket
 import time
@@ -17,14 +18,11 @@ from wellhead.api.connections import Connection, end_those_that_wait
 from wellhead.api.listener import GRACE
 from wellhead.api.live import LiveApp
 from wellhead.api.proxies import RealAddresses
+from wellhead.api.taking import take_connections
 from wellhead.catalog.catalog import Catalog
 from wellhead.catalog.rechecks import Rechecks
 
 _LOOK_SECONDS = 0.05
-_BACKLOG = 2048
-_TAKEN_AT_ONCE = 1
-"""How many new connections a process takes before it does other work: one that took all left none to the others."""
-
 Work = Coroutine[Any, Any, None]
 
 
@@ -40,6 +38,7 @@ def run(app: LiveApp, listener: socket.socket, *, announce: Callable[[], None]) 
         announce: Called when the service answers.
     """
     server = make(app, announce=announce)
+    gc.freeze()  # what there is now stays: who looks for garbage need not go over it
     app.service.start_background()
     # uvicorn ends gracefully and then raises the signal once more, which is not to kill; one before its start counts.
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -104,25 +103,22 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and say so."""
         await super().startup([])
-        self.servers = [await self._listening(listener) for listener in sockets or ()]
-        if self.started:
-            self._announce()
-            self._tasks = [asyncio.create_task(work()) for work in self._background]
+        work = [*(self._take(listener) for listener in sockets or ()), *(begin() for begin in self._background)]
+        self._tasks = [asyncio.create_task(part) for part in work]
+        self._announce()
 
-    async def _listening(self, listener: socket.socket) -> asyncio.Server:
-        """Take connections of a socket. uvicorn would do it without a word on TLS, which then gets a minute."""
+    async def _take(self, listener: socket.socket) -> None:
+        """Take connections of a socket. Of those that come at once, uvicorn would take all."""
         protocol: Any = self.config.http_protocol_class
-        seconds = None if self.config.ssl is None else self._app.service.settings.body_timeout
-        server = await asyncio.get_running_loop().create_server(
-            partial(protocol, config=self.config, server_state=self.server_state, app_state=self.lifespan.state),
-            sock=listener,
-            ssl=self.config.ssl,
-            backlog=_TAKEN_AT_ONCE,
-            ssl_handshake_timeout=seconds,
-            ssl_shutdown_timeout=seconds,
+        settings, state = self._app.service.settings, self.server_state
+        await take_connections(
+            listener,
+            partial(protocol, config=self.config, server_state=state, app_state=self.lifespan.state),
+            state.connections,
+            is_shared=settings.workers > 1,
+            tls=self.config.ssl,
+            seconds=settings.body_timeout,
         )
-        listener.listen(_BACKLOG)  # asyncio has said so with the number that it takes at once
-        return server
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Wait until load balancers have turned away; then end the other work, the requests, and what they used."""
