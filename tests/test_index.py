@@ -32,7 +32,7 @@ from wellhead import Secret, clock
 from wellhead.catalog.listing import SORT_FIELDS, ListQuery, Page, matches, page_from, page_of, selection_of
 from wellhead.catalog.summary import group_of
 from wellhead.errors import NameTakenError, QuotaExceededError
-from wellhead.storage import indexing
+from wellhead.storage import index_file, indexing
 from wellhead.storage.files import FileRecordStore
 from wellhead.storage.index_file import IndexFile
 from wellhead.storage.index_notes import ID_OF
@@ -396,6 +396,30 @@ async def test_a_name_that_was_freed_by_hand_can_be_taken(probe: Probe, unwatche
     assert await names(probe) == ["one", "two"]
 
 
+async def test_a_file_that_is_put_back_while_its_new_row_waits_has_its_old_name(probe: Probe, unwatched: None) -> None:
+    made = await save(probe, "one")
+    await names(probe)
+    before = probe.path(made).read_bytes()
+    await probe.service.update_config(str(made.id), made.model_copy(update={"name": "two"}))
+    probe.path(made).write_bytes(before)
+    await save(probe, "two")
+    with pytest.raises(NameTakenError):
+        await save(probe, "one")
+    assert await names(probe) == ["one", "two"]
+
+
+@pytest.mark.parametrize("by_index", [True, False])
+async def test_D_23_the_name_of_a_record_of_a_newer_format_is_taken(probe: Probe, *, by_index: bool) -> None:
+    made = await save(probe, "one")
+    path = probe.path(made)
+    path.write_bytes(path.read_bytes().replace(b'"wellhead_format": 1', b'"wellhead_format": 2'))
+    assert await names(probe) == ["one"]
+    if not by_index:
+        probe.store.indexing.file.rest()
+    with pytest.raises(NameTakenError):
+        await save(probe, "ONE")
+
+
 # It may be lost, damaged, or not possible at all
 
 
@@ -442,6 +466,43 @@ async def test_whatever_bytes_of_the_index_are_changed_the_list_does_not_fail(pr
         json.loads(page_from(chosen).as_json(None))
 
 
+async def test_an_index_that_has_a_wrong_name_for_a_record_keeps_nobody_from_taking_it(
+    probe: Probe, unwatched: None
+) -> None:
+    await save(probe, "one")
+    await names(probe)
+    with closing(sqlite3.connect(probe.directory / INDEX)) as connection, connection:
+        connection.execute("UPDATE sources SET name_key = 'two'")
+    await save(probe, "two")
+    probe.store.close()
+    other = probe_of(probe.directory.parent)
+    assert await names(other) == ["one", "two"]
+    other.store.close()
+
+
+async def test_with_an_index_that_cannot_take_up_what_a_crash_left_a_write_goes_on(probe: Probe) -> None:
+    made, kept = await save(probe, "one"), await save(probe, "two")
+    await names(probe)
+    with closing(sqlite3.connect(probe.directory / INDEX)) as connection, connection:
+        connection.execute("INSERT INTO changing VALUES (?)", (str(kept.id),))
+        connection.execute("DROP TABLE items")
+    probe.path(kept).write_bytes(probe.path(kept).read_bytes().replace(b'"two"', b'"new"'))
+    await probe.service.delete_config(str(made.id))
+    other = probe_of(probe.directory.parent)
+    assert await names(other) == ["new"]
+    other.store.close()
+
+
+async def test_what_was_counted_in_an_index_does_not_count_in_one_that_gets_its_inode(probe: Probe) -> None:
+    await save(probe, "one")
+    generations = set()
+    for _ in range(3):
+        await probe.store.rebuild_index()
+        with closing(sqlite3.connect(probe.directory / INDEX)) as connection:
+            generations |= set(connection.execute("SELECT generation FROM meta"))
+    assert len(generations) == 3
+
+
 async def test_an_item_whose_bytes_are_not_those_that_were_written_is_not_shown(probe: Probe) -> None:
     made = await save(probe, "one")
     await settled(probe)
@@ -478,6 +539,22 @@ async def test_D_11_D_42_a_disk_that_is_full_lists_without_an_index_and_is_writt
         assert not (tmp_path / ".datasources" / INDEX).exists()
         assert not [name for name in names_in(tmp_path / ".datasources") if name.startswith(".tmp-")]
         probe.store.close()
+
+
+async def test_of_lists_that_cannot_take_in_what_waits_one_waits_for_the_lock(
+    probe: Probe, unwatched: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_file, "_WAIT", 0.1)
+    await save(probe, "one")
+    await names(probe)
+    await save(probe, "two")
+    with closing(sqlite3.connect(probe.directory / INDEX, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        assert await probe.service.choose(Selection()) is None
+    assert await probe.service.choose(Selection()) is None  # though it is free again
+    monkeypatch.setattr(index_file, "_REST", 0.0)
+    probe.store.indexing.file.rest()
+    assert await names(probe) == ["one", "two"]
 
 
 async def test_D_36_a_store_on_a_shared_disk_lists_without_an_index(

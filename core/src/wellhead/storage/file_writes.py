@@ -31,6 +31,7 @@ from wellhead.storage.index_file import IndexUnusableError
 from wellhead.storage.indexing import Indexing
 from wellhead.storage.leftovers import Leftovers
 from wellhead.storage.locks import StoreLock
+from wellhead.storage.opening import name_of
 from wellhead.storage.reading import RECORD_ID, scan
 from wellhead.storage.records import Record
 from wellhead.storage.results import read_results, results_name, with_result
@@ -176,11 +177,15 @@ class FileWrites:
 
     def _holder_of(self, directory: int, key: str, but: str) -> str | None:
         """Return the id of another record that has a name; None if none has."""
+        refreshed = None
         try:
             while (found := self._notes.id_of(directory, key, but=but)) is not None:
                 if _has_name(self._reads.load(directory, found), key):
                     return found
-                self._notes.refresh(directory, [found])  # it was edited by hand
+                if found == refreshed:  # or else this would go on for ever
+                    raise self._notes.distrusted(directory)
+                self._notes.refresh(directory, [found])  # it was edited by hand, or its new row waits
+                refreshed = found
         except IndexUnusableError:
             return next(
                 (entry.id for entry in self._reads.entries() if entry.id != but and _has_name(entry, key)), None
@@ -189,7 +194,8 @@ class FileWrites:
 
 
 def _has_name(entry: Entry | None, key: str) -> bool:
-    return entry is not None and entry.record is not None and name_key(entry.record.name) == key
+    name = None if entry is None else name_of(entry)
+    return name is not None and name_key(name) == key
 
 
 def _not_found() -> DataSourceNotFoundError:

@@ -7,6 +7,7 @@ the file that has the name is still the one that was open: another process may h
 from __future__ import annotations
 
 import os
+import secrets
 import sqlite3
 import stat
 import threading
@@ -193,7 +194,8 @@ def finish(connection: sqlite3.Connection, boot: str) -> None:
     """End the transaction of all rows, and make what finds them."""
     connection.execute("COMMIT")
     connection.executescript(INDEXES)
-    connection.execute("INSERT INTO meta VALUES (1, ?, 0)", (boot,))
+    # The file may get the number of an index that was removed; what was counted in that one is not to count here.
+    connection.execute("INSERT INTO meta VALUES (?, ?, 0)", (secrets.randbits(62), boot))
 
 
 @contextmanager

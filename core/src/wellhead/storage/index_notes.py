@@ -74,7 +74,7 @@ class IndexNotes:
         """
         if self._file.rests:
             raise IndexUnusableError(damaged=False)
-        while True:
+        for _ in range(2):
             with self._file.connection(directory) as connection:
                 left = noted_in(connection)
                 if not left:
@@ -83,6 +83,7 @@ class IndexNotes:
             self._keep_true(directory, left)
             if self._file.rests:  # the notes are still there
                 raise IndexUnusableError(damaged=False)
+        raise self.distrusted(directory)
 
     def count(self, directory: int) -> int:
         """Return how many records there are, by the index.
@@ -99,19 +100,24 @@ class IndexNotes:
         """Read records anew. What cannot be told any more is removed."""
         self._keep_true(directory, record_ids)
 
+    def distrusted(self, directory: int) -> IndexUnusableError:
+        """Remove an index that contradicts the records even after they were read anew; return what to raise."""
+        self._give_up(directory)
+        return IndexUnusableError(damaged=True)
+
     def _note(self, directory: int, record_id: str) -> bool:
         """Note that a record is about to change; without an index that takes the note there must be none at all."""
         try:
             with self._file.connection(directory) as connection:
                 left = noted_in(connection)
                 mark(connection, record_id)
+            if left:
+                self._keep_true(directory, left)
+                with self._file.connection(directory) as connection:
+                    mark(connection, record_id)
         except IndexUnusableError:
             self._file.discard(directory)
             return False
-        if left:
-            self._keep_true(directory, left)
-            with self._file.connection(directory) as connection:
-                mark(connection, record_id)
         return True
 
     def _keep_true(self, directory: int, record_ids: Iterable[str], seen: Seen | None = None) -> None:
@@ -126,9 +132,15 @@ class IndexNotes:
             self._file.rest()  # the note is still there, and tells whoever can mend it
         except IndexUnusableError as error:
             if error.damaged:
-                with suppress(OSError):
-                    self._file.discard(directory)
-            self._file.rest()
+                self._give_up(directory)
+            else:
+                self._file.rest()
+
+    def _give_up(self, directory: int) -> None:
+        """Remove the index, and do without one for now."""
+        with suppress(OSError):
+            self._file.discard(directory)
+        self._file.rest()
 
 
 def noted_in(connection: sqlite3.Connection) -> list[str]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from wellhead import clock
 from wellhead.model.texts import name_key
 from wellhead.storage.index_writes import Row
-from wellhead.storage.opening import current_health, without_record
+from wellhead.storage.opening import current_health, name_of, without_record
 from wellhead.storage.reading import Seen
 from wellhead.storage.results import Signature
 from wellhead.storage.stored import StoredDataSource
@@ -23,7 +23,6 @@ def row_of(seen: Seen) -> Row:
     """Return the row of an entry; its state is left open where it depends on the type or on the key ring."""
     entry, record = seen.entry, seen.entry.record
     stored = without_record(entry) if record is None else None
-    name = record.name if record is not None else (stored and stored.name) or ""
     health = current_health(entry)
     values = (
         name_key(record.description) if record is not None and record.description else "",
@@ -43,7 +42,7 @@ def row_of(seen: Seen) -> Row:
         int(seen.settled),
     )
     labels = tuple(record.labels.items()) if record is not None else ()
-    return Row(entry.id, name_key(name), values, labels, None if stored is None else item_of(stored))
+    return Row(entry.id, name_key(name_of(entry) or ""), values, labels, None if stored is None else item_of(stored))
 
 
 def item_of(stored: StoredDataSource) -> bytes:

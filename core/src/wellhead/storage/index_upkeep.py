@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from wellhead.storage.index_file import transaction
 from wellhead.storage.index_rows import row_of, written
-from wellhead.storage.index_writes import drop, keep, put, put_pending, take_in, unmark
+from wellhead.storage.index_writes import drop, drop_pending, keep, put, put_pending, take_in, unmark
 from wellhead.storage.reading import Seen, read_entry, scan
 
 BATCH = 200
@@ -45,6 +45,7 @@ def take_in_pending(connection: sqlite3.Connection) -> None:
 
 def _write_row(connection: sqlite3.Connection, record_id: str, seen: Seen | None) -> None:
     row = None if seen is None else row_of(seen)
+    drop_pending(connection, record_id)
     if row is None or not keep(connection, row):  # what was judged stays while the files are the same
         drop(connection, record_id)
         if row is not None:

@@ -85,6 +85,11 @@ def take_in(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
+def drop_pending(connection: sqlite3.Connection, record_id: str) -> None:
+    """Remove the row of an id that waits, if there is one."""
+    connection.execute("DELETE FROM pending WHERE id = ?", (record_id,))
+
+
 def keep(connection: sqlite3.Connection, row: Row) -> bool:
     """Leave the row of a record as it is, but for when its file was changed; return False if the content is another."""
     *_, digest, record, results, settled = row.values
@@ -93,8 +98,7 @@ def keep(connection: sqlite3.Connection, row: Row) -> bool:
 
 
 def drop(connection: sqlite3.Connection, record_id: str) -> None:
-    """Remove the row of an id, and a pending one, if there are any."""
-    connection.execute("DELETE FROM pending WHERE id = ?", (record_id,))
+    """Remove the row of an id, if there is one."""
     found = connection.execute("SELECT number FROM sources WHERE id = ?", (record_id,)).fetchone()
     if found is not None:
         for table in ("labels", "items", "sources"):

@@ -194,7 +194,7 @@ class Indexing:
                 return False
             if not to_read:
                 return True
-            take_in_pending(connection)
+            self._take_in(connection)
             noted = noted_in(connection)
             is_large = self.is_large(connection)
         if not is_large:
@@ -202,6 +202,15 @@ class Indexing:
         if noted:
             self._mend(directory, noted)
         return True
+
+    def _take_in(self, connection: sqlite3.Connection) -> None:
+        """Take in what waits. If somebody else keeps the index locked, each list would wait in vain: only one does."""
+        try:
+            take_in_pending(connection)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+                self.file.rest()
+            raise
 
     def _make_true(self, directory: int) -> None:
         """Sweep, or make the index anew, unless somebody else did so while this thread waited for its turn."""

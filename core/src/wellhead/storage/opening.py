@@ -188,6 +188,11 @@ def current_health(entry: Entry) -> Mapping[str, Any] | None:
     return health if health is not None and record is not None and health.get("revision") == record.revision else None
 
 
+def name_of(entry: Entry) -> str | None:
+    """Return the name that an entry has, and no other one may take: also one that only a newer version can read."""
+    return entry.record.name if entry.record is not None else without_record(entry).name
+
+
 def without_record(entry: Entry) -> StoredDataSource:
     """Return what can be told of an entry that has no record."""
     remains = entry.remains or {}
