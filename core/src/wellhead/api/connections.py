@@ -50,6 +50,11 @@ class Connection(H11Protocol):
             _, longest = min(found, key=itemgetter(0), default=(0.0, self))
             longest.transport.abort()
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let go of itself, so that it need not be found as garbage."""
+        super().connection_lost(exc)
+        self.app = self._answer
+
     def on_response_complete(self) -> None:
         """Wait for the next request."""
         self._asked_since = self.loop.time()
