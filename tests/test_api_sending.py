@@ -80,6 +80,10 @@ REQUESTS = {
     "with a body that nobody reads": b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n\r\nbody" + LAST,
     "that waits before its body": b"POST / HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 4\r\n\r\nbody"
     + LAST,
+    "with a body in chunks that nobody reads": b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
+    b"4\r\nbody\r\n0\r\n\r\n" + LAST,
+    "that would speak something else": b"GET / HTTP/1.1\r\nhost: a\r\nupgrade: h2c\r\n\r\n" + LAST,
+    "for a tunnel": b"CONNECT a:1 HTTP/1.1\r\nhost: a\r\n\r\n" + LAST,
 }
 ANSWERS = {
     "whole": whole(),
@@ -112,15 +116,17 @@ REFUSED = {
     "a length that is too long": (head(200, (b"content-length", b"9")), body(b"x")),
     "a length that is too short": (head(200, (b"content-length", b"1")), body(b"xyz")),
     "two lengths": whole(b"x", 200, (b"content-length", b"2")),
+    "two answers": (*whole(b"x"), *whole(b"y")),
     "no body": (head(200, (b"content-length", b"9")),),
     "nothing": (),
 }
 
 
+@pytest.mark.parametrize("request_", [GET, LAST], ids=["that stays", "that is the last"])
 @pytest.mark.parametrize("parts", REFUSED.values(), ids=REFUSED)
-async def test_what_uvicorn_refuses_is_refused(parts: tuple[dict[str, Any], ...]) -> None:
+async def test_what_uvicorn_refuses_is_refused(request_: bytes, parts: tuple[dict[str, Any], ...]) -> None:
     ours, theirs = Answers(*parts), Answers(*parts)
-    assert await heard(ours, OURS, LAST) == await heard(theirs, H11Protocol, LAST)
+    assert await heard(ours, OURS, request_) == await heard(theirs, H11Protocol, request_)
     assert ours.raised == theirs.raised
 
 

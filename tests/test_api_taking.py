@@ -96,20 +96,26 @@ async def test_a_burst_is_shared(listener: socket.socket) -> None:
         await until(lambda: not one and not other)
 
 
+def encryption(directory: Path) -> tuple[ssl.SSLContext, str]:
+    """Return what encrypts connections, and who is to be trusted for it."""
+    made = make_certificates()
+    (directory / "pair.pem").write_text(made.server.certificate + made.server.key)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(directory / "pair.pem")
+    return context, made.ca
+
+
 async def test_a_client_that_speaks_no_tls_ends_and_the_next_one_is_taken(
     listener: socket.socket, tmp_path: Path
 ) -> None:
-    made = make_certificates()
-    (tmp_path / "pair.pem").write_text(made.server.certificate + made.server.key)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(tmp_path / "pair.pem")
+    context, ca = encryption(tmp_path)
     async with taken(listener, tls=context, seconds=0.3) as kept:
         for begun in (b"GET / HTTP/1.1\r\n\r\n", b""):  # one that speaks plainly, and one that is silent
             reader, writer = await asyncio.open_connection(*listener.getsockname())
             writer.write(begun)
             assert b"HTTP" not in await asyncio.wait_for(reader.read(), 10)
             writer.close()
-        trusted = ssl.create_default_context(cadata=made.ca)
+        trusted = ssl.create_default_context(cadata=ca)
         reader, writer = await asyncio.open_connection(
             *listener.getsockname(), ssl=trusted, server_hostname="localhost"
         )
@@ -118,6 +124,19 @@ async def test_a_client_that_speaks_no_tls_ends_and_the_next_one_is_taken(
         assert len(kept) == 1
         writer.close()
         await until(lambda: not kept)
+
+
+async def test_who_has_not_begun_yet_does_not_begin_after_the_end(listener: socket.socket, tmp_path: Path) -> None:
+    context, _ = encryption(tmp_path)
+    async with taken(listener, tls=context) as kept:
+        reader, writer = await asyncio.open_connection(*listener.getsockname())
+        writer.write(b"\x16\x03")  # half a greeting
+        await asyncio.sleep(0.1)  # it is taken, and waits for the other half
+    began = asyncio.get_running_loop().time()
+    assert await asyncio.wait_for(reader.read(), 20) == b""
+    assert asyncio.get_running_loop().time() - began < 5  # seconds; it would wait ten for it
+    writer.close()
+    assert not kept
 
 
 async def test_without_descriptors_it_waits_and_goes_on(

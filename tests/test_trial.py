@@ -222,6 +222,20 @@ def test_a_damaged_memory_is_ignored_and_made_anew(content: bytes, site: Site, t
     assert json.loads(memory.read_text())["verdicts"]
 
 
+@pytest.mark.parametrize("left_out", ["state", "reason", "remedy", "surroundings", "at"])
+@pytest.mark.parametrize("state", ["ready", "broken"])
+def test_a_damaged_verdict_is_ignored(state: str, left_out: str, site: Site, tmp_path: Path) -> None:
+    memory = tmp_path / "plugins.json"
+    site.install("good", good("good"))
+    load(site, memory)
+    document = json.loads(memory.read_text())
+    for verdict in document["verdicts"].values():
+        verdict["state"] = state
+        del verdict[left_out]
+    memory.write_text(json.dumps(document))
+    assert load(site, memory)["good"].state == "ready"
+
+
 def test_a_memory_that_cannot_be_written_only_costs_time(site: Site, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     site.install("good", good("good"))

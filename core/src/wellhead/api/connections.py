@@ -38,8 +38,8 @@ class Connection(H11Protocol):
     @property
     def waits_since(self) -> float | None:
         """Since when it waits for a request, or for the client to read an answer; None while it does neither."""
-        if self.transport.is_closing():
-            return None
+        if self.transport.is_closing() and not self.transport.get_write_buffer_size():
+            return None  # else it closes once its client has read the rest, which may be never
         return self._asked_since if self.cycle is None or self.cycle.response_complete else self._unread_since
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
@@ -49,6 +49,11 @@ class Connection(H11Protocol):
             found = [(since, other) for since, other in waiting(self.connections) if other is not self]
             _, longest = min(found, key=itemgetter(0), default=(0.0, self))
             longest.transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let go of itself, so that it need not be found as garbage."""
+        super().connection_lost(exc)
+        self.app = self._answer
 
     def on_response_complete(self) -> None:
         """Wait for the next request."""

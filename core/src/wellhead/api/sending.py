@@ -22,6 +22,8 @@ _STATUS_LINES = {
 }
 _FIELDS = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*)\r\n)+")
 """Header fields as they may be sent (RFC 9110, 5.1 and 5.5)."""
+_OTHERWISE = {"HEAD", "CONNECT"}
+"""Methods whose answers have no body, or end HTTP."""
 _ANSWERED = h11.Response(status_code=200, headers=[(b"content-length", b"0")])
 _ENDED = h11.EndOfMessage()
 _NOTHING = (b"", False)
@@ -79,7 +81,7 @@ class Sending:
         return (
             message["type"] == "http.response.start"
             and message["status"] in _STATUS_LINES
-            and self._scope["method"] != "HEAD"
+            and self._scope["method"] not in _OTHERWISE
             and self._scope["http_version"] == "1.1"
             and any(name == b"content-length" for name, _ in message["headers"])
         )
@@ -89,14 +91,16 @@ class Sending:
         cycle, body = self._cycle, message.get("body", b"")
         if message.get("more_body") or not cycle.keep_alive or cycle.disconnected or cycle.flow.write_paused:
             return None
-        if cycle.conn.our_state is not h11.SEND_RESPONSE or cycle.waiting_for_100_continue:
+        if cycle.conn.our_state is not h11.SEND_RESPONSE or cycle.waiting_for_100_continue or cycle.response_started:
             return None
         headers = cycle.default_headers + head["headers"]
         lengths = [value for name, value in headers if name == b"content-length"]
         if lengths != [b"%d" % len(body)] or not _is_kept(self._scope["headers"]) or not _is_kept(headers):
             return None
         fields = b"".join([b"%b: %b\r\n" % header for header in headers])
-        return b"".join((_STATUS_LINES[head["status"]], fields, b"\r\n", body)) if _FIELDS.fullmatch(fields) else None
+        if fields.count(b"\n") != len(headers) or not _FIELDS.fullmatch(fields):  # a value may hold what is a field
+            return None
+        return b"".join((_STATUS_LINES[head["status"]], fields, b"\r\n", body))
 
     def _write(self, content: bytes) -> None:
         cycle = self._cycle

@@ -45,20 +45,24 @@ async def take_connections(
     loop, begun = asyncio.get_running_loop(), set[asyncio.Task[None]]()
     listener.setblocking(False)
     listener.listen(_BACKLOG)
-    while True:
-        held = len(connections) + len(begun)
-        await asyncio.sleep(min(held, _MOST) * _STEP if is_shared else 0)
-        try:
-            connection, _ = await loop.sock_accept(listener)
-        except ConnectionAbortedError:  # its client is gone already
-            continue
-        except OSError as error:  # there are no descriptors, or there is no memory, just now
-            structlog.get_logger("wellhead.api").error("no connection taken", error=logs.where(error))
-            await asyncio.sleep(_AGAIN_SECONDS)
-            continue
-        task = loop.create_task(_begin(connection, protocol, tls, seconds if tls is not None else None))
-        begun.add(task)
-        task.add_done_callback(begun.discard)
+    try:
+        while True:
+            held = len(connections) + len(begun)
+            await asyncio.sleep(min(held, _MOST) * _STEP if is_shared else 0)
+            try:
+                connection, _ = await loop.sock_accept(listener)
+            except ConnectionAbortedError:  # its client is gone already
+                continue
+            except OSError as error:  # there are no descriptors, or there is no memory, just now
+                structlog.get_logger("wellhead.api").error("no connection taken", error=logs.where(error))
+                await asyncio.sleep(_AGAIN_SECONDS)
+                continue
+            task = loop.create_task(_begin(connection, protocol, tls, seconds if tls is not None else None))
+            begun.add(task)
+            task.add_done_callback(begun.discard)
+    finally:
+        for task in begun:  # else a client could begin anew while the service ends
+            task.cancel()
 
 
 async def _begin(

@@ -82,7 +82,7 @@ class VerdictFile:
         """
         found = {}
         for fingerprint, entry in self._entries().items():
-            with suppress(ValueError, TypeError, AttributeError):
+            with suppress(ValueError, TypeError, AttributeError, KeyError):
                 verdict = Verdict.from_document(entry)
                 is_ready, is_same = verdict.state == "ready", entry["surroundings"] == surroundings
                 if is_ready or (is_same and 0 <= time.time() - entry["at"] < _AGAIN_SECONDS):
