@@ -6,6 +6,7 @@ and installed into a directory of its own.
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 import threading
@@ -16,14 +17,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
-from run import HERE, SOURCES, Place, Row, Server, in_turns, server
+from run import HERE, SOURCES, Place, Row, Server, in_turns, python, server
 
 sys.path.append(str(HERE.parent))
 from support.distributions import Site, good
 
 PLUGINS = 100
+FEW = 20
 TYPES = 300
-STARTS = 5
+STARTS = 7
 RELOADS = 5
 CLIENTS = 4
 ALONE = 400
@@ -58,6 +60,20 @@ class Bench:
         with self.service(site) as found:
             return float(found.started_ms)
 
+    def start_bare(self) -> float:
+        """Return the milliseconds to the first answer of the bare app."""
+        with self.place.bare() as found:
+            return float(found.started_ms)
+
+
+COUNTED = """
+import json
+from wellhead.plugins import loader, registry
+types = registry.DataSourceTypeRegistry()
+loader.load_plugins(types)
+print(json.dumps(types.list_types()))
+"""
+
 
 def _letters(number: int) -> str:
     return "".join("abcdefghij"[int(digit)] for digit in str(number))
@@ -66,6 +82,11 @@ def _letters(number: int) -> str:
 def starts(bench: Bench) -> Iterator[Row]:
     """What plugins cost at a start: each is imported on trial once, and never again."""
     none, many = bench.site("none", 0), bench.site("many", PLUGINS)
+    installed = len(json.loads(python(COUNTED)))
+    twenty = bench.site("twenty", FEW - installed)
+    bench.start(twenty)
+    ours, base = in_turns(lambda: bench.start(twenty), bench.start_bare, STARTS)
+    yield Row(f"start to first answer with {FEW} types / bare", ours, base, "ms", "<= 1.6")
     first = bench.start(many)
     bench.start(none)
     ours, base = in_turns(lambda: bench.start(many), lambda: bench.start(none), STARTS)
