@@ -37,10 +37,11 @@ class Kept(asyncio.Protocol):
 
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
-    """A socket of this machine that nobody listens on yet."""
+    """A socket of this machine that listens."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as found:
         found.bind(("127.0.0.1", 0))
         found.setblocking(False)  # so that each that shares it is
+        found.listen()
         yield found
 
 

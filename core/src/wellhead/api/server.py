@@ -23,6 +23,7 @@ from wellhead.catalog.catalog import Catalog
 from wellhead.catalog.rechecks import Rechecks
 
 _LOOK_SECONDS = 0.05
+_BACKLOG = 2048
 Work = Coroutine[Any, Any, None]
 
 
@@ -103,6 +104,8 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and say so."""
         await super().startup([])
+        for listener in sockets or ():
+            listener.listen(_BACKLOG)
         work = [*(self._take(listener) for listener in sockets or ()), *(begin() for begin in self._background)]
         self._tasks = [asyncio.create_task(part) for part in work]
         self._announce()

@@ -17,10 +17,9 @@ import structlog
 from wellhead import logs
 
 _STEP = 0.0002
-_MOST = 10
+_MOST = 5
 """A worker waits a step for each connection that it has, up to so many, so that one with fewer is first."""
 _AGAIN_SECONDS = 1.0
-_BACKLOG = 2048
 
 
 async def take_connections(
@@ -35,7 +34,7 @@ async def take_connections(
     """Take connections, one after the other, until this is cancelled.
 
     Args:
-        listener: The socket to listen on.
+        listener: The socket, which listens; none of those who share it may wait in it.
         protocol: Makes the protocol of a connection.
         connections: The connections that there are.
         is_shared: Whether other processes take connections of it.
@@ -44,7 +43,6 @@ async def take_connections(
     """
     loop, begun = asyncio.get_running_loop(), set[asyncio.Task[None]]()
     listener.setblocking(False)
-    listener.listen(_BACKLOG)
     try:
         while True:
             held = len(connections) + len(begun)
