@@ -17,7 +17,7 @@ import structlog
 from wellhead import logs
 
 _STEP = 0.0002
-_MOST = 5
+_MOST = 10
 """A worker waits a step for each connection that it has, up to so many, so that one with fewer is first."""
 _AGAIN_SECONDS = 1.0
 
