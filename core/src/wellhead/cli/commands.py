@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -39,10 +39,10 @@ class Commands(TyperGroup):
 
     def __init__(self, **named: Any) -> None:
         super().__init__(**named)
-        self.commands = _Loaded()
+        self.commands = _Loaded()  # type: ignore[assignment]  # nobody adds to them
 
 
-class _Loaded(MutableMapping[str, Any]):
+class _Loaded(Mapping[str, Any]):
     """Commands, each imported when it is looked up."""
 
     def __getitem__(self, name: str) -> Any:
@@ -53,12 +53,6 @@ class _Loaded(MutableMapping[str, Any]):
 
     def __len__(self) -> int:
         return len(_PLACES)
-
-    def __setitem__(self, name: str, command: Any) -> None:
-        raise NotImplementedError
-
-    def __delitem__(self, name: str) -> None:
-        raise NotImplementedError
 
 
 @cache
