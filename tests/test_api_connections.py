@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import socket
+import time
 import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -76,3 +77,28 @@ async def test_a_connection_that_has_ended_is_no_garbage() -> None:
             await _until(lambda: connection() is None)
         finally:
             gc.enable()
+
+
+async def test_a_request_that_came_while_the_process_was_busy_is_answered() -> None:
+    async def short(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+    loop = asyncio.get_running_loop()
+    async with _served(short) as (address, state):
+        with socket.create_connection(address) as client:
+            await _until(lambda: bool(state.connections))
+            ending = asyncio.create_task(end_those_that_wait(state.connections, 0.1))
+            await asyncio.sleep(0)  # it looks in 0.05 seconds
+
+            def be_busy() -> None:
+                client.sendall(_HEAD + b"\r\n")
+                time.sleep(0.2)
+
+            loop.call_later(0.01, be_busy)
+            time.sleep(0.06)  # noqa: ASYNC251  # both are due at once
+            client.setblocking(False)
+            assert (await loop.sock_recv(client, 100)).startswith(b"HTTP/1.1 200")
+            ending.cancel()
+            with suppress(asyncio.CancelledError):
+                await ending

@@ -92,7 +92,13 @@ async def end_those_that_wait(connections: Collection[Any], seconds: float) -> N
     """End connections that have waited for some seconds, until this is cancelled."""
     while True:
         await asyncio.sleep(min(1.0, seconds / 2))
-        now = asyncio.get_running_loop().time()
-        for since, connection in waiting(connections):
-            if now - since > seconds:
+        if _late(connections, seconds):
+            for _ in range(2):  # what came while the process was busy is read first: it is no client's fault
+                await asyncio.sleep(0)
+            for connection in _late(connections, seconds):
                 connection.transport.abort()
+
+
+def _late(connections: Collection[Any], seconds: float) -> list[Connection]:
+    now = asyncio.get_running_loop().time()
+    return [connection for since, connection in waiting(connections) if now - since > seconds]
