@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -130,6 +130,29 @@ async def test_what_uvicorn_refuses_is_refused(request_: bytes, parts: tuple[dic
     assert ours.raised == theirs.raised
 
 
+async def heard_in_turn(app: Any, protocol: Protocol) -> bytes:
+    """Return what two requests get, the second one sent when the first one has its answer."""
+    answered = b""
+    async with served(app, protocol) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for sent in (GET, LAST):
+            writer.write(sent)
+            with suppress(TimeoutError):
+                while part := await asyncio.wait_for(reader.read(65536), 0.1):
+                    answered += part
+        writer.close()
+    return answered
+
+
+@pytest.mark.parametrize("parts", (ANSWERS | REFUSED).values(), ids=ANSWERS | REFUSED)
+async def test_answers_to_requests_that_wait_for_one_another_are_those_of_uvicorn(
+    parts: tuple[dict[str, Any], ...],
+) -> None:
+    ours, theirs = Answers(*parts), Answers(*parts)
+    assert await heard_in_turn(ours, OURS) == await heard_in_turn(theirs, H11Protocol)
+    assert ours.raised == theirs.raised
+
+
 async def test_a_whole_answer_is_one_write(monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[bytes] = []
     made = Connection.connection_made
@@ -140,10 +163,14 @@ async def test_a_whole_answer_is_one_write(monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setattr(transport, "write", lambda data: (written.append(bytes(data)), write(data))[1])
 
     monkeypatch.setattr(Connection, "connection_made", watch)
-    await heard(Answers(*whole()), OURS, GET + LAST)
-    first = written[0]
-    assert first.startswith(b"HTTP/1.1 200 OK\r\n")
-    assert first.endswith(b"content")
+    async with served(Answers(*whole()), OURS) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(2):
+            writer.write(GET)
+            await asyncio.wait_for(reader.readuntil(b"\r\n\r\ncontent"), 10)
+        writer.close()
+    assert len(written) == 2
+    assert all(part.startswith(b"HTTP/1.1 200 OK\r\n") and part.endswith(b"\r\n\r\ncontent") for part in written)
 
 
 async def test_a_stream_s_head_does_not_wait_for_its_body() -> None:

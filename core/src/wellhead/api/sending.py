@@ -1,7 +1,7 @@
 """Sending an answer that is there as a whole in one write, without the many steps of h11 for one that comes in parts.
 
 h11 reads the requests. Where one is read to its end and nothing comes after it, what follows is a new conversation to
-it; else it is told of the answer, so that it knows what may come.
+it, so that it need not be told of the answer; all other answers take its way.
 """
 
 from __future__ import annotations
@@ -24,8 +24,6 @@ _FIELDS = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\x21-\x7e\x80-\xff](?:[
 """Header fields as they may be sent (RFC 9110, 5.1 and 5.5)."""
 _OTHERWISE = {"HEAD", "CONNECT"}
 """Methods whose answers have no body, or end HTTP."""
-_ANSWERED = h11.Response(status_code=200, headers=[(b"content-length", b"0")])
-_ENDED = h11.EndOfMessage()
 _NOTHING = (b"", False)
 
 
@@ -91,7 +89,8 @@ class Sending:
         cycle, body = self._cycle, message.get("body", b"")
         if message.get("more_body") or not cycle.keep_alive or cycle.disconnected or cycle.flow.write_paused:
             return None
-        if cycle.conn.our_state is not h11.SEND_RESPONSE or cycle.waiting_for_100_continue or cycle.response_started:
+        is_read = cycle.conn.their_state is h11.DONE and cycle.conn.trailing_data == _NOTHING
+        if not is_read or cycle.waiting_for_100_continue or cycle.response_started:
             return None
         headers = cycle.default_headers + head["headers"]
         lengths = [value for name, value in headers if name == b"content-length"]
@@ -104,11 +103,7 @@ class Sending:
 
     def _write(self, content: bytes) -> None:
         cycle = self._cycle
-        if cycle.conn.their_state is h11.DONE and cycle.conn.trailing_data == _NOTHING:
-            self._connection.begin_anew()
-        else:
-            cycle.conn.send(_ANSWERED)
-            cycle.conn.send(_ENDED)
+        self._connection.begin_anew()
         cycle.transport.write(content)
         cycle.response_started = cycle.response_complete = True
         cycle.message_event.set()
