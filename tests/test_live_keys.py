@@ -1,6 +1,7 @@
 """The key ring as a running process uses it."""
 
 import asyncio
+import gc
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -212,3 +213,26 @@ async def test_D_50_no_record_is_sealed_with_a_key_that_may_be_primary_no_more(
     record = (await service.read(str(saved.id))).record
     assert record is not None
     assert record.key_id == provider.kept.primary.id
+
+
+async def test_an_error_that_nobody_waits_for_any_more_is_not_reported(provider: Provider, keys: LiveKeys) -> None:
+    reported: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: reported.append(context))
+    provider.error = KeyRingMissingError("none yet")
+    provider.answers.clear()
+    asking = asyncio.create_task(keys.ring())
+    while not provider.calls:  # noqa: ASYNC110  # it is asked in a thread
+        await asyncio.sleep(0.005)
+
+    asking.cancel()
+    await asyncio.wait({asking})
+    del asking
+    threads = [thread for thread in threading.enumerate() if thread.name == "wellhead-check"]
+    provider.answers.set()
+    for thread in threads:
+        await asyncio.to_thread(thread.join, 30)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    gc.collect()
+
+    assert reported == []

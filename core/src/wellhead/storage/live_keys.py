@@ -105,6 +105,7 @@ class LiveKeys:
         if self._late:
             raise _slow()
         call = asyncio.ensure_future(in_thread(function))
+        call.add_done_callback(_seen)
         done, _ = await asyncio.wait({call}, timeout=self._patience)
         if not done:
             self._late += 1
@@ -112,11 +113,9 @@ class LiveKeys:
             raise _slow()
         return call.result()
 
-    def _came(self, call: asyncio.Future[T]) -> None:
+    def _came(self, _call: asyncio.Future[T]) -> None:
         """Ask again from now on; what came is too late to be used."""
         self._late -= 1
-        if not call.cancelled():
-            call.exception()
 
     def _note(self, trouble: str | None) -> None:
         """Write to the log when the last good ring begins to stand in, and when it need not any more."""
@@ -126,6 +125,12 @@ class LiveKeys:
                 self._log.info("key ring usable again")
             else:
                 self._log.warning("key ring degraded", reason=trouble)
+
+
+def _seen(call: asyncio.Future[T]) -> None:
+    """Take note of an error, which asyncio would report if whoever asked were gone by now."""
+    if not call.cancelled():
+        call.exception()
 
 
 def _slow() -> KeyRingUnreachableError:
