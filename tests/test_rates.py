@@ -47,6 +47,15 @@ def test_R_06_who_waits_as_long_as_told_is_permitted(rate: Rate, at: int) -> Non
     assert standing_after(rate, full_at, at + float(refused.retry_after))[0].wait == 0
 
 
+@given(st.floats(0, 1e8))
+def test_R_06_what_is_told_does_not_depend_on_the_instant(now: float) -> None:
+    rate = Rate(2, 60)
+    first, full_at = standing_after(rate, 0.0, now)
+    second, full_at = standing_after(rate, full_at, now)
+    third, _ = standing_after(rate, full_at, now)
+    assert [(each.reset, each.retry_after) for each in (first, second, third)] == [(30, 0), (60, 0), (60, 30)]
+
+
 @given(st.integers(1, 1000), st.integers(1, 64))
 def test_R_03_the_shares_of_all_workers_make_no_more_than_the_rate(count: int, workers: int) -> None:
     share = Rate(count, 60).share(workers)

@@ -17,6 +17,9 @@ _SECONDS = {"second": 1, "minute": 60, "hour": 3600}
 _SLACK = 1e-3
 """The part of an action that sums of floats may be off by."""
 
+_DIGITS = 6
+"""Digits of seconds that sums of floats are good for."""
+
 OFF = "off"
 """What a setting says where there is no limit."""
 
@@ -79,12 +82,12 @@ class Standing(NamedTuple):
     @property
     def reset(self) -> int:
         """Whole seconds until as many are permitted as can be."""
-        return math.ceil(self.full_in)
+        return _whole(self.full_in)
 
     @property
     def retry_after(self) -> int:
         """Whole seconds to wait, 1 or more; 0 if the action was permitted."""
-        return max(1, math.ceil(self.wait)) if self.wait > 0 else 0
+        return max(1, _whole(self.wait)) if self.wait > 0 else 0
 
 
 def standing_after(rate: Rate, full_at: float, now: float) -> tuple[Standing, float]:
@@ -104,3 +107,8 @@ def standing_after(rate: Rate, full_at: float, now: float) -> tuple[Standing, fl
     if wait > rate.interval * _SLACK:
         return Standing(rate, start - now, wait), full_at
     return Standing(rate, taken - now, 0.0), taken
+
+
+def _whole(seconds: float) -> int:
+    """Return seconds in whole ones, which are enough to wait."""
+    return math.ceil(round(seconds, _DIGITS))
