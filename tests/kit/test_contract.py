@@ -26,7 +26,7 @@ UNDESCRIBED = without_validator().replace(', description="What is said to the se
 
 def run_pytest(directory: Path, *options: str) -> str:
     command = [sys.executable, "-m", "pytest", "-q", "-rsf", "-p", "no:cacheprovider", *options]
-    wide = {**os.environ, "COLUMNS": "200"}
+    wide = {**os.environ, "COLUMNS": "200", "PYTEST_ADDOPTS": ""}
     done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False, timeout=120, env=wide)
     return done.stdout + done.stderr
 
