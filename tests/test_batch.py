@@ -21,10 +21,10 @@ from wellhead.errors import ValidationBusyError
 from wellhead.guard.files import FileGuard
 from wellhead.model.result import ValidationResult
 from wellhead.model.secret import Secret
-from wellhead.validation import batch
-from wellhead.validation.batch import AT_ONCE
+from wellhead.validation import shared_worker
 from wellhead.validation.pool import WorkerPool
 from wellhead.validation.service import DataSourceValidationService
+from wellhead.validation.shared_worker import AT_ONCE
 from wellhead.validation.unlocking import already
 from wellhead.validation.waiting import AT_ONCE_TO_ONE, Job, Waiting
 
@@ -69,6 +69,8 @@ class Moody(wellhead.Validator[Thing]):
                     raise wellhead.CheckFailedError("auth_failed")
                 case "rests":
                     await asyncio.sleep(0.2)
+                case "rests in turn":
+                    await asyncio.sleep(0.03 * int(config.name.rpartition(" ")[2]))
 
 
 def blocking(config: Thing, context: wellhead.ValidationContext) -> None:
@@ -106,7 +108,7 @@ async def results_of(
 
 
 async def test_those_of_one_type_share_processes(files: FileGuard, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch, "MAX_SILENCE", 60.0)  # on a machine that is busy, one that is slow is not to be killed
+    monkeypatch.setattr(shared_worker, "MAX_SILENCE", 60.0)
     pool = pool_for()
 
     results = await results_of(make(files, pool=pool), jobs(*["well"] * 40))
@@ -118,13 +120,41 @@ async def test_those_of_one_type_share_processes(files: FileGuard, monkeypatch: 
     assert len({result.details["pid"] for result in results.values()}) <= 3
 
 
+async def test_a_place_that_is_free_again_asks_for_no_process(
+    files: FileGuard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_worker, "MAX_SILENCE", 60.0)
+    pool = pool_for()
+
+    results = await results_of(make(files, pool=pool), jobs(*["rests in turn"] * (AT_ONCE_TO_ONE + 8)))
+
+    pool.close()
+    assert pool.started == AT_ONCE_TO_ONE / AT_ONCE
+    assert {result.status for result in results.values()} == {"passed"}
+
+
+async def test_a_process_that_waits_for_a_destination_is_kept(
+    files: FileGuard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_worker, "MAX_SILENCE", 60.0)
+    pool = pool_for()
+    busy = jobs(*["rests in turn"] * AT_ONCE_TO_ONE)
+    held = jobs("well", model=Other, port=2) + jobs(*["rests"] * 8, model=Other)
+
+    results = await results_of(make(files, pool=pool), busy + held)
+
+    pool.close()
+    assert pool.started == AT_ONCE_TO_ONE / AT_ONCE + 1
+    assert {result.status for result in results.values()} == {"passed"}
+
+
 def test_what_waits_for_its_destination_asks_for_no_process() -> None:
     waiting = Waiting(jobs(*["well"] * (AT_ONCE_TO_ONE + 8)))
     begun = [waiting.take(Thing.model_fields["type"].default) for _ in range(AT_ONCE_TO_ONE)]
-    assert (waiting.ready(1000), waiting.is_empty) == ([0], False)
+    assert (waiting.ready(1000), waiting.is_held) == ({"thing": 0}, True)
     assert begun[0] is not None
     waiting.finish(begun[0])
-    assert waiting.ready(1000) == [1]
+    assert (waiting.ready(1000), waiting.is_held) == ({"thing": 1}, False)
 
 
 async def test_types_do_not_share_a_process(files: FileGuard) -> None:

@@ -8,6 +8,7 @@ lock an account.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
@@ -18,16 +19,13 @@ from wellhead.model.result import ValidationResult
 from wellhead.secrets.references import References
 from wellhead.validation.pool import WorkerPool
 from wellhead.validation.run import KnownType, Run
+from wellhead.validation.shared_worker import AT_ONCE, SharedWorker
 from wellhead.validation.slots import Groups, Ticket
 from wellhead.validation.unlocking import unlock_secrets
 from wellhead.validation.waiting import Job, Waiting
 from wellhead.validation.watching import Watchers
 from wellhead.validation.worker import Worker, WorkerFailedError
 
-AT_ONCE = 16
-"""Validations that share a worker at a time."""
-MAX_SILENCE = 1.0
-"""Seconds after which a worker whose event loop says nothing is killed."""
 _LOOK_SECONDS = 0.2
 _LIFE_SECONDS = 600.0
 """Seconds that a shared worker may compute; each validation in it has its own deadline."""
@@ -70,7 +68,10 @@ class Batch:
         self._groups: Groups = ((_LANES, max(1, pool.workers // 2)), *groups)
         self._lanes: set[asyncio.Task[None]] = set()
         self._arriving: set[asyncio.Task[None] | None] = set()
-        """Those of the lanes that have no worker yet: each will take some of what waits."""
+        """Those of the lanes that have no worker: each will take some of what waits."""
+        self._shared: set[SharedWorker] = set()
+        self._starting: Counter[str] = Counter()
+        """How many workers are being started, by the type that they are for."""
         self._add_lane(pool.slots.enter(self._groups))
 
     def __aiter__(self) -> Self:
@@ -109,10 +110,19 @@ class Batch:
         if not lane.cancelled() and (defect := lane.exception()) is not None:
             self._outcomes.put_nowait(defect)
 
-    def _add_lanes(self) -> None:
-        """Take more workers, as long as there is enough to do for them and places are free."""
-        ready = self._waiting.ready(AT_ONCE * self._pool.workers)
-        wanted = sum(-(-number // AT_ONCE) for number in ready) - len(self._arriving)
+    def _let_others_begin(self) -> None:
+        """Let what can begin do so in the workers that have room for it, and in more of them, as places are free."""
+        wanted = self._waiting.alone
+        for name, number in self._ready().items():
+            left = number
+            for shared in self._shared:
+                if left > 0 and shared.room and shared.type_name == name:
+                    shared.wake()
+                    left -= shared.room
+            wanted += max(0, -(-left // AT_ONCE))
+        if wanted:
+            self._changed.set()
+        wanted -= len(self._arriving)
         while (
             wanted > 0 and not self._is_closed and (ticket := self._pool.slots.enter_at_once(self._groups)) is not None
         ):
@@ -125,11 +135,20 @@ class Batch:
         while not self._waiting.is_empty:
             if (job := self._waiting.take_alone()) is not None:
                 await self._serve(job.config.type, job)
-            elif (name := self._waiting.next_type()) is not None:
+            elif (name := self._next_type()) is not None:
                 await self._serve(name)
             else:  # whatever waits is for destinations that are asked by enough
                 self._changed.clear()
                 await self._changed.wait()
+
+    def _ready(self) -> dict[str, int]:
+        return self._waiting.ready(AT_ONCE * self._pool.workers)
+
+    def _next_type(self) -> str | None:
+        """Return the type that is most in need of a worker; None if none can begin."""
+        ready = self._ready()
+        name = max(ready, key=lambda each: (ready[each] - AT_ONCE * self._starting[each], ready[each]), default=None)
+        return name if name is not None and ready[name] else None
 
     async def _serve(self, type_name: str, only: Job | None = None) -> None:
         """Validate data sources of one type in one worker, until none can begin or the worker is not to be used on."""
@@ -141,43 +160,41 @@ class Batch:
                 if only is not None:
                     return
             return
-        self._arriving.discard(asyncio.current_task())
-        shared = _Shared(worker, is_alone=only is not None)
-        running: set[asyncio.Task[None]] = set()
+        lane = asyncio.current_task()
+        self._arriving.discard(lane)
+        shared = SharedWorker(worker, type_name, is_alone=only is not None)
+        self._shared.add(shared)
         try:
             if only is not None:
-                running.add(asyncio.create_task(self._validate(known, only, shared)))
+                shared.begin(self._validate(known, only, shared))
             while True:
-                while (
-                    shared.is_usable and len(running) < AT_ONCE and (job := self._waiting.take(type_name)) is not None
-                ):
-                    running.add(asyncio.create_task(self._validate(known, job, shared)))
-                self._add_lanes()
-                if not running:
+                while shared.room and (job := self._waiting.take(type_name)) is not None:
+                    shared.begin(self._validate(known, job, shared))
+                self._let_others_begin()
+                if not shared.running and not (shared.is_usable and self._waiting.is_held):
                     return
-                _, running = await asyncio.wait(running, timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                await shared.woken(_LOOK_SECONDS)
                 shared.look()
         finally:
-            for task in running:
-                task.cancel()
-            worker.close()
-            self._pool.killed += shared.is_overdue
-            if running:
-                await asyncio.wait(running)
-            await worker.gone()
+            self._shared.discard(shared)
+            self._pool.killed += await shared.end()
+            self._arriving.add(lane)
 
     async def _start(self, known: KnownType) -> tuple[Worker | None, str | None]:
         """Start a worker; where there can be none, say with which code the validations end."""
         if known.validator is None:
             return None, None
+        self._starting[known.name] += 1
         try:
             return await self._pool.start(self._locate(known.name), self._files, seconds=_LIFE_SECONDS), None
         except TypeRefusedError:
             return None, "plugin_error"
         except WorkerFailedError as error:
             return None, "plugin_error" if error.is_plugins_fault else "worker_unavailable"
+        finally:
+            self._starting[known.name] -= 1
 
-    async def _validate(self, known: KnownType, job: Job, shared: _Shared) -> None:
+    async def _validate(self, known: KnownType, job: Job, shared: SharedWorker) -> None:
         """Run one validation in a shared worker."""
         run = Run(known, job.config, defect=self._defect(known.name))
         runs_again = False
@@ -204,7 +221,7 @@ class Batch:
                 self._waiting.finish(job)
             elif runs_again:
                 self._waiting.put_back(job)
-                self._end(job)
+                self._waiting.finish(job)
             else:
                 await self._finish(job, run)
 
@@ -223,36 +240,5 @@ class Batch:
         try:
             await job.keep(result)
         finally:
-            self._end(job)
+            self._waiting.finish(job)
             self._outcomes.put_nowait((job, result))
-
-    def _end(self, job: Job) -> None:
-        """Let others begin, now that one has ended."""
-        self._waiting.finish(job)
-        self._changed.set()
-        self._add_lanes()
-
-
-class _Shared:
-    """A worker that validations share."""
-
-    def __init__(self, worker: Worker, *, is_alone: bool) -> None:
-        self.worker = worker
-        self.is_alone = is_alone
-        self.is_usable = not is_alone
-        self.was_blocked = False
-        self.is_overdue = False
-
-    @property
-    def why_lost(self) -> str:
-        """The code for what was lost with the worker."""
-        if self.was_blocked:
-            return "plugin_blocked"
-        return "plugin_crashed" if self.worker.was_left_alone else "worker_unavailable"
-
-    def look(self) -> None:
-        """Kill the worker if its event loop is held up."""
-        if not self.is_alone and self.worker.is_alive and self.worker.silence > MAX_SILENCE:
-            self.was_blocked = self.is_overdue = True
-            self.worker.close()
-        self.is_usable = self.is_usable and self.worker.is_alive

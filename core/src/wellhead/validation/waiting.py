@@ -6,7 +6,6 @@ connections in all, and what is to be found out is not whether they can be used 
 
 from __future__ import annotations
 
-import math
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Hashable, Iterable
 from dataclasses import dataclass
@@ -58,18 +57,23 @@ class Waiting:
         """Whether none waits."""
         return not self._alone and not any(self._numbers.values())
 
-    def ready(self, most: int) -> list[int]:
-        """Return how many can begin now of each type; each of those that have to be alone for itself.
+    @property
+    def is_held(self) -> bool:
+        """Whether some wait and none can begin now: their destinations are asked by enough."""
+        return not self.is_empty and not self._alone and not any(self.ready(1).values())
+
+    @property
+    def alone(self) -> int:
+        """How many have to be alone in a worker; they can begin at any time."""
+        return len(self._alone)
+
+    def ready(self, most: int) -> dict[str, int]:
+        """Return how many others can begin now, by type.
 
         Args:
             most: Of each type not many more than this are counted: it is asked whenever one has ended.
         """
-        return [*(self._number_ready(name, most) for name in self._jobs), *([1] * len(self._alone))]
-
-    def next_type(self) -> str | None:
-        """Return the type of which most can begin now; None if there is none."""
-        name = max(self._jobs, key=self._number_ready, default=None)
-        return name if name is not None and self._number_ready(name) else None
+        return {name: self._number_ready(name, most) for name in self._jobs}
 
     def take(self, type_name: str) -> Job | None:
         """Let a job of a type begin; None if none can now."""
@@ -102,7 +106,7 @@ class Waiting:
         self._begun[destination_of(job.config)] += 1
         return job
 
-    def _number_ready(self, type_name: str, most: float = math.inf) -> int:
+    def _number_ready(self, type_name: str, most: int) -> int:
         number = 0
         for destination, queue in self._jobs[type_name].items():
             places = len(queue) if destination is None else AT_ONCE_TO_ONE - self._begun[destination]
