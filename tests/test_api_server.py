@@ -2,8 +2,8 @@
 
 import pytest
 
-from wellhead.api import server
 from wellhead.api.live import LiveApp
+from wellhead.api.serving import server
 from wellhead.assembly import Wellhead, assemble
 from wellhead.errors import SettingsError
 from wellhead.settings import Settings, load_settings

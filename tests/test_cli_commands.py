@@ -31,7 +31,7 @@ def test_the_program_imports_no_command_before_it_is_wanted() -> None:
 
 def test_the_service_is_there_without_what_draws() -> None:
     found = imported_by(
-        "import wellhead.__main__, wellhead.cli.serve, wellhead.api.live, wellhead.api.server, wellhead.service"
+        "import wellhead.__main__, wellhead.cli.serve, wellhead.api.live, wellhead.api.serving.server, wellhead.service"
     )
     assert "fastapi" in found
     assert not found & set(DRAWN)

@@ -12,8 +12,8 @@ import pytest
 
 from support.probe import open_descriptors
 from wellhead import team as team_module
-from wellhead.api import server
 from wellhead.api.live import LiveApp
+from wellhead.api.serving import server
 from wellhead.catalog.listing import ListQuery
 from wellhead.catalog.rechecks import Rechecks
 from wellhead.errors import KeyRingMissingError, SettingsError, StoreUnavailableError

@@ -41,8 +41,8 @@ from wellhead.plugins.registry import DataSourceTypeRegistry
 from wellhead.secrets.keyring import KeyProvider
 from wellhead.secrets.references import References
 from wellhead.settings import Settings
-from wellhead.storage.directory import STORE_NAME
-from wellhead.storage.files import FileRecordStore
+from wellhead.storage.disk.directory import STORE_NAME
+from wellhead.storage.files.store import FileRecordStore
 from wellhead.storage.key_service import KeyService
 from wellhead.storage.live_keys import KeysState, LiveKeys
 from wellhead.storage.service import ConfigurationStorageService

@@ -20,7 +20,7 @@ from wellhead.errors import InputError, ValidationFailedError, WellheadError
 from wellhead.model.texts import spelled
 from wellhead.problem_details import problem_of
 from wellhead.settings import load_settings
-from wellhead.storage.files import FileRecordStore
+from wellhead.storage.files.store import FileRecordStore
 
 T = TypeVar("T")
 
