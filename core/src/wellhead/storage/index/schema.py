@@ -9,11 +9,7 @@ What finds rows is made after all rows are in, which takes a third of the time.
 VERSION = 3
 """Raised with each change of the tables; an index of another version is made anew."""
 
-TABLES = """
-CREATE TABLE meta (generation INTEGER, boot TEXT, swept_at REAL) STRICT;
-CREATE TABLE changing (id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
-CREATE TABLE pending (
-  id TEXT PRIMARY KEY,
+_COLUMNS = """\
   name_key TEXT NOT NULL,
   description_key TEXT NOT NULL,
   type TEXT NOT NULL,
@@ -29,28 +25,21 @@ CREATE TABLE pending (
   digest BLOB,
   record TEXT,
   results TEXT,
-  settled INTEGER NOT NULL,
+  settled INTEGER NOT NULL"""
+"""Those of `sources` that `pending` has as well."""
+
+TABLES = f"""
+CREATE TABLE meta (generation INTEGER, boot TEXT, swept_at REAL) STRICT;
+CREATE TABLE changing (id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+CREATE TABLE pending (
+  id TEXT PRIMARY KEY,
+{_COLUMNS},
   labels TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE sources (
   number INTEGER PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,
-  name_key TEXT NOT NULL,
-  description_key TEXT NOT NULL,
-  type TEXT NOT NULL,
-  created_at TEXT NOT NULL,
-  updated_at TEXT NOT NULL,
-  created INTEGER,
-  updated INTEGER,
-  health_status TEXT NOT NULL,
-  sealed INTEGER NOT NULL,
-  judged INTEGER,
-  state TEXT,
-  revision INTEGER,
-  digest BLOB,
-  record TEXT,
-  results TEXT,
-  settled INTEGER NOT NULL
+{_COLUMNS}
 ) STRICT;
 CREATE TABLE items (number INTEGER PRIMARY KEY, item BLOB NOT NULL, checksum INTEGER NOT NULL) STRICT;
 CREATE TABLE labels (
