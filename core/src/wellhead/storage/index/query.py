@@ -1,4 +1,4 @@
-"""Selections as queries of the index. What each filter means is written here once, and nowhere else in SQL.
+"""Selections as queries of the index: totals, pages, and what is counted. What each filter means is in `filters`.
 
 A page begins where the one before ended, by its sort keys, never by counting: each part of the position is a query of
 its own, that an index answers from its first row on. So the last page costs what the first one does.
@@ -8,42 +8,23 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
 from zlib import crc32
 
 from wellhead.storage.index.file import IndexUnusableError
-from wellhead.storage.index.rows import microseconds
-from wellhead.storage.selection import Instants, Position, Selection, SortKey
+from wellhead.storage.index.filters import filter_of, label_condition, phrase_of
+from wellhead.storage.selection import Position, Selection, SortKey
 
 # Up to this many matches are fetched and sorted; more are met soon enough on the way along an index. A text that is
 # looked for on the way has to be looked for in each row, so that it pays to fetch more.
 _FEW, _FEW_WITH_TEXT = 400, 4000
-_TRIGRAM = 3
 _MOST = 2**62
 _PLACES = 500
 """Of values in one statement; SQLite allows 999 and more."""
 
 Count = Callable[[str, tuple[Any, ...]], int]
 """Returns the number that a query counts, perhaps from before."""
-
-
-@dataclass(slots=True)
-class Filter:
-    """Conditions on a row of `sources`, named `s`, and the values for their places."""
-
-    conditions: list[str] = field(default_factory=list)
-    values: list[Any] = field(default_factory=list)
-
-    def add(self, condition: str, *values: Any) -> None:
-        """Add a condition."""
-        self.conditions.append(condition)
-        self.values += values
-
-    @property
-    def where(self) -> str:
-        """All conditions together."""
-        return " AND ".join(self.conditions) or "1"
 
 
 class FoundRow(NamedTuple):
@@ -84,12 +65,12 @@ def total_of(selection: Selection, count: Count) -> int:
     """Return how many rows there are, whatever the page."""
     filters = replace(selection, sort=(), limit=0, after=None)
     if filters == Selection(text=selection.text, limit=0) and selection.text is not None:
-        phrase = _phrase(selection.text)
+        phrase = phrase_of(selection.text)
         if phrase is not None:
             return count("SELECT count(*) FROM texts WHERE texts MATCH ?", (phrase,))
     if filters == Selection(labels=selection.labels[:1], limit=0) and selection.labels:
         return _count_label(selection.labels[0], count)
-    chosen = _filter(_rarest_first(selection, count), few=True)
+    chosen = filter_of(_rarest_first(selection, count), few=True)
     return count(f"SELECT count(*) FROM sources s WHERE {chosen.where}", tuple(chosen.values))  # noqa: S608  # places for all values
 
 
@@ -120,7 +101,7 @@ def rows_of(connection: sqlite3.Connection, selection: Selection, total: int, co
 
 def groups_of(connection: sqlite3.Connection, selection: Selection) -> list[GroupRow]:
     """Return how many rows there are of each kind, whatever the page; all rows are counted along one index."""
-    chosen = _filter(selection, few=True)
+    chosen = filter_of(selection, few=True)
     columns = "s.type, s.sealed, s.judged, s.state, s.health_status"
     query = f"SELECT {columns}, count(*) FROM sources s WHERE {chosen.where} GROUP BY {columns}"  # noqa: S608  # places for all values
     return [GroupRow(kind, bool(sealed), *rest) for kind, sealed, *rest in connection.execute(query, chosen.values)]
@@ -128,7 +109,7 @@ def groups_of(connection: sqlite3.Connection, selection: Selection) -> list[Grou
 
 def ids_of(connection: sqlite3.Connection, selection: Selection, group: GroupRow) -> list[str]:
     """Return the ids of the rows of one kind, whatever they were judged to be."""
-    chosen = _filter(selection, few=True)
+    chosen = filter_of(selection, few=True)
     chosen.add("s.type = ? AND s.sealed = ? AND s.judged IS ?", group.type, group.sealed, group.judged)
     chosen.add("s.state IS ? AND s.health_status = ?", group.state, group.health)
     query = f"SELECT s.id FROM sources s WHERE {chosen.where}"  # noqa: S608  # places for all values
@@ -143,7 +124,7 @@ def queries_of(selection: Selection, total: int) -> Iterator[tuple[str, list[Any
     by_label = len(selection.labels) > 0 and order[0] == ("name", False) and not few
     names = {"name": "l.name_key", "id": "l.id"} if by_label else {"name": "s.name_key", "id": "s.id"}
     keys = [(names.get(name, f"s.{name}"), descending) for name, descending in order]
-    chosen = _filter(selection, few=few, by_label=by_label)
+    chosen = filter_of(selection, few=few, by_label=by_label)
     source = "labels l CROSS JOIN sources s ON s.number = l.number" if by_label else "sources s"
     columns = "s.number, s.id, s.type, s.sealed, s.judged, s.name_key, s.created_at, s.updated_at"
     sorting = ", ".join(f"{name}{' DESC' if descending else ''}" for name, descending in keys)
@@ -169,67 +150,6 @@ def _after(selection: Selection, keys: list[tuple[str, bool]], names: list[str])
         yield " AND ".join([*equal, f"{name} {'<' if descending else '>'} ?"]), values[: length + 1]
 
 
-def _filter(selection: Selection, *, few: bool, by_label: bool = False) -> Filter:
-    """Return the conditions of a selection.
-
-    Args:
-        selection: The selection.
-        few: True where few rows match, so that it is worth to look them up, and to sort what is found.
-        by_label: True where the first label's rows are gone through, named `l`.
-    """
-    chosen = Filter()
-    _add_labels(chosen, selection.labels, few=few, by_label=by_label)
-    for column, wanted in (("type", selection.types), ("state", selection.states), ("health_status", selection.health)):
-        # A sign before a column keeps SQLite from using its index, for which all matches would have to be sorted.
-        sign = "" if few or len(wanted) == 1 else "+"
-        if wanted:
-            chosen.add(f"{sign}s.{column} IN ({', '.join('?' * len(wanted))})", *map(_storable, wanted))
-    if selection.name is not None:
-        chosen.add("s.name_key = ?", _storable(selection.name))
-    if selection.text is not None:
-        phrase = _phrase(selection.text)
-        if few and phrase is not None:
-            chosen.add("s.number IN (SELECT rowid FROM texts WHERE texts MATCH ?)", phrase)
-        text = _storable(selection.text)
-        chosen.add("(instr(s.name_key, ?) OR instr(s.description_key, ?))", text, text)
-    _add_instants(chosen, "created", selection.created)
-    _add_instants(chosen, "updated", selection.updated)
-    return chosen
-
-
-def _add_labels(chosen: Filter, labels: tuple[tuple[str, str | None], ...], *, few: bool, by_label: bool) -> None:
-    for place, (key, value) in enumerate(labels):
-        condition, values = _label(key, value)
-        if place == 0 and by_label:
-            chosen.add("l.key = ?" if value is None else "l.key = ? AND l.value = ?", *values)
-        elif place == 0 and few:
-            chosen.add(f"s.number IN (SELECT number FROM labels WHERE {condition})", *values)  # noqa: S608  # as above
-        else:
-            chosen.add(f"EXISTS (SELECT 1 FROM labels WHERE number = s.number AND {condition})", *values)  # noqa: S608  # as above
-
-
-def _add_instants(chosen: Filter, column: str, instants: Instants) -> None:
-    for sign, instant in zip((">=", "<="), instants, strict=True):
-        if instant is not None:
-            chosen.add(f"s.{column} {sign} ?", microseconds(instant))
-
-
-def _phrase(text: str) -> str | None:
-    """Write a text for the table of trigrams; None where it cannot answer, which is right about whole trigrams only."""
-    if len(text) < _TRIGRAM or "\0" in text or _storable(text) is None:
-        return None
-    return '"' + text.replace('"', '""') + '"'
-
-
-def _storable(text: str) -> str | None:
-    """Return a text as it can be compared; one with half a character equals nothing, as null does."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return None
-    return text
-
-
 def _rarest_first(selection: Selection, count: Count) -> Selection:
     """Put the label first that the fewest have."""
     if len(selection.labels) < 2:  # noqa: PLR2004  # one is the rarest
@@ -238,14 +158,8 @@ def _rarest_first(selection: Selection, count: Count) -> Selection:
 
 
 def _count_label(label: tuple[str, str | None], count: Count) -> int:
-    condition, values = _label(*label)
+    condition, values = label_condition(*label)
     return count(f"SELECT count(*) FROM labels WHERE {condition}", values)  # noqa: S608  # places for all values
-
-
-def _label(key: str, value: str | None) -> tuple[str, tuple[str | None, ...]]:
-    if value is None:
-        return "key = ?", (_storable(key),)
-    return "key = ? AND value = ?", (_storable(key), _storable(value))
 
 
 def _items_of(connection: sqlite3.Connection, numbers: list[int]) -> dict[int, bytes]:
