@@ -7,24 +7,21 @@ import gc
 import signal
 import socket
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from types import FrameType
 from typing import Any
 
 import uvicorn
 
-from wellhead.api.live import LiveApp
+from wellhead.api.live import LiveApp, Work
 from wellhead.api.serving.connections import Connection, end_those_that_wait
 from wellhead.api.serving.listener import GRACE
 from wellhead.api.serving.proxies import RealAddresses
 from wellhead.api.serving.taking import take_connections
-from wellhead.catalog.catalog import Catalog
-from wellhead.catalog.rechecks import Rechecks
 
 _LOOK_SECONDS = 0.05
 _BACKLOG = 2048
-Work = Coroutine[Any, Any, None]
 
 
 def run(app: LiveApp, listener: socket.socket, *, announce: Callable[[], None]) -> None:
@@ -52,11 +49,7 @@ def run(app: LiveApp, listener: socket.socket, *, announce: Callable[[], None]) 
 def make(app: LiveApp, *, announce: Callable[[], None]) -> uvicorn.Server:
     """Make the server, ready to run; `announce` is called when it answers."""
     settings = app.service.settings
-    background: list[Callable[[], Work]] = []
-    if (seconds := settings.recheck_seconds) > 0:
-        background.append(partial(Rechecks(seconds=seconds).run, partial(_catalogs, app)))
-    if app.peers is not None:
-        background.append(partial(app.peers.serve, app.exposition.of_this_process))
+    background = app.background()
     config = uvicorn.Config(
         RealAddresses(app) if settings.behind_proxy else app,
         # Always this one, and no WebSockets, whatever else is installed: what it refuses is tested.
@@ -75,13 +68,6 @@ def make(app: LiveApp, *, announce: Callable[[], None]) -> uvicorn.Server:
     server = _Server(config, app, announce, background)
     background.append(partial(end_those_that_wait, server.server_state.connections, settings.body_timeout))
     return server
-
-
-async def _catalogs(app: LiveApp) -> AsyncGenerator[Catalog, None]:
-    """Go through the catalogs of all workspaces, each open only while it is its turn."""
-    for name in await asyncio.to_thread(app.service.workspaces):
-        async with app.service.workspace(name) as wellhead:
-            yield wellhead.catalog
 
 
 class _Server(uvicorn.Server):
