@@ -4,7 +4,8 @@ import pytest
 
 from wellhead.api.live import LiveApp
 from wellhead.api.serving import server
-from wellhead.assembly import Wellhead, assemble
+from wellhead.assembled import Wellhead
+from wellhead.assembly import assemble
 from wellhead.errors import SettingsError
 from wellhead.settings import Settings, load_settings
 

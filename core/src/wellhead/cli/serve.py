@@ -15,7 +15,7 @@ from wellhead import logs
 from wellhead.access.tickets import Tickets
 from wellhead.api.serving.listener import listen, url_of
 from wellhead.api.serving.supervisor import Supervisor
-from wellhead.assembly import Wellhead
+from wellhead.assembled import Wellhead
 from wellhead.catalog.types import INSTALL_HINT
 from wellhead.cli.serving import check_settings, notes
 from wellhead.cli.session import AsJson, ConfigFile, Workspace, index_shown, told

@@ -12,7 +12,8 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from wellhead import logs
-from wellhead.assembly import Wellhead, assemble
+from wellhead.assembled import Wellhead
+from wellhead.assembly import assemble
 from wellhead.cli.completion import source_names
 from wellhead.cli.exit_codes import exit_code
 from wellhead.cli.writing import print_json, warn
