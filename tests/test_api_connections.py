@@ -14,7 +14,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from wellhead.api.connections import Connection, end_those_that_wait
+from wellhead.api.serving.connections import Connection, end_those_that_wait
 
 pytestmark = pytest.mark.anyio
 _CONTENT = bytes(32 << 20)  # more than the kernel takes

@@ -24,7 +24,8 @@ from wellhead.access.authentication import LocalAuthenticator
 from wellhead.access.principal import Principal
 from wellhead.access.signing import Signer
 from wellhead.api.cursors import MAX_CURSOR, cursor_for, place_in
-from wellhead.assembly import Wellhead, assemble
+from wellhead.assembled import Wellhead
+from wellhead.assembly import assemble
 from wellhead.errors import InputError
 from wellhead.settings import Settings
 

@@ -15,7 +15,7 @@ from wellhead.access.token import LocalToken
 from wellhead.api.gate import Gate
 from wellhead.api.live import LiveApp
 from wellhead.api.operations import OPERATIONS
-from wellhead.assembly import Wellhead
+from wellhead.assembled import Wellhead
 
 UNLIMITED = Limits({"read": None, "write": None, "validate": None, "login": None}, LocalBuckets())
 CLOSED = [operation for operation in OPERATIONS if not operation.is_public]

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from wellhead.api.listener import listen, url_of
+from wellhead.api.serving.listener import listen, url_of
 from wellhead.errors import SettingsError
 
 

@@ -13,7 +13,7 @@ from support.api import SOURCES, api, csv_source  # noqa: F401  # the fixture is
 from wellhead.api.exposition import Exposition
 from wellhead.api.metrics import Metrics
 from wellhead.api.peers import Peers
-from wellhead.assembly import Wellhead
+from wellhead.assembled import Wellhead
 from wellhead.errors import InsufficientStorageError
 
 PAGE = Path(__file__).parents[1] / "docs/how-to/monitor.md"

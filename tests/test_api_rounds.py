@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from wellhead.api.rounds import DONE, FAILED, READY, RELOAD, Rounds
+from wellhead.api.serving.rounds import DONE, FAILED, READY, RELOAD, Rounds
 
 
 @dataclass

@@ -11,7 +11,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from wellhead.api.connections import Connection
+from wellhead.api.serving.connections import Connection
 
 pytestmark = pytest.mark.anyio
 Protocol = Callable[..., H11Protocol]

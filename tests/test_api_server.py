@@ -2,9 +2,10 @@
 
 import pytest
 
-from wellhead.api import server
 from wellhead.api.live import LiveApp
-from wellhead.assembly import Wellhead, assemble
+from wellhead.api.serving import server
+from wellhead.assembled import Wellhead
+from wellhead.assembly import assemble
 from wellhead.errors import SettingsError
 from wellhead.settings import Settings, load_settings
 

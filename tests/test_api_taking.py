@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from support.certificates import make_certificates
-from wellhead.api import taking
-from wellhead.api.taking import take_connections
+from wellhead.api.serving import taking
+from wellhead.api.serving.taking import take_connections
 
 pytestmark = pytest.mark.anyio
 

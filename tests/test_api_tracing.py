@@ -56,7 +56,8 @@ def test_another_protocol_is_refused_with_what_to_do(monkeypatch: pytest.MonkeyP
 
 def test_the_service_loads_no_sdk_unless_it_is_wanted() -> None:
     code = (
-        "import sys, wellhead.api.live, wellhead.api.server, wellhead.api.worker, wellhead.api.tracing as t;"
+        "import sys, wellhead.api.live, wellhead.api.serving.server, wellhead.api.serving.worker;"
+        "import wellhead.api.tracing as t;"
         "t.from_environment();"
         "print([name for name in sys.modules if name.startswith(('opentelemetry.sdk', 'opentelemetry.exporter'))])"
     )

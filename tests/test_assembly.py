@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from support.probe import names_in
-from wellhead.assembly import Wellhead, assemble
+from wellhead.assembled import Wellhead
+from wellhead.assembly import assemble
 from wellhead.errors import KeyRingDamagedError, KeyRingMissingError, SettingsError
 from wellhead.secrets.key_variable import VariableKeys
 from wellhead.secrets.keyring import KeyRing

@@ -23,7 +23,8 @@ from wellhead.access.audit_entry import Entry
 from wellhead.access.audit_file import AuditFile
 from wellhead.access.audit_log import AuditLog
 from wellhead.access.audit_query import AuditQuery, read_page
-from wellhead.assembly import Wellhead, assemble
+from wellhead.assembled import Wellhead
+from wellhead.assembly import assemble
 from wellhead.errors import AuditUnavailableError, StorageIOError
 from wellhead.settings import Settings
 from wellhead.storage.noting import Changed

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from support.api import SOURCES, api, database  # noqa: F401  # a fixture is found by its name
 from wellhead import open_workspace
-from wellhead.assembly import Wellhead
+from wellhead.assembled import Wellhead
 from wellhead.errors import WellheadError
 
 SECRETS = ("the first password", "the only password")

@@ -17,8 +17,8 @@ from wellhead.errors import (
     StoreReadOnlyError,
     StoreUnavailableError,
 )
-from wellhead.storage.directory import StoreDirectory, storage_error, temporary_file
-from wellhead.storage.leftovers import sweep
+from wellhead.storage.disk.directory import StoreDirectory, storage_error, temporary_file
+from wellhead.storage.disk.leftovers import sweep
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from support.canary import Canary
 from support.command import CommandLine
 from support.plugin import install_plugin
 from support.probe import names_in
-from wellhead.assembly import Wellhead, assemble
+from wellhead.assembled import Wellhead
+from wellhead.assembly import assemble
 from wellhead.catalog.listing import ListQuery
 from wellhead.settings import Settings
 from wellhead.storage.findings import Finding

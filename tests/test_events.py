@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.api import csv_source
-from wellhead.assembly import Wellhead
+from wellhead.assembled import Wellhead
 from wellhead.model.result import ValidationResult
 from wellhead.validation.events import Event, result_of
 

@@ -17,7 +17,7 @@ from wellhead.access.audit_log import AuditLog
 from wellhead.access.failed_logins import FailedLogins
 from wellhead.access.limits import Limits, LocalBuckets
 from wellhead.access.rates import Rate
-from wellhead.assembly import Wellhead
+from wellhead.assembled import Wellhead
 
 
 def lines(path: Path) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from support.types import (
     document,
     problems,
 )
-from wellhead.assembly import Wellhead
+from wellhead.assembled import Wellhead
 from wellhead.catalog.documents import read_new
 from wellhead.model.families import FAMILIES
 from wellhead.model.markers import is_harmless

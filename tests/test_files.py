@@ -42,7 +42,7 @@ from wellhead.errors import (
     StoreReadOnlyError,
     StoreUnavailableError,
 )
-from wellhead.storage.files import FileRecordStore
+from wellhead.storage.files.store import FileRecordStore
 from wellhead.storage.record_reading import decode
 from wellhead.storage.records import Record
 from wellhead.storage.selection import Selection

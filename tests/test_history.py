@@ -33,8 +33,8 @@ from wellhead.errors import (
     StorageIOError,
     TypeUnavailableError,
 )
-from wellhead.storage.directory import StoreDirectory
-from wellhead.storage.history import prepared
+from wellhead.storage.disk.directory import StoreDirectory
+from wellhead.storage.disk.history import prepared
 
 pytestmark = pytest.mark.anyio
 
@@ -508,7 +508,9 @@ def leave_room(filler: Path, room: int) -> None:
 async def test_D_11_a_disk_too_full_for_the_history_changes_nothing_and_deleting_still_works(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wellhead.storage.indexing.is_shared", lambda _: True)  # an index makes room by giving way
+    monkeypatch.setattr(
+        "wellhead.storage.index.indexing.is_shared", lambda _: True
+    )  # an index makes room by giving way
     with mounted(tmp_path, "-o", "size=160k"):
         probe = probe_of(tmp_path, key_file=tmp_path / "keys.json")
         made = await saved(probe, note="x" * 30_000)

@@ -32,13 +32,14 @@ from wellhead import Secret, clock
 from wellhead.catalog.listing import SORT_FIELDS, ListQuery, Page, matches, page_from, page_of, selection_of
 from wellhead.catalog.summary import group_of
 from wellhead.errors import NameTakenError, QuotaExceededError
-from wellhead.storage import index_file, indexing
-from wellhead.storage.files import FileRecordStore
-from wellhead.storage.index_file import IndexFile
-from wellhead.storage.index_notes import ID_OF
-from wellhead.storage.index_query import groups_of, queries_of
-from wellhead.storage.index_schema import INDEXES, TABLES
-from wellhead.storage.index_writes import TAKE_IN
+from wellhead.storage.files.store import FileRecordStore
+from wellhead.storage.index import file as index_file
+from wellhead.storage.index import indexing
+from wellhead.storage.index.file import IndexFile
+from wellhead.storage.index.notes import ID_OF
+from wellhead.storage.index.query import groups_of, queries_of
+from wellhead.storage.index.schema import INDEXES, TABLES
+from wellhead.storage.index.writes import TAKE_IN
 from wellhead.storage.records import Record
 from wellhead.storage.selection import Position, Selection
 
@@ -165,8 +166,8 @@ async def test_the_index_answers_as_a_look_at_all_records_does(
     ]
     with pytest.MonkeyPatch.context() as patched:
         if not few:
-            patched.setattr("wellhead.storage.index_query._FEW", -1)
-            patched.setattr("wellhead.storage.index_query._FEW_WITH_TEXT", -1)
+            patched.setattr("wellhead.storage.index.query._FEW", -1)
+            patched.setattr("wellhead.storage.index.query._FEW_WITH_TEXT", -1)
         for query in [ListQuery(), *queries]:
             following: ListQuery | None = query
             while following is not None:
@@ -617,7 +618,7 @@ async def test_a_list_of_what_was_listed_before_opens_no_record(
 ) -> None:
     await save(probe, "one", password=Secret("x"))
     page = await indexed(probe, ListQuery())
-    monkeypatch.setattr("wellhead.storage.choosing.read_entry", None)
+    monkeypatch.setattr("wellhead.storage.index.choosing.read_entry", None)
     assert await indexed(probe, ListQuery()) == page
 
 

@@ -14,10 +14,10 @@ from support.faults import give_away, mounted, read_only
 from support.probe import NO_ID, names_in, open_descriptors
 from support.results import result, summary
 from support.workers import hold_lock, started
-from wellhead.storage import inspection
+from wellhead.storage.disk.locks import StoreLock
+from wellhead.storage.files import inspection
+from wellhead.storage.files.inspection import inspect_store
 from wellhead.storage.findings import Finding
-from wellhead.storage.inspection import inspect_store
-from wellhead.storage.locks import StoreLock
 
 LEFT = ".tmp-0123456789abcdef"
 

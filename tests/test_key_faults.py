@@ -23,7 +23,7 @@ import asyncio, sys
 from pathlib import Path
 from support.probe import ProbeSource, probe_of
 from wellhead.storage import live_keys
-from wellhead.storage.files import FileRecordStore
+from wellhead.storage.files.store import FileRecordStore
 from wellhead.storage.key_service import KeyService
 
 async def inline(function, *arguments):

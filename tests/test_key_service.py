@@ -271,7 +271,9 @@ async def test_D_51_a_damaged_ring_is_neither_rotated_nor_replaced(
 
 
 async def test_D_14_what_cannot_be_written_is_left_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wellhead.storage.indexing.is_shared", lambda _: True)  # an open index keeps a disk writable
+    monkeypatch.setattr(
+        "wellhead.storage.index.indexing.is_shared", lambda _: True
+    )  # an open index keeps a disk writable
     (tmp_path / "disk").mkdir()
     with mounted(tmp_path / "disk"):
         probe = probe_of(tmp_path / "disk")

@@ -14,7 +14,8 @@ from wellhead.access.principal import Principal
 from wellhead.access.rates import Rate
 from wellhead.api.live import LiveApp
 from wellhead.api.operations import OPERATIONS
-from wellhead.assembly import Wellhead, assemble
+from wellhead.assembled import Wellhead
+from wellhead.assembly import assemble
 from wellhead.errors import SettingsError
 from wellhead.parts import limits as limits_of
 from wellhead.settings import Settings, load_settings

@@ -13,7 +13,7 @@ import pytest
 from support.probe import open_descriptors
 from support.workers import count_under_lock, hold_lock, started, stop, take_turns, together
 from wellhead.errors import StoreBusyError, StoreUnavailableError
-from wellhead.storage.locks import StoreLock, _lock_at_once, _Waiter
+from wellhead.storage.disk.locks import StoreLock, _lock_at_once, _Waiter
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from support.api import csv_source
 from support.probe import NO_ID
-from wellhead.assembly import Wellhead
+from wellhead.assembled import Wellhead
 from wellhead.catalog.lookup import Lookup
 from wellhead.errors import DataSourceNotFoundError, InputError, RevisionMismatchError
 

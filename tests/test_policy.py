@@ -19,7 +19,7 @@ from wellhead.api.exposition import Exposition
 from wellhead.api.guarded import UnguardedOperationError
 from wellhead.api.metrics import Metrics
 from wellhead.api.operations import OPERATIONS, Operation
-from wellhead.assembly import Wellhead
+from wellhead.assembled import Wellhead
 
 ROLES: tuple[Role, ...] = get_args(Role)
 NOBODY = "5f3c2d1e-0a4b-4c5d-8e6f-7a8b9c0d1e2f"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from support.api import csv_source
-from wellhead.assembly import Wellhead
+from wellhead.assembled import Wellhead
 from wellhead.catalog.listing import ListQuery
 from wellhead.catalog.reader import Reader, is_source_id
 from wellhead.errors import DataSourceNotFoundError

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from wellhead import clock
-from wellhead.assembly import Wellhead
+from wellhead.assembled import Wellhead
 from wellhead.catalog.catalog import Catalog
 from wellhead.catalog.listing import ListQuery
 from wellhead.catalog.rechecks import WORK, Rechecks
-from wellhead.storage.files import FileRecordStore
+from wellhead.storage.files.store import FileRecordStore
 
 pytestmark = pytest.mark.anyio
 

@@ -11,9 +11,9 @@ import pytest
 
 from support.probe import Probe, ProbeSource, probe_of
 from wellhead import Secret
-from wellhead.storage import indexing
-from wellhead.storage.index_file import INDEX_NAME
-from wellhead.storage.remembered_pages import RememberedPages, mark_of
+from wellhead.storage.index import indexing
+from wellhead.storage.index.file import INDEX_NAME
+from wellhead.storage.index.remembered_pages import RememberedPages, mark_of
 from wellhead.storage.selection import Chosen, Selection
 from wellhead.storage.store import Entry
 from wellhead.storage.stored import StoredDataSource
@@ -133,7 +133,7 @@ def test_a_mark_is_given_only_where_a_change_would_be_seen(tmp_path: Path) -> No
 
 
 def test_pages_are_few_and_small_and_of_one_basis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wellhead.storage.remembered_pages.mark_of", lambda _directory: (1,))
+    monkeypatch.setattr("wellhead.storage.index.remembered_pages.mark_of", lambda _directory: (1,))
     pages, judge = RememberedPages(), FixedJudge()
     for number in range(1, 40):
         pages.keep(Selection(limit=number), (1,), {("probe", False): 7}, Chosen([b"x"], 1, None))

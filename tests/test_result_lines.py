@@ -15,8 +15,8 @@ from starlette.testclient import TestClient
 from support.api import SOURCES, api, csv_source  # noqa: F401  # a fixture
 from support.browsing import Visitor
 from support.results import failed_result, result, summary
-from wellhead.assembly import Wellhead
-from wellhead.storage.result_lines import read_result, read_summary_line
+from wellhead.assembled import Wellhead
+from wellhead.storage.disk.result_lines import read_result, read_summary_line
 
 KEPT = failed_result(revision=1)
 CHECK, FINDING = KEPT["checks"][1], KEPT["errors"][0]

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from wellhead.storage.results import results_name
+from wellhead.storage.disk.results import results_name
+from wellhead.storage.index.shown import Judged, ShownItems
 from wellhead.storage.selection import Shown
-from wellhead.storage.shown import Judged, ShownItems
 from wellhead.storage.store import Entry
 from wellhead.storage.stored import StoredDataSource
 

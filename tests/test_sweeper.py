@@ -2,7 +2,7 @@
 
 import threading
 
-from wellhead.storage.sweeper import Sweeper
+from wellhead.storage.index.sweeper import Sweeper
 
 
 def test_it_sweeps_again_and_again_until_it_is_stopped() -> None:

@@ -12,7 +12,6 @@ import pytest
 
 from support.probe import open_descriptors
 from wellhead import team as team_module
-from wellhead.api import server
 from wellhead.api.live import LiveApp
 from wellhead.catalog.listing import ListQuery
 from wellhead.catalog.rechecks import Rechecks
@@ -216,9 +215,9 @@ async def test_all_workspaces_are_checked_again_not_only_those_that_are_open(tea
     (tmp_path / "root" / "notes.txt").write_text("no workspace")
     team.close()
     again = assemble_team(team.settings)
-    looked = [catalog async for catalog in server._catalogs(LiveApp(again))]
+    looked = [catalog async for catalog in LiveApp(again).catalogs()]
     assert len(looked) == 2
-    async for catalog in server._catalogs(LiveApp(again)):
+    async for catalog in LiveApp(again).catalogs():
         await Rechecks(seconds=1e-6).look(catalog)
     for name in ("red", "blue"):
         async with again.workspace(name) as wellhead:

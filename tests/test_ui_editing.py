@@ -16,7 +16,7 @@ from support.canary import Canary
 from support.forms import PageForm
 from support.team import running_team
 from support.types import DeepSource
-from wellhead.assembly import Wellhead
+from wellhead.assembled import Wellhead
 
 BUILT_IN = ("api", "csv", "json", "mysql", "postgres", "redis")
 DEEP = {

@@ -10,7 +10,8 @@ from starlette.testclient import TestClient
 
 from support.api import SOURCES, api  # noqa: F401  # a fixture
 from wellhead.api.live import LiveApp
-from wellhead.assembly import Wellhead, assemble
+from wellhead.assembled import Wellhead
+from wellhead.assembly import assemble
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 NOWHERE = ["/nowhere", "/sources", "/plugins/", "/docs/x", "/apidocs", "/%2e%2e/x"]

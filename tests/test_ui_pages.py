@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from support.api import SOURCES, api, csv_source  # noqa: F401  # a fixture
 from support.browsing import Visitor
 from support.programs import missing_service
-from wellhead.assembly import Wellhead
+from wellhead.assembled import Wellhead
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from starlette.testclient import TestClient
 
 from wellhead.access.tickets import MOST_OF_ONE, Tickets
 from wellhead.api.live import LiveApp
-from wellhead.assembly import Wellhead, assemble
+from wellhead.assembled import Wellhead
+from wellhead.assembly import assemble
 from wellhead.cli.serve import page_address
 from wellhead.settings import Settings
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from support.api import csv_source
-from wellhead.assembly import Wellhead
+from wellhead.assembled import Wellhead
 from wellhead.catalog.lookup import Lookup
 from wellhead.catalog.validations import Validations
 from wellhead.validation.events import result_of

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from support.api import csv_source
-from wellhead.assembly import Wellhead
+from wellhead.assembled import Wellhead
 from wellhead.catalog.lookup import Lookup
 from wellhead.catalog.validations import Validations
 from wellhead.catalog.writer import Writer

@@ -27,7 +27,7 @@ from urllib.parse import quote
 from run import HERE, SOURCES, TOKEN, Place, Row, Server, create_in_process, in_turns, rate, write_files
 
 from wellhead import clock
-from wellhead.assembly import Wellhead
+from wellhead.assembled import Wellhead
 from wellhead.catalog.documents import read_new
 from wellhead.catalog.listing import ListQuery
 from wellhead.storage.changes import change_of

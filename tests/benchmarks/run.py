@@ -27,7 +27,8 @@ from typing import Any
 
 import psutil
 
-from wellhead.assembly import Wellhead, assemble
+from wellhead.assembled import Wellhead
+from wellhead.assembly import assemble
 from wellhead.settings import Settings
 
 HERE = Path(__file__).parent

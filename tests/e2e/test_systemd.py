@@ -25,7 +25,7 @@ from support.programs import missing_service
 from support.service import SOURCES
 from support.team import issue
 from wellhead.access.rates import Rate
-from wellhead.api.listener import GRACE
+from wellhead.api.serving.listener import GRACE
 from wellhead.cli.exit_codes import EXIT_SETTINGS
 from wellhead.settings import PREFIX, Settings, load_settings
 

@@ -31,7 +31,7 @@ def place(tmp_path: Path) -> tuple[Path, Path]:
 def workers_of(service: Service) -> list[psutil.Process]:
     """Return the processes of a service that answer."""
     children = psutil.Process(service.process.pid).children()
-    return [child for child in children if "wellhead.api.worker" in child.cmdline()]
+    return [child for child in children if "wellhead.api.serving.worker" in child.cmdline()]
 
 
 def has_ended(process: psutil.Process) -> bool:
@@ -111,7 +111,9 @@ def test_workers_end_when_the_service_is_killed(place: tuple[Path, Path]) -> Non
 def test_a_service_whose_workers_cannot_start_ends_with_their_error(place: tuple[Path, Path], tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     broken.mkdir()
-    (broken / "sitecustomize.py").write_text("import os, sys\nif 'wellhead.api.worker' in sys.orig_argv: os._exit(5)\n")
+    (broken / "sitecustomize.py").write_text(
+        "import os, sys\nif 'wellhead.api.serving.worker' in sys.orig_argv: os._exit(5)\n"
+    )
     command = [sys.executable, "-m", "wellhead", "serve", "--port", "0", "--workers", "2", "--json"]
     variables = {**os.environ, "WELLHEAD_CONFIG_DIR": str(place[1]), "PYTHONPATH": str(broken)}
     done = subprocess.run(command, cwd=place[0], env=variables, capture_output=True, text=True, timeout=60, check=False)

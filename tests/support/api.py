@@ -10,7 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from wellhead.api.live import LiveApp
-from wellhead.assembly import Wellhead
+from wellhead.assembled import Wellhead
 
 SOURCES = "/api/v1/datasources"
 

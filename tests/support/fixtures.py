@@ -13,7 +13,8 @@ import structlog
 
 from support.canary import Canary
 from support.validating import SHARED, started
-from wellhead.assembly import Wellhead, assemble
+from wellhead.assembled import Wellhead
+from wellhead.assembly import assemble
 from wellhead.settings import Settings
 
 

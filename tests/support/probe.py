@@ -14,7 +14,7 @@ import pydantic
 import wellhead
 from wellhead.plugins.registry import DataSourceTypeRegistry, describe
 from wellhead.secrets.key_file import FileKeys
-from wellhead.storage.files import FileRecordStore
+from wellhead.storage.files.store import FileRecordStore
 from wellhead.storage.live_keys import LiveKeys
 from wellhead.storage.service import ConfigurationStorageService
 

@@ -19,7 +19,7 @@ from support.probe import Probe, ProbeSource, probe_of
 from wellhead.access.token import LocalToken
 from wellhead.errors import RevisionMismatchError, WellheadError
 from wellhead.secrets.key_file import FileKeys
-from wellhead.storage.locks import StoreLock
+from wellhead.storage.disk.locks import StoreLock
 from wellhead.storage.selection import Selection
 
 SPAWN = get_context("spawn")

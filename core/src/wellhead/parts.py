@@ -24,9 +24,9 @@ from wellhead.secrets.key_variable import VariableKeys
 from wellhead.secrets.keyring import KeyProvider
 from wellhead.secrets.reference_rules import ReferenceRule
 from wellhead.settings import Settings
+from wellhead.storage.disk.workspace_id import WORKSPACE_FILE
 from wellhead.storage.record_reading import DamagedRecordError, NewerRecordError, decode
 from wellhead.storage.records import MAX_RECORD_BYTES
-from wellhead.storage.workspace_id import WORKSPACE_FILE
 from wellhead.validation.pool import WorkerPool
 
 _HISTORY = ".history.jsonl"

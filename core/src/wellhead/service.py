@@ -8,7 +8,8 @@ from typing import Protocol, Self
 from wellhead.access.authentication import Authenticator
 from wellhead.access.failed_logins import FailedLogins
 from wellhead.access.limits import Limits
-from wellhead.assembly import Wellhead, assemble
+from wellhead.assembled import Wellhead
+from wellhead.assembly import assemble
 from wellhead.plugins.installed import TypeSet
 from wellhead.settings import Settings
 from wellhead.storage.live_keys import KeysState

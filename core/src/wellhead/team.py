@@ -15,7 +15,8 @@ from wellhead.access.principal import Principal, is_workspace_name
 from wellhead.access.signing import RingKeys, Signer
 from wellhead.access.token import LocalToken
 from wellhead.access.token_store import TokenStore
-from wellhead.assembly import Shared, Wellhead
+from wellhead.assembled import Wellhead
+from wellhead.assembly import Shared
 from wellhead.errors import KeyRingMissingError, SettingsError, StoreUnavailableError
 from wellhead.parts import (
     audit_log,

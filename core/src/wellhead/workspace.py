@@ -11,7 +11,8 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 from uuid import UUID
 
-from wellhead.assembly import Wellhead, assemble
+from wellhead.assembled import Wellhead
+from wellhead.assembly import assemble
 from wellhead.catalog.listing import MAX_LIMIT, ListQuery
 from wellhead.model.clear import in_clear, with_secrets
 from wellhead.model.result import ValidationResult

@@ -19,7 +19,7 @@ class Processes:
 
     def workers(self) -> list[psutil.Process]:
         """Return the processes that answer, the oldest first."""
-        found = [child for child in self.supervisor.children() if _is(child, "wellhead.api.worker")]
+        found = [child for child in self.supervisor.children() if _is(child, "wellhead.api.serving.worker")]
         return sorted(found, key=lambda process: process.create_time())
 
     def parents(self) -> list[psutil.Process]:

@@ -17,7 +17,7 @@ from wellhead.api.cursors import cursor_for, place_in
 from wellhead.api.parameters import AUDIT_PARAMETERS
 from wellhead.api.problems import HttpProblem
 from wellhead.api.query import read_query
-from wellhead.assembly import Wellhead
+from wellhead.assembled import Wellhead
 from wellhead.catalog.reader import is_source_id
 from wellhead.errors import WellheadError
 from wellhead.problem_details import problem_of

@@ -13,7 +13,7 @@ from wellhead.api.limiting import check_rate
 from wellhead.api.operations import Handler, Operation
 from wellhead.api.problems import HttpProblem
 from wellhead.api.requests import source_id_of
-from wellhead.assembly import Wellhead
+from wellhead.assembled import Wellhead
 from wellhead.service import Service
 
 

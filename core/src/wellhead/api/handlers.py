@@ -26,7 +26,7 @@ from wellhead.api.requests import (
     revision_in,
     source_id_of,
 )
-from wellhead.assembly import Wellhead
+from wellhead.assembled import Wellhead
 from wellhead.catalog.catalog import Catalog
 from wellhead.catalog.types import restarts, type_changes, type_items
 from wellhead.errors import WellheadError

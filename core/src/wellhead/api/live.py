@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from functools import partial
+from typing import Any
 
 from wellhead.api.app import Reload, create_app
 from wellhead.api.exposition import Exposition
@@ -10,7 +13,11 @@ from wellhead.api.gate import App, Message, Receive, Scope, Send
 from wellhead.api.metrics import Metrics
 from wellhead.api.peers import Peers
 from wellhead.api.tracing import Tracing
+from wellhead.catalog.catalog import Catalog
+from wellhead.catalog.rechecks import Rechecks
 from wellhead.service import Service
+
+Work = Coroutine[Any, Any, None]
 
 
 class LiveApp:
@@ -56,6 +63,21 @@ class LiveApp:
             self._app = self._make(service)
             self.service = service
             return service
+
+    def background(self) -> list[Callable[[], Work]]:
+        """Return what begins each work that goes on beside requests in this process."""
+        works: list[Callable[[], Work]] = []
+        if (seconds := self.service.settings.recheck_seconds) > 0:
+            works.append(partial(Rechecks(seconds=seconds).run, self.catalogs))
+        if self.peers is not None:
+            works.append(partial(self.peers.serve, self.exposition.of_this_process))
+        return works
+
+    async def catalogs(self) -> AsyncGenerator[Catalog, None]:
+        """Go through the catalogs of all workspaces, each open only while it is its turn."""
+        for name in await asyncio.to_thread(self.service.workspaces):
+            async with self.service.workspace(name) as wellhead:
+                yield wellhead.catalog
 
     def _make(self, service: Service) -> App:
         return create_app(service, self._reload, metrics=self.metrics, exposition=self.exposition, tracing=self.tracing)

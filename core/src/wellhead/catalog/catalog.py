@@ -23,7 +23,7 @@ from wellhead.model.result import ValidationResult
 from wellhead.model.source import DataSourceConfig
 from wellhead.plugins.registry import DataSourceTypeRegistry
 from wellhead.plugins.reports import PluginReport
-from wellhead.storage.history import Rewritten
+from wellhead.storage.revisions import Rewritten
 from wellhead.storage.selection import Shown
 from wellhead.storage.service import ConfigurationStorageService
 from wellhead.storage.stored import StoredDataSource

@@ -13,7 +13,7 @@ from wellhead.catalog.listing import MAX_LIMIT, ListQuery, Page, matches, page_f
 from wellhead.catalog.summary import Summary, group_of
 from wellhead.errors import DataSourceNotFoundError
 from wellhead.model.texts import name_key
-from wellhead.storage.reading import RECORD_ID
+from wellhead.storage.records import RECORD_ID
 from wellhead.storage.service import ConfigurationStorageService
 from wellhead.storage.stored import StoredDataSource
 

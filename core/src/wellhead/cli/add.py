@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from wellhead.assembly import Wellhead
+from wellhead.assembled import Wellhead
 from wellhead.cli import inputs, questions
 from wellhead.cli.completion import type_names
 from wellhead.cli.options import Assignments, FromFile, SecretFiles, SecretVariables, Verify, given_fields

@@ -13,7 +13,7 @@ from wellhead.plugins.loader import load_plugins
 from wellhead.plugins.registry import DataSourceTypeRegistry
 from wellhead.plugins.trial import Trials
 from wellhead.settings import load_settings
-from wellhead.storage.files import FileRecordStore
+from wellhead.storage.files.store import FileRecordStore
 from wellhead.storage.store import Entry
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from wellhead import strict_json
-from wellhead.assembly import Wellhead
+from wellhead.assembled import Wellhead
 from wellhead.cli import inputs
 from wellhead.cli.editor import open_editor, private_file
 from wellhead.cli.exit_codes import EXIT_NO, EXIT_USAGE, exit_code

@@ -10,7 +10,7 @@ import typer
 from wellhead.cli import views
 from wellhead.cli.session import AsJson, ConfigFile, Name, Workspace, opened, told
 from wellhead.cli.writing import print_json, say, tamed
-from wellhead.storage.history import Rewritten
+from wellhead.storage.revisions import Rewritten
 
 
 def history(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from wellhead.assembly import Wellhead
+from wellhead.assembled import Wellhead
 from wellhead.catalog.migrations import Migrations, document_of
 from wellhead.cli import views
 from wellhead.cli.completion import source_names

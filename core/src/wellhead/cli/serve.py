@@ -13,9 +13,9 @@ import typer
 
 from wellhead import logs
 from wellhead.access.tickets import Tickets
-from wellhead.api.listener import listen, url_of
-from wellhead.api.supervisor import Supervisor
-from wellhead.assembly import Wellhead
+from wellhead.api.serving.listener import listen, url_of
+from wellhead.api.serving.supervisor import Supervisor
+from wellhead.assembled import Wellhead
 from wellhead.catalog.types import INSTALL_HINT
 from wellhead.cli.serving import check_settings, notes
 from wellhead.cli.session import AsJson, ConfigFile, Workspace, index_shown, told
@@ -78,7 +78,8 @@ def _run(service: Service, token: str | None, given: dict[str, Any], *, as_json:
         for_workers = {**given, "workers": settings.workers}
         delay = settings.shutdown_delay
         raise typer.Exit(Supervisor(listener, settings.workers, for_workers, announce=announce, delay=delay).run())
-    from wellhead.api import live, server, tracing  # noqa: PLC0415  # FastAPI is loaded for this command only
+    from wellhead.api import live, tracing  # noqa: PLC0415  # FastAPI is loaded for this command only
+    from wellhead.api.serving import server  # noqa: PLC0415  # and so is uvicorn
 
     server.run(live.LiveApp(service, tracing=tracing.from_environment()), listener, announce=announce)
 

@@ -12,7 +12,8 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from wellhead import logs
-from wellhead.assembly import Wellhead, assemble
+from wellhead.assembled import Wellhead
+from wellhead.assembly import assemble
 from wellhead.cli.completion import source_names
 from wellhead.cli.exit_codes import exit_code
 from wellhead.cli.writing import print_json, warn
@@ -20,7 +21,7 @@ from wellhead.errors import InputError, ValidationFailedError, WellheadError
 from wellhead.model.texts import spelled
 from wellhead.problem_details import problem_of
 from wellhead.settings import load_settings
-from wellhead.storage.files import FileRecordStore
+from wellhead.storage.files.store import FileRecordStore
 
 T = TypeVar("T")
 

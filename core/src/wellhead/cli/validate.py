@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from wellhead.assembly import Wellhead
+from wellhead.assembled import Wellhead
 from wellhead.catalog.listing import ListQuery
 from wellhead.catalog.outcomes import GOOD, Outcome, totals_of
 from wellhead.cli import views

@@ -8,6 +8,7 @@ its pointer, its facts, and to the fields that `bound` lists: it opens only whil
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from json.encoder import encode_basestring as _quoted
@@ -19,6 +20,7 @@ from wellhead.model.secret import SecretFacts
 from wellhead.secrets.cipher import SCHEME
 
 FORMAT = 1
+RECORD_ID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 MAX_RECORD_BYTES = 64 * 1024
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 

@@ -58,6 +58,21 @@ class Revision:
         return text.encode("utf-8")
 
 
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """What became of a history that was gone through.
+
+    Attributes:
+        changed: How many revisions were changed.
+        dropped: How many lines were taken out, because they could not be read.
+        left: How many lines could not be read, and were left as they are.
+    """
+
+    changed: int = 0
+    dropped: int = 0
+    left: int = 0
+
+
 def read_revision(line: bytes, record_id: str) -> Revision | None:
     """Read one line of a history; None if it is damaged, of another data source, or in a newer format."""
     try:

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from wellhead.errors import RecordUnreadableError
-from wellhead.storage.history import Rewritten
 from wellhead.storage.records import Record
-from wellhead.storage.revisions import Revision
+from wellhead.storage.revisions import Revision, Rewritten
 from wellhead.storage.store import Entry, RecordStore
 
 _UNREADABLE = {

@@ -13,12 +13,11 @@ from wellhead.model.source import DataSourceConfig
 from wellhead.model.texts import name_key
 from wellhead.storage.conflicts import conflict_of, name_taken
 from wellhead.storage.former import before
-from wellhead.storage.history import Rewritten
 from wellhead.storage.judging import Judging
 from wellhead.storage.known_type import FindType, known_type
 from wellhead.storage.live_keys import LiveKeys
 from wellhead.storage.noting import Changed, Noting, unnoted
-from wellhead.storage.revisions import Revision, without_values
+from wellhead.storage.revisions import Revision, Rewritten, without_values
 from wellhead.storage.rewriting import MigrationOutcome, Rewriter
 from wellhead.storage.saving import Saver
 from wellhead.storage.sealing import Sealer

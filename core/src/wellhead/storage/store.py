@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from wellhead.storage.findings import Finding
-from wellhead.storage.history import Rewritten
 from wellhead.storage.records import Record
-from wellhead.storage.revisions import Revision
+from wellhead.storage.revisions import Revision, Rewritten
 from wellhead.storage.selection import Chosen, Group, Selection, Shown
 from wellhead.storage.stored import StoredDataSource
 

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from wellhead.api import listener as listening
-from wellhead.api import server
 from wellhead.api.live import LiveApp
+from wellhead.api.serving import listener as listening
+from wellhead.api.serving import server
 from wellhead.model.extension import DataSourceTypeExtension
 from wellhead.testing.workspaces import parts
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from wellhead.assembly import Wellhead, assemble
+from wellhead.assembled import Wellhead
+from wellhead.assembly import assemble
 from wellhead.model.extension import DataSourceTypeExtension
 from wellhead.model.result import ValidationResult
 from wellhead.plugins.registry import DataSourceTypeRegistry, describe

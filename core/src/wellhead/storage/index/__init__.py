@@ -1,0 +1,1 @@
+"""The index: what answers lists without opening each record, and what was shown and chosen last."""
