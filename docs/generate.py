@@ -15,6 +15,7 @@ import tomllib
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any, ClassVar
 
 import typer
@@ -444,10 +445,13 @@ def layers() -> str:
     return "```text\n" + f"\n{'─' * 100}\n".join(drawn) + "\n```"
 
 
-def _drawn(name: str) -> str:
-    """Draw one part: its name, and the first line of what its module says."""
-    said = (import_module(f"wellhead.{name}").__doc__ or "").partition("\n")[0]
-    return f"{name:<16} {said.removesuffix('.')}"
+def _drawn(name: str, indent: str = "") -> str:
+    """Draw one part, and the packages in it: the name of each, and the first line of what its module says."""
+    module = import_module(f"wellhead.{name}")
+    said = (module.__doc__ or "").partition("\n")[0]
+    inside = [found.name for found in iter_modules(getattr(module, "__path__", ())) if found.ispkg]
+    rows = [_drawn(f"{name}.{package}", f"{indent}  ") for package in inside]
+    return "\n".join([f"{indent + name.rpartition('.')[2]:<16} {said.removesuffix('.')}", *rows])
 
 
 PARTS: dict[str, Callable[..., str]] = {

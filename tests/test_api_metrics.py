@@ -10,9 +10,9 @@ from prometheus_client.parser import text_string_to_metric_families as read_text
 from starlette.testclient import TestClient
 
 from support.api import SOURCES, api, csv_source  # noqa: F401  # the fixture is found by its name
-from wellhead.api.exposition import Exposition
-from wellhead.api.metrics import Metrics
-from wellhead.api.peers import Peers
+from wellhead.api.telemetry.exposition import Exposition
+from wellhead.api.telemetry.metrics import Metrics
+from wellhead.api.telemetry.peers import Peers
 from wellhead.assembled import Wellhead
 from wellhead.errors import InsufficientStorageError
 

@@ -12,7 +12,7 @@ from support.api import SOURCES, api, csv_source  # noqa: F401  # the fixture is
 from support.canary import Canary
 from wellhead import logs
 from wellhead.access.principal import local_user
-from wellhead.api.observing import request_id_of
+from wellhead.api.telemetry.observing import request_id_of
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 NEW = re.compile("[0-9a-f]{16}")

@@ -6,7 +6,7 @@ import sys
 import pytest
 import structlog
 
-from wellhead.api import tracing
+from wellhead.api.telemetry import tracing
 
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
 
@@ -40,7 +40,7 @@ def test_without_an_endpoint_nothing_is_sent_and_nothing_said(
 def test_without_the_extra_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(*next(iter(ENDPOINT.items())))
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)  # as if it were not installed
-    monkeypatch.delitem(sys.modules, "wellhead.api.spans", raising=False)
+    monkeypatch.delitem(sys.modules, "wellhead.api.telemetry.spans", raising=False)
     with structlog.testing.capture_logs() as lines:
         assert tracing.from_environment() is None
     assert (lines[0]["log_level"], lines[0]["remedy"]) == ("warning", "pip install 'wellhead[otel]'")
@@ -57,7 +57,7 @@ def test_another_protocol_is_refused_with_what_to_do(monkeypatch: pytest.MonkeyP
 def test_the_service_loads_no_sdk_unless_it_is_wanted() -> None:
     code = (
         "import sys, wellhead.api.live, wellhead.api.serving.server, wellhead.api.serving.worker;"
-        "import wellhead.api.tracing as t;"
+        "import wellhead.api.telemetry.tracing as t;"
         "t.from_environment();"
         "print([name for name in sys.modules if name.startswith(('opentelemetry.sdk', 'opentelemetry.exporter'))])"
     )

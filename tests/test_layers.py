@@ -21,7 +21,7 @@ IMPORTS_INSIDE_FUNCTIONS = {
     ("wellhead/cli/serve.py", "_run"): "FastAPI is loaded for the one command that needs it",
     ("wellhead/cli/plugin_check.py", "check"): "the conformance kit is loaded for the one command that needs it",
     ("wellhead/ui/rendering.py", "_environment"): "Jinja is loaded with the first page",
-    ("wellhead/api/tracing.py", "from_environment"): "OpenTelemetry's SDK is an extra",
+    ("wellhead/api/telemetry/tracing.py", "from_environment"): "OpenTelemetry's SDK is an extra",
     ("wellhead/plugins/compatibility.py", "_contains"): "packaging takes 15 ms, for what few plugins use",
     ("wellhead_postgres/__init__.py", "validate"): "the driver is loaded when it is needed",
     ("wellhead_mysql/__init__.py", "validate"): "the driver is loaded when it is needed",

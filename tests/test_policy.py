@@ -15,10 +15,10 @@ from wellhead.access.authentication import LocalAuthenticator
 from wellhead.access.policy import PERMITTED, Permission, Role, least_role, may
 from wellhead.access.principal import Principal, acting_as, acting_user, local_user
 from wellhead.api.app import create_app
-from wellhead.api.exposition import Exposition
 from wellhead.api.guarded import UnguardedOperationError
-from wellhead.api.metrics import Metrics
 from wellhead.api.operations import OPERATIONS, Operation
+from wellhead.api.telemetry.exposition import Exposition
+from wellhead.api.telemetry.metrics import Metrics
 from wellhead.assembled import Wellhead
 
 ROLES: tuple[Role, ...] = get_args(Role)

@@ -13,17 +13,17 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from wellhead.api.answers import json_of
-from wellhead.api.exposition import Exposition
 from wellhead.api.gate import App, Gate, Lost, Receive, Scope
 from wellhead.api.guarded import endpoint_of
 from wellhead.api.inside import InWorkspace
-from wellhead.api.metrics import Metrics
-from wellhead.api.observing import Observer
 from wellhead.api.openapi import openapi_document
 from wellhead.api.operations import OPERATIONS, SOURCE, SOURCES, Operation
 from wellhead.api.problems import HttpProblem, answer_of
 from wellhead.api.shortcut import Shortcut
-from wellhead.api.tracing import Tracing
+from wellhead.api.telemetry.exposition import Exposition
+from wellhead.api.telemetry.metrics import Metrics
+from wellhead.api.telemetry.observing import Observer
+from wellhead.api.telemetry.tracing import Tracing
 from wellhead.catalog.types import type_items, type_list
 from wellhead.service import Service
 from wellhead.ui.routes import ROUTES, is_opened_in_browser, show_nothing

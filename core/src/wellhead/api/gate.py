@@ -18,10 +18,10 @@ from wellhead.access.failed_logins import FailedLogins
 from wellhead.access.limits import Limits
 from wellhead.access.principal import Principal, acting_as
 from wellhead.api.limiting import check_failed_login
-from wellhead.api.observing import Observer
 from wellhead.api.origins import Header, Origins
 from wellhead.api.problems import HttpProblem, answer_of
 from wellhead.api.query import MAX_QUERY_BYTES
+from wellhead.api.telemetry.observing import Observer
 from wellhead.errors import WellheadError
 
 Scope = MutableMapping[str, Any]

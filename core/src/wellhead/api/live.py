@@ -8,11 +8,11 @@ from functools import partial
 from typing import Any
 
 from wellhead.api.app import Reload, create_app
-from wellhead.api.exposition import Exposition
 from wellhead.api.gate import App, Message, Receive, Scope, Send
-from wellhead.api.metrics import Metrics
-from wellhead.api.peers import Peers
-from wellhead.api.tracing import Tracing
+from wellhead.api.telemetry.exposition import Exposition
+from wellhead.api.telemetry.metrics import Metrics
+from wellhead.api.telemetry.peers import Peers
+from wellhead.api.telemetry.tracing import Tracing
 from wellhead.catalog.catalog import Catalog
 from wellhead.catalog.rechecks import Rechecks
 from wellhead.service import Service

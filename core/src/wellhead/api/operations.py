@@ -9,10 +9,11 @@ from typing import Literal
 from fastapi import Request, Response
 
 from wellhead.access.policy import Permission
-from wellhead.api import auditing, handlers, monitoring, pages
+from wellhead.api import auditing, handlers, pages
 from wellhead.api.parameters import AUDIT_PARAMETERS, FILTER_PARAMETERS, FORCE, LIST_PARAMETERS, VERIFY
 from wellhead.api.query import Parameter
 from wellhead.api.requests import JSON_TYPES, PATCH_TYPES
+from wellhead.api.telemetry import monitoring
 from wellhead.settings import Settings
 
 Handler = Callable[[Request], Awaitable[Response]]

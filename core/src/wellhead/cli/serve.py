@@ -78,10 +78,11 @@ def _run(service: Service, token: str | None, given: dict[str, Any], *, as_json:
         for_workers = {**given, "workers": settings.workers}
         delay = settings.shutdown_delay
         raise typer.Exit(Supervisor(listener, settings.workers, for_workers, announce=announce, delay=delay).run())
-    from wellhead.api import live, tracing  # noqa: PLC0415  # FastAPI is loaded for this command only
+    from wellhead.api.live import LiveApp  # noqa: PLC0415  # FastAPI is loaded for this command only
     from wellhead.api.serving import server  # noqa: PLC0415  # and so is uvicorn
+    from wellhead.api.telemetry import tracing  # noqa: PLC0415
 
-    server.run(live.LiveApp(service, tracing=tracing.from_environment()), listener, announce=announce)
+    server.run(LiveApp(service, tracing=tracing.from_environment()), listener, announce=announce)
 
 
 @contextmanager

@@ -1,1 +1,1 @@
-"""Serving the API: the processes of the service, the sockets that they share, and the connections of clients."""
+"""The processes of the service, the sockets that they share, and the connections of clients."""

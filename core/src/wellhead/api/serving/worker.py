@@ -18,11 +18,11 @@ from wellhead import lean
 
 lean.start()
 from wellhead import logs  # noqa: E402  # this, and all that follows, after what is above
-from wellhead.api import tracing  # noqa: E402
 from wellhead.api.live import LiveApp  # noqa: E402
-from wellhead.api.peers import Peers  # noqa: E402
 from wellhead.api.serving import server  # noqa: E402
 from wellhead.api.serving.line import Line  # noqa: E402
+from wellhead.api.telemetry import tracing  # noqa: E402
+from wellhead.api.telemetry.peers import Peers  # noqa: E402
 from wellhead.errors import WellheadError  # noqa: E402
 from wellhead.parts import check_plugins  # noqa: E402
 from wellhead.service import make_service  # noqa: E402

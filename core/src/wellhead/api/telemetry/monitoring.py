@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import Request, Response
 
-from wellhead.api.exposition import Exposition
 from wellhead.api.query import read_query
+from wellhead.api.telemetry.exposition import Exposition
 from wellhead.service import Service
 
 

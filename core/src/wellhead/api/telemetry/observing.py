@@ -12,8 +12,8 @@ import structlog
 from starlette.routing import BaseRoute, Route
 
 from wellhead import logs
-from wellhead.api.metrics import Metrics
-from wellhead.api.tracing import RequestSpan, Tracing
+from wellhead.api.telemetry.metrics import Metrics
+from wellhead.api.telemetry.tracing import RequestSpan, Tracing
 from wellhead.catalog.reader import is_source_id
 
 Scope = MutableMapping[str, Any]

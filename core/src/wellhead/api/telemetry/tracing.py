@@ -56,7 +56,7 @@ def from_environment() -> Tracing | None:
         )
         return None
     try:
-        from wellhead.api.spans import Spans  # noqa: PLC0415  # heavy, and not there without the extra
+        from wellhead.api.telemetry.spans import Spans  # noqa: PLC0415  # heavy, and not there without the extra
     except ImportError:
         log.warning("no traces are sent", why="OpenTelemetry is missing", remedy="pip install 'wellhead[otel]'")
         return None

@@ -14,8 +14,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from wellhead.api.metrics import Metrics
-from wellhead.api.peers import Peers
+from wellhead.api.telemetry.metrics import Metrics
+from wellhead.api.telemetry.peers import Peers
 from wellhead.catalog.listing import ListQuery
 from wellhead.errors import StorageError
 from wellhead.plugins.reports import count_states

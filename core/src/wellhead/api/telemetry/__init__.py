@@ -1,0 +1,1 @@
+"""What an operator sees of the service: numbers, log lines of requests, and traces."""
