@@ -84,3 +84,18 @@ def test_a_validation_that_failed_is_told_whole() -> None:
 
 def test_a_detail_that_is_left_out_is_what_to_do() -> None:
     assert problem_document(404, "not_found")["detail"] == CODES["not_found"].remedy
+
+
+@pytest.mark.parametrize(
+    ("number", "told", "detail"),
+    [
+        (1, 1, "message"),
+        (2, 2, "2 things do not fit; see 'errors'."),
+        (5000, 1000, "1000 things or more do not fit; the first are in 'errors'."),
+    ],
+)
+def test_an_answer_says_how_many_things_do_not_fit(number: int, told: int, detail: str) -> None:
+    document = problem_of(
+        errors.InputError([InputProblem(f"/{each}", "required", "message") for each in range(number)])
+    )
+    assert (len(document["errors"]), document["detail"]) == (told, detail)

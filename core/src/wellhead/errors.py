@@ -160,8 +160,12 @@ class InputProblem:
         return document
 
 
+MAX_PROBLEMS = 1000
+"""The problems that one error tells at most: what has more was not made by hand, and takes long to go through."""
+
+
 class InputError(WellheadError):
-    """What was sent does not fit. All problems are told at once.
+    """What was sent does not fit. All problems are told at once; of more than `MAX_PROBLEMS`, the first.
 
     Attributes:
         problems: What is wrong, in the order of the document.
@@ -170,7 +174,7 @@ class InputError(WellheadError):
     code = "invalid"
 
     def __init__(self, problems: Sequence[InputProblem]) -> None:
-        self.problems = tuple(problems)
+        self.problems = tuple(problems[:MAX_PROBLEMS])
         super().__init__("; ".join(f"{problem.pointer or '/'}: {problem.message}" for problem in self.problems))
 
     @property

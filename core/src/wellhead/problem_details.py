@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from wellhead import errors
@@ -75,10 +76,17 @@ def problem_of(error: errors.WellheadError) -> dict[str, Any]:
         return problem_document(status, error.common_code, detail=error.problems[0].message)
     if isinstance(error, errors.InputError):
         items = [item.as_document() for item in error.problems]
-        detail = items[0]["message"] if len(items) == 1 else f"{len(items)} things do not fit; see 'errors'."
-        return problem_document(status, error.common_code, detail=detail, errors=items)
+        return problem_document(status, error.common_code, detail=_summary(error.problems), errors=items)
     if isinstance(error, errors.ValidationFailedError):
         return problem_document(status, error.code, detail=error.message, result=error.result)
     if isinstance(error, errors.UnknownTypeError):
         return problem_document(status, "not_found", detail=error.message)
     return problem_document(status, error.code, detail=error.message)
+
+
+def _summary(problems: Sequence[errors.InputProblem]) -> str:
+    if len(problems) == 1:
+        return problems[0].message
+    if len(problems) < errors.MAX_PROBLEMS:
+        return f"{len(problems)} things do not fit; see 'errors'."
+    return f"{len(problems)} things or more do not fit; the first are in 'errors'."

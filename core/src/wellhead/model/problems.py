@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from wellhead.codes import CODES
-from wellhead.errors import InputProblem
+from wellhead.errors import MAX_PROBLEMS, InputProblem
 from wellhead.model.conditions import When
 from wellhead.model.pointer import to_pointer
 from wellhead.model.shape import Fields, Shape, flat
@@ -66,7 +66,7 @@ _SIMPLE = {
 
 
 def problems_of(error: ValidationError, document: Mapping[str, Any], shape: Shape) -> list[InputProblem]:
-    """Turn pydantic's errors into problems, one each.
+    """Turn pydantic's errors into problems, one each; of more than `MAX_PROBLEMS`, the first.
 
     Args:
         error: What validating the document with the model of the shape raised.
@@ -77,7 +77,7 @@ def problems_of(error: ValidationError, document: Mapping[str, Any], shape: Shap
     hidden -= shape.model.model_fields.keys()
     found: dict[tuple[str, str], InputProblem] = {}
     has_hints = error.error_count() <= _MAX_HINTS
-    for item in error.errors(include_url=False, include_input=False):
+    for item in error.errors(include_url=False, include_input=False)[:MAX_PROBLEMS]:
         path = _path(item["loc"], document, may_be_absent=item["type"] == "missing")
         path = tuple(takewhile(lambda part: part not in hidden, path))
         problem = _problem(item, path, shape, has_hints=has_hints)
