@@ -59,3 +59,8 @@ def test_a_misspelt_command_is_told_with_the_right_one(tmp_path: Path) -> None:
 def test_help_lists_every_command(tmp_path: Path) -> None:
     told = CommandLine(tmp_path)("--help").out
     assert [name for name in GROUP.commands if f" {name} " not in told] == []
+
+
+@pytest.mark.parametrize("option", ["--since", "--until"])
+def test_an_instant_that_is_none_is_named_by_its_option(tmp_path: Path, option: str) -> None:
+    assert f"  {option}: Must be an instant" in CommandLine(tmp_path)("audit", option, "yesterday", code=2).err

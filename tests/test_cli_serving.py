@@ -15,6 +15,13 @@ def test_of_a_machine_as_it_should_be_there_is_nothing_to_say(settings: Settings
     assert list(serving.notes(settings)) == []
 
 
+def test_a_variable_that_is_misspelt_is_told(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WELLHEAD_EGRES_DENY", "10.0.0.0/8")
+    assert next(serving.notes(settings)) == (
+        "the variable WELLHEAD_EGRES_DENY is no setting, and does nothing. Did you mean WELLHEAD_EGRESS_DENY?"
+    )
+
+
 def test_D_42_a_workspace_on_a_network_is_told_at_the_start(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

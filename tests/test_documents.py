@@ -1,6 +1,7 @@
 """From a document that somebody sent to a configuration: shorthands, echoes, merge patches and kept secrets."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -365,6 +366,24 @@ def test_a_patch_that_clears_a_required_field_is_refused() -> None:
         "/host": "required",
         "/name": "required",
     }
+
+
+@pytest.mark.parametrize(
+    ("patch", "pointer"), [({"pasword": None}, "/pasword"), ({"proxy": {"pasword": None}}, "/proxy/pasword")]
+)
+def test_Z_05_null_for_a_field_that_there_is_not_is_refused(patch: dict[str, Any], pointer: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read_patch(DEEP, stored("deep", **FULL), patch)
+    assert [(problem.pointer, problem.hint) for problem in caught.value.problems] == [
+        (pointer, "Did you mean 'password'?")
+    ]
+
+
+def test_null_takes_away_what_is_stored_though_the_type_has_no_such_field() -> None:
+    found = stored("deep")
+    found = replace(found, config=None, fields={**found.fields, "former": 1})
+    assert fails(read_patch, DEEP, found, {"note": "x"}) == {"/former": "unknown_field"}
+    assert read_patch(DEEP, found, {"former": None}).name == found.name
 
 
 def test_a_connection_string_in_a_patch_keeps_the_password_only_for_the_same_place() -> None:

@@ -358,6 +358,13 @@ async def test_a_revision_that_is_not_kept_is_refused_with_those_that_are(worksp
         assert (problem.code, problem.pointer, problem.allowed) == ("revision_not_kept", "/revision", (4, 3))
 
 
+async def test_that_no_revision_is_kept_is_told_as_such(workspace: Path) -> None:
+    probe = probe_of(workspace)
+    made = await saved(probe)
+    with pytest.raises(InputError, match="No former revision is kept"):
+        await back(probe, made, 9)
+
+
 async def test_D_27_D_28_a_rollback_made_for_another_revision_is_refused(probe: Probe) -> None:
     made = await saved(probe, note="a")
     await update(probe, made, note="b")

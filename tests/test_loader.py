@@ -62,15 +62,18 @@ def test_a_good_plugin_is_ready(plugin: Plugin) -> None:
 
 
 BROKEN = {
-    "raises": ("raise RuntimeError('hunter2')", "Loading it raised RuntimeError"),
-    "syntax": ("def", "Loading it raised SyntaxError"),
+    "raises": ("raise RuntimeError('hunter2')", "Loading it raised RuntimeError in line 1 of plugin_raises."),
+    "syntax": ("def", "Loading it raised SyntaxError in line 1 of plugin_syntax.py."),
     "needs": ("import a_module_that_is_not_there", "It needs the module 'a_module_that_is_not_there'"),
     "nameless": ("raise ModuleNotFoundError", "It needs a module, which is not installed"),
     "exits": ("import sys; sys.exit(3)", "Loading it raised SystemExit"),
     "interrupts": ("raise KeyboardInterrupt", "Loading it raised KeyboardInterrupt"),
     "base": ("class Odd(BaseException): pass\nraise Odd", "Loading it raised Odd"),
     "cancelled": ("import asyncio; raise asyncio.CancelledError", "Loading it raised CancelledError"),
-    "hook_raises": (HOOK + "raise ValueError('hunter2')", "Loading it raised ValueError"),
+    "hook_raises": (
+        HOOK + "raise ValueError('hunter2')",
+        "Loading it raised ValueError in line 4 of plugin_hook_raises.",
+    ),
     "hook_exits": (HOOK + "raise SystemExit", "Loading it raised SystemExit"),
     "none": (HOOK + "return None", "returned no list"),
     "text": (HOOK + "return 'postgres'", "returned no list"),
@@ -105,6 +108,16 @@ def test_G_01_G_05_a_broken_plugin_does_not_stop_the_others(name: str, plugin: P
     assert reports[name].remedy
     assert "hunter2" not in str(reports)
     assert str(tmp_path) not in str(reports)
+
+
+def test_what_a_plugin_prints_is_not_among_the_answers(plugin: Plugin, capsys: pytest.CaptureFixture[str]) -> None:
+    load(
+        plugin(
+            "loud",
+            "print('loading')\n" + GOOD.format(name="loud").replace("    return", "    print('hook')\n    return"),
+        )
+    )
+    assert capsys.readouterr() == ("", "loading\nhook\n")
 
 
 @pytest.mark.parametrize("value", ["plugin_not_there", "json:nope", "not a value", "", "json:", ":x", "a..b"])

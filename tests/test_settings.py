@@ -7,7 +7,7 @@ import pytest
 
 from support.canary import Canary
 from wellhead.errors import SettingsError
-from wellhead.settings import Settings, load_settings
+from wellhead.settings import Settings, load_settings, misspelt_variables
 
 
 def file_with(tmp_path: Path, text: str) -> Path:
@@ -78,11 +78,43 @@ def test_all_settings_that_do_not_fit_are_named_at_once(monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("prot = 1", "no settings: prot. Known: .*port"), ("port =", "cannot be read as TOML"), ("\0", "as TOML")],
+    [
+        ("porrt = 1", r"no settings: porrt \(did you mean port\?\)\. Known: .*port"),
+        ("strange = 1", r"no settings: strange\. Known: "),
+        ("host = 'h'\nport = x", "cannot be read as TOML: see line 2, column 8"),
+        ("port =", "cannot be read as TOML: see end of document"),
+        ("\0", "as TOML"),
+    ],
 )
 def test_a_file_that_does_not_fit_is_refused(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         load_settings(file_with(tmp_path, text))
+
+
+def test_what_is_wrong_in_a_file_is_told_without_its_text(tmp_path: Path, canary: Canary) -> None:
+    secret = canary.plain_secret()
+    path = file_with(tmp_path, f"token = {secret}")
+    with pytest.raises(SettingsError) as caught:
+        load_settings(path)
+    path.unlink()
+    canary.saw(str(caught.value) + repr(caught.value.__cause__))
+
+
+def test_a_setting_is_named_as_it_was_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = file_with(tmp_path, 'port = "x"\nlog_level = "loud"')
+    monkeypatch.setenv("WELLHEAD_LOG_LEVEL", "louder")
+    with pytest.raises(SettingsError) as caught:
+        load_settings(path)
+    told = caught.value.message
+    assert f"port in {path}: must be" in told
+    assert "WELLHEAD_LOG_LEVEL: must be" in told
+
+
+def test_a_variable_that_is_nearly_a_setting_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WELLHEAD_EGRES_DENY", "10.0.0.0/8")
+    monkeypatch.setenv("WELLHEAD_STRANGE", "1")
+    assert misspelt_variables()["WELLHEAD_EGRES_DENY"] == "WELLHEAD_EGRESS_DENY"
+    assert "WELLHEAD_STRANGE" not in misspelt_variables()
 
 
 def test_a_file_that_is_not_there_or_is_none_is_refused(tmp_path: Path) -> None:
@@ -160,7 +192,7 @@ def test_the_rule_is_told_in_plain_words(monkeypatch: pytest.MonkeyPatch, name: 
 def test_every_setting_has_its_rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.delenv(f"WELLHEAD_{name.upper()}", raising=False)
     path = file_with(tmp_path, f"{name} = [[1]]")
-    with pytest.raises(SettingsError, match=f"WELLHEAD_{name.upper()}: must be ") as caught:
+    with pytest.raises(SettingsError, match=f"{name} in {path}: must be ") as caught:
         load_settings(path)
     is_path = Settings.model_fields[name].annotation in {Path, Path | None}
     assert caught.value.message.endswith("must be a path.") == is_path

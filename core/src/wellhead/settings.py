@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,6 +33,7 @@ from wellhead.setting_rules import (
 
 PREFIX = "WELLHEAD_"
 _LEAST_RECHECK = 10
+_TOML_PLACE = re.compile(r"\(at (line \d+, column \d+|end of document)\)$")
 
 
 Words = Annotated[tuple[str, ...], NoDecode]
@@ -405,15 +408,16 @@ def load_settings(config_file: Path | None = None, **given: Any) -> Settings:
         SettingsError: A setting does not fit; the message names each, with its rule.
     """
     chosen = {name: value for name, value in given.items() if value is not None}
+    from_file = {} if config_file is None else _read_file(config_file)
+    set_in_environment = {variable.upper() for variable in os.environ}
+    variables = {name for name in Settings.model_fields if PREFIX + name.upper() in set_in_environment}
+    defaults = {name: value for name, value in from_file.items() if name not in variables and name not in chosen}
     try:
-        from_file = {} if config_file is None else _read_file(config_file)
-        set_in_environment = {variable.upper() for variable in os.environ}
-        variables = {name for name in Settings.model_fields if PREFIX + name.upper() in set_in_environment}
-        defaults = {name: value for name, value in from_file.items() if name not in variables}
         return Settings(**{**defaults, **chosen})
     except ValidationError as error:
         names = dict.fromkeys(str(item["loc"][0]).lower() for item in error.errors() if item["loc"])
-        lines = [f"{PREFIX}{name.upper()}: {RULES.get(name, 'must be a path')}" for name in names]
+        places = {name: f"{name} in {config_file}" if name in defaults else PREFIX + name.upper() for name in names}
+        lines = [f"{places[name]}: {RULES.get(name, 'must be a path')}" for name in names]
         raise SettingsError(f"Settings that do not fit. {'; '.join(lines)}.") from None
     except RuntimeError as error:
         raise SettingsError("A path of the settings begins with ~ and a user who has no home directory.") from error
@@ -429,11 +433,31 @@ def _read_file(path: Path) -> dict[str, Any]:
         raise SettingsError(f"The settings file {path} does not exist, or is no file.")
     try:
         found = TomlConfigSettingsSource(Settings, path)()
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"The settings file {path} cannot be read as TOML.") from error
+    except OSError as error:
+        raise SettingsError(f"The settings file {path} cannot be read by this user.") from error
+    except ValueError as error:
+        place = _TOML_PLACE.search(str(error))  # the rest can repeat what the file says
+        where = f": see {place[1]}" if place else ""
+        raise SettingsError(f"The settings file {path} cannot be read as TOML{where}.") from None
     unknown = sorted(found.keys() - Settings.model_fields.keys())
     if unknown:
+        told = ", ".join(f"{name}{_likely(name)}" for name in unknown)
         known = ", ".join(Settings.model_fields)
-        message = f"The settings file {path} has keys that are no settings: {', '.join(unknown)}. Known: {known}."
-        raise SettingsError(message)
+        raise SettingsError(f"The settings file {path} has keys that are no settings: {told}. Known: {known}.")
     return found
+
+
+def _likely(key: str) -> str:
+    meant = _meant(key)
+    return f" (did you mean {meant}?)" if meant else ""
+
+
+def _meant(key: str) -> str | None:
+    return next(iter(difflib.get_close_matches(key.lower(), Settings.model_fields, n=1, cutoff=0.8)), None)
+
+
+def misspelt_variables() -> dict[str, str]:
+    """Return the variables of the environment that are no settings, but nearly: what is set, and what was meant."""
+    names = {variable: variable.removeprefix(PREFIX).lower() for variable in os.environ if variable.startswith(PREFIX)}
+    found = {variable: _meant(name) for variable, name in sorted(names.items()) if name not in Settings.model_fields}
+    return {variable: PREFIX + meant.upper() for variable, meant in found.items() if meant}

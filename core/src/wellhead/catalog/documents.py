@@ -209,13 +209,17 @@ def _entries(node: Fields | Map, document: Mapping[str, Any]) -> Iterator[tuple[
 
 
 def _merge(node: Node | None, target: Any, patch: Any) -> Any:
-    """Apply a merge patch (RFC 7396); null clears a secret, and removes everything else."""
+    """Apply a merge patch (RFC 7396); null clears a secret, and removes everything else.
+
+    A null for a field that neither the model nor the target has stays, so that a misspelt name is told.
+    """
     if not isinstance(patch, Mapping) or node is SECRET:
         return patch
     merged = dict(target) if isinstance(target, Mapping) else {}
     for name, value in patch.items():
         below = node.values if isinstance(node, Map) else node.fields.get(name) if isinstance(node, Fields) else None
-        if value is None and not (below is SECRET and isinstance(node, Fields)):
+        is_unknown = isinstance(node, Fields) and below is None and name not in merged
+        if value is None and not is_unknown and not (below is SECRET and isinstance(node, Fields)):
             merged.pop(name, None)
         else:
             merged[name] = _merge(below, merged.get(name), value)

@@ -43,8 +43,8 @@ def audit(  # noqa: PLR0917  # options of the command line, which come by name
             user=user,
             operation=operation,
             data_source=data_source,
-            since=_instant("since", since),
-            until=_instant("until", until),
+            since=_instant("--since", since),
+            until=_instant("--until", until),
             limit=limit,
         )
         log = audit_log(settings, None if place is None else place.file)
@@ -67,4 +67,4 @@ def _instant(option: str, text: str | None) -> datetime | None:
         return clock.from_text(text if "T" in text.upper() else f"{text}T00:00:00Z")
     except ValueError:
         rule = "Must be an instant such as 2026-11-23T08:00:00Z, or a day such as 2026-11-23."
-        raise InputError([InputProblem(f"/{option}", "bad_format", rule)]) from None
+        raise InputError([InputProblem(option, "bad_format", rule)]) from None

@@ -10,7 +10,7 @@ from wellhead.codes import CODES
 from wellhead.errors import SettingsError
 from wellhead.guard import landlock
 from wellhead.mounts import is_shared
-from wellhead.settings import Settings
+from wellhead.settings import Settings, misspelt_variables
 
 
 def check_settings(settings: Settings) -> None:
@@ -34,6 +34,8 @@ def check_settings(settings: Settings) -> None:
 
 def notes(settings: Settings) -> Iterator[str]:
     """Say what of this machine is less than it could be, and what a service for several users does not do."""
+    for variable, meant in misspelt_variables().items():
+        yield f"the variable {variable} is no setting, and does nothing. Did you mean {meant}?"
     if sys.platform != "linux":
         yield "on this system, validations are less isolated than on Linux."
     elif not landlock.is_supported():

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
 from dataclasses import replace
 from importlib.metadata import EntryPoint
+from pathlib import PurePath
+from traceback import walk_tb
 
 from wellhead.errors import TypeRefusedError
 from wellhead.model.extension import DataSourceTypeExtension
@@ -14,7 +18,7 @@ from wellhead.plugins.reports import PluginRefusedError, report_it
 
 
 def types_of(point: EntryPoint, distribution: str, *, is_held: bool = False) -> tuple[RegisteredType, ...]:
-    """Load one plugin, and return the types that it provides.
+    """Load one plugin, and return the types that it provides. What it prints goes to standard error.
 
     Args:
         point: Its entry point.
@@ -25,7 +29,8 @@ def types_of(point: EntryPoint, distribution: str, *, is_held: bool = False) -> 
         PluginRefusedError: It cannot be used.
     """
     try:
-        provided = call_hook(point.load(), point.value)
+        with redirect_stdout(sys.stderr):  # standard output is for the answers of commands, which programs read
+            provided = call_hook(point.load(), point.value)
         described = tuple(
             replace(_describe(item, is_held=is_held), entry_point=(point.name, point.value)) for item in provided
         )
@@ -42,7 +47,7 @@ def types_of(point: EntryPoint, distribution: str, *, is_held: bool = False) -> 
         reason = f"Loading it raised {type(error).__name__}, which is for ending a program."
         raise PluginRefusedError("broken", reason, report_it(distribution)) from error
     except BaseException as error:  # the line where foreign code is called
-        reason = f"Loading it raised {type(error).__name__}."
+        reason = f"Loading it raised {type(error).__name__}{_place(error, point)}."
         raise PluginRefusedError("broken", reason, report_it(distribution)) from error
     if not described:
         raise PluginRefusedError(
@@ -59,3 +64,13 @@ def _describe(item: object, *, is_held: bool) -> RegisteredType:
     if (required := getattr(item, "requires_api", None)) is not None:
         check_interface(required)
     return describe(item, is_held=is_held)
+
+
+def _place(error: BaseException, point: EntryPoint) -> str:
+    """Say in which line of the plugin an error came up; its text is not shown, since that can hold anything."""
+    if isinstance(error, SyntaxError) and isinstance(error.filename, str) and isinstance(error.lineno, int):
+        return f" in line {error.lineno} of {PurePath(error.filename).name}"
+    package = point.value.partition(":")[0].partition(".")[0]
+    frames = [(str(frame.f_globals.get("__name__")), line) for frame, line in walk_tb(error.__traceback__)]
+    own = [(module, line) for module, line in frames if module.partition(".")[0] == package]
+    return f" in line {own[-1][1]} of {own[-1][0]}" if own else ""

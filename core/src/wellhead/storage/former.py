@@ -26,8 +26,8 @@ def restorable(kept: Sequence[Revision], number: int) -> Record:
     chosen = next((found for found in kept if found.record.revision == number), None)
     if chosen is None:
         allowed = tuple(found.record.revision for found in kept)
-        problem = InputProblem("/revision", "revision_not_kept", "The revision is not in the history.", allowed=allowed)
-        raise InputError([problem])
+        message = "The revision is not in the history." if kept else "No former revision is kept."
+        raise InputError([InputProblem("/revision", "revision_not_kept", message, allowed=allowed)])
     if chosen.is_purged:
         raise SecretsPurgedError(
             "The secrets of this revision were taken out of the history, so it cannot be restored whole. "
