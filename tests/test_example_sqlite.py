@@ -16,6 +16,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from support import calls
 from support.uv import uv_command
 
 ROOT = Path(__file__).parent.parent
@@ -107,7 +108,7 @@ def service(stranger: Stranger) -> Iterator[httpx2.Client]:
     headers = {"Authorization": "Bearer a-token-of-the-tests"}
     try:
         url = json.loads(process.stdout.readline())["url"]
-        with httpx2.Client(base_url=url, headers=headers, timeout=30) as client:
+        with calls.Client(base_url=url, headers=headers, timeout=30) as client:
             yield client
     finally:
         process.terminate()

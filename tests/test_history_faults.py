@@ -129,7 +129,9 @@ def is_decisive(call: str) -> bool:
     return call.startswith(("rename", "link", "unlink"))
 
 
-@pytest.mark.parametrize("work", CHECKS)
+@pytest.mark.parametrize(
+    "work", [pytest.param(each, marks=() if each == "update" else pytest.mark.slow) for each in CHECKS]
+)
 async def test_D_01_D_02_what_is_killed_while_it_changes_files_leaves_the_old_or_the_new_state(
     workspace: Path, config_id: str, work: str
 ) -> None:

@@ -164,7 +164,9 @@ async def test_D_02_D_07_a_rotation_that_is_killed_at_any_system_call_is_finishe
     await kill_at(lambda call: not is_decisive(call), filled, "rotate", check_rotation)
 
 
-@pytest.mark.parametrize(("work", "check"), [("save", check_first), ("add", check_added)])
+@pytest.mark.parametrize(
+    ("work", "check"), [("save", check_first), pytest.param("add", check_added, marks=pytest.mark.slow)]
+)
 async def test_D_02_D_08_a_first_key_that_is_killed_is_there_whole_or_not_at_all(
     workspace: Path, work: str, check: Callable[..., Any]
 ) -> None:
@@ -209,7 +211,7 @@ async def test_D_07_D_09_D_10_a_rotation_that_meets_errors_of_the_disk_says_so_a
     await check_rotation(filled, copied, done=False)
 
 
-@pytest.mark.parametrize("error", ["EIO", "ENOSPC"])
+@pytest.mark.parametrize("error", [pytest.param("EIO", marks=pytest.mark.slow), "ENOSPC"])
 @pytest.mark.parametrize("when", [1, 2])
 async def test_D_08_D_10_without_a_first_key_on_disk_no_record_is_written(
     workspace: Path, error: str, when: int

@@ -62,12 +62,13 @@ class Author:
         return done.stdout
 
 
-@pytest.fixture(params=[pytest.param(name, marks=() if name == "file" else pytest.mark.slow) for name in FAMILIES])
+@pytest.fixture(params=FAMILIES)
 def author(request: pytest.FixtureRequest, tmp_path: Path) -> Author:
     """An author for each family."""
     return Author(request.param, tmp_path)
 
 
+@pytest.mark.slow  # each installs a package, in an environment of its own
 def test_a_package_is_installed_and_loaded_and_passes_its_own_tests(author: Author) -> None:
     items = {item["name"]: item for item in json.loads(author.python("wellhead", "types", "--json"))["items"]}
     made = items[author.folder.name.removeprefix("wellhead-")]

@@ -11,6 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from support import calls
 from support.canary import Canary, forgotten, searched
 from support.documents import Make, document_of
 from support.fixtures import _clean_environment, anyio_backend  # noqa: F401  # found by their names
@@ -64,7 +65,7 @@ def client(service: Service) -> Iterator[httpx2.Client]:
 def client_of(service: Service) -> httpx2.Client:
     """Return a client with the token of a service."""
     headers = {"Authorization": f"Bearer {service.token}"}
-    return httpx2.Client(base_url=service.url, headers=headers, timeout=30)
+    return calls.Client(base_url=service.url, headers=headers, timeout=30)
 
 
 @pytest.fixture

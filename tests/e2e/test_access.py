@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from support import calls
 from support.documents import Make, path_of
 from support.programs import wait_until
 from support.raw import raw
@@ -260,7 +261,7 @@ def test_R_09_a_chunked_body_is_cut_off_at_the_limit(service: Service) -> None:
             yield b"x" * 65536
 
     headers = {"Authorization": f"Bearer {service.token}", "content-type": "application/json"}
-    answer = httpx2.post(service.url + SOURCES, content=chunks(), headers=headers, timeout=10)
+    answer = calls.post(service.url + SOURCES, content=chunks(), headers=headers, timeout=10)
     assert answer.status_code == 413
     assert answer.headers["content-type"] == "application/problem+json"
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx2
 
+from support import calls
 from support.api import csv_source
 from support.service import SOURCES, running_service
 from support.team import command, issue, running_team
@@ -28,7 +29,7 @@ def test_after_a_kill_the_log_has_every_change_that_was_answered(tmp_path: Path)
         headers = {"Authorization": f"Bearer {service.token}"}
 
         def write(writer: int) -> None:
-            with httpx2.Client(base_url=service.url, headers=headers, timeout=30) as client:
+            with calls.Client(base_url=service.url, headers=headers, timeout=30) as client:
                 for number in range(10_000):
                     try:
                         answer = client.post(SOURCES, json=csv_source(f"{writer} {number}"))
@@ -56,10 +57,10 @@ def test_two_workers_write_one_log_and_an_end_loses_nothing(tmp_path: Path) -> N
         headers = {"Authorization": f"Bearer {service.token}", "Connection": "close"}
         for number in range(10):
             document = csv_source(f"number {number}")
-            answer = httpx2.post(service.url + SOURCES, json=document, headers=headers, timeout=30)
+            answer = calls.post(service.url + SOURCES, json=document, headers=headers, timeout=30)
             assert answer.status_code == 201
             one = f"{service.url}{SOURCES}/{answer.json()['id']}"
-            assert httpx2.post(f"{one}/validate", headers=headers, timeout=60).status_code == 200
+            assert calls.post(f"{one}/validate", headers=headers, timeout=60).status_code == 200
         page = service.client.get(AUDIT, params={"operation": "create"}).json()
         assert [item["name"] for item in page["items"]] == [f"number {number}" for number in range(9, -1, -1)]
         assert {item["address"] for item in page["items"]} == {"127.0.0.1"}
@@ -80,7 +81,7 @@ def test_an_administrator_sees_one_workspace_and_others_see_nothing(tmp_path: Pa
 
         def ask(who: str, method: str, path: str, **more: Any) -> httpx2.Response:
             headers = {"Authorization": f"Bearer {who}"}
-            return httpx2.request(method, team.service.url + path, headers=headers, timeout=30, **more)
+            return calls.request(method, team.service.url + path, headers=headers, timeout=30, **more)
 
         assert ask(editor, "POST", SOURCES, json=csv_source()).status_code == 201
         assert ask(other, "POST", SOURCES, json=csv_source("another")).status_code == 201

@@ -8,9 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx2
 import pytest
 
+from support import calls
 from support.canary import Canary
 from support.documents import document_of, path_of
 from support.programs import wait_until
@@ -106,7 +106,7 @@ def test_A_02_Z_10_a_service_for_other_machines_is_refused(place: tuple[Path, Pa
 
 def test_the_first_line_is_for_programs_and_holds_no_token(place: tuple[Path, Path]) -> None:
     with running_service(*place) as service:
-        assert httpx2.get(service.url + "/healthz").json() == {"status": "ok"}
+        assert calls.get(service.url + "/healthz").json() == {"status": "ok"}
         assert service.token not in " ".join(service.process.args)  # type: ignore[arg-type]  # a list of texts
 
 

@@ -10,12 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx2
 import psutil
 import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
+from support import calls
 from support.api import csv_source
 from support.certificates import make_certificates
 from support.programs import missing_service, wait_until
@@ -30,7 +30,7 @@ def asked(service: Service, times: int, path: str = SOURCES) -> Counter[int]:
     headers = {"Authorization": f"Bearer {service.token}", "Connection": "close"}
 
     def ask(_number: int) -> int:
-        return httpx2.get(service.url + path, headers=headers, timeout=30).status_code
+        return calls.get(service.url + path, headers=headers, timeout=30).status_code
 
     with ThreadPoolExecutor(8) as threads:
         return Counter(threads.map(ask, range(times)))
@@ -82,7 +82,7 @@ def test_R_12_many_writers_do_not_exceed_the_quota(tmp_path: Path) -> None:
 
         def make(number: int) -> int:
             document = csv_source(f"number {number}")
-            return httpx2.post(service.url + SOURCES, json=document, headers=headers, timeout=30).status_code
+            return calls.post(service.url + SOURCES, json=document, headers=headers, timeout=30).status_code
 
         with ThreadPoolExecutor(16) as threads:
             answers = Counter(threads.map(make, range(40)))
@@ -154,7 +154,7 @@ def test_R_08_a_connection_without_a_request_is_ended_though_it_drips(impatient:
                 break
         else:
             pytest.fail("it was never ended")
-    assert httpx2.get(f"{impatient.url}/healthz").status_code == 200  # by a connection that has not waited, too
+    assert calls.get(f"{impatient.url}/healthz").status_code == 200  # by a connection that has not waited, too
 
 
 def test_R_08_a_client_that_reads_no_answers_is_ended(impatient: Service) -> None:

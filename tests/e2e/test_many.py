@@ -15,6 +15,7 @@ import httpx2
 import psutil
 import pytest
 
+from support import calls
 from support.plugin import install_plugin
 from support.service import SOURCES, Service, running_service
 
@@ -162,7 +163,7 @@ def test_G_08_g_09_d_47_the_service_answers_whatever_plugins_do(client: httpx2.C
     found: dict[str, str] = {}
 
     def validate(source: str) -> None:
-        with httpx2.Client(base_url=service.url, headers=client.headers, timeout=60) as own:
+        with calls.Client(base_url=service.url, headers=client.headers, timeout=60) as own:
             # Those that end by themselves get as long as a busy machine may need.
             timeout = "3" if ids[source] == "timeout" else "30"
             answer = own.post(f"{SOURCES}/{source}/validate", params={"timeout": timeout})
@@ -222,7 +223,7 @@ def test_R_07_when_all_places_are_taken_the_answer_says_when_to_come_back(tmp_pa
                 assert int(refused.headers["retry-after"]) >= 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_D_44_a_service_that_is_told_to_end_ends_its_workers_too(tmp_path: Path, number: int) -> None:
     (tmp_path / "workspace").mkdir()
     plugins = install_plugin(tmp_path / "plugins", "nasty", NASTY)

@@ -11,6 +11,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
+from support import calls
 from support.documents import document_of
 from support.programs import wait_until
 from support.service import SOURCES, Service, running_service
@@ -30,7 +31,7 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def ask(service: Service, method: str, path: str, **more: object) -> httpx2.Response:
     """Ask over a connection of its own, so that any of the workers may get it."""
     headers = {"Authorization": f"Bearer {service.token}"}
-    return httpx2.request(method, service.url + path, headers=headers, timeout=30, **more)
+    return calls.request(method, service.url + path, headers=headers, timeout=30, **more)
 
 
 def scrape(service: Service) -> Numbers:
@@ -70,7 +71,7 @@ def test_what_is_no_operation_is_counted_without_what_was_sent(served: tuple[Ser
     before = scrape(service)
     assert ask(service, "GET", "/hunter2").status_code == 404
     assert ask(service, "HUNTER3", "/healthz").status_code == 405
-    assert httpx2.get(f"{service.url}{SOURCES}").status_code == 401
+    assert calls.get(f"{service.url}{SOURCES}").status_code == 401
     labels = {"operation": "none", "method": "none", "status": "4xx"}
     text = ask(service, "GET", "/metrics").text
     after = scrape(service)
@@ -124,7 +125,7 @@ def test_openmetrics_is_written_for_who_asks_for_it(served: tuple[Service, int])
     plain = ask(service, "GET", "/metrics")
     assert plain.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
     headers = {"Authorization": f"Bearer {service.token}", "Accept": "application/openmetrics-text; version=1.0.0"}
-    answer = httpx2.get(f"{service.url}/metrics", headers=headers)
+    answer = calls.get(f"{service.url}/metrics", headers=headers)
     assert answer.headers["Content-Type"].startswith("application/openmetrics-text; version=1.0.0")
     names = {family.name for family in read_openmetrics(answer.text)}
     assert {"wellhead_http_requests", "wellhead_datasources", "process_cpu_seconds"} <= names
@@ -147,7 +148,7 @@ def scrape_of_other(service: Service) -> Numbers:
     while True:
         try:
             headers = {"Authorization": f"Bearer {service.token}"}
-            text = httpx2.get(f"{service.url}/metrics", headers=headers, timeout=4).text
+            text = calls.get(f"{service.url}/metrics", headers=headers, timeout=4).text
         except httpx2.TimeoutException:
             continue
         samples = [sample for family in read_text(text) for sample in family.samples]
@@ -160,5 +161,5 @@ def scrape_of_other(service: Service) -> Numbers:
 def test_the_numbers_need_a_token_unless_the_settings_say_otherwise(tmp_path: Path, public: str, status: int) -> None:
     (tmp_path / "workspace").mkdir()
     with running_service(tmp_path / "workspace", tmp_path / "config", WELLHEAD_METRICS_PUBLIC=public) as service:
-        assert httpx2.get(f"{service.url}/metrics").status_code == status
-        assert httpx2.get(f"{service.url}{SOURCES}").status_code == 401
+        assert calls.get(f"{service.url}/metrics").status_code == status
+        assert calls.get(f"{service.url}{SOURCES}").status_code == 401

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from support import calls
 from support.browsing import Visitor, visitor
 from support.canary import Canary
 from support.service import Service
@@ -30,7 +31,7 @@ def stranger(service: Service, home: Path, canary: Canary) -> Iterator[httpx2.Cl
     """Somebody who has not signed in; the answers must not have the token."""
     canary.watch(service.token)
     canary.put_into(home / "config" / "token")
-    with httpx2.Client(base_url=service.url, timeout=30) as client:
+    with calls.Client(base_url=service.url, timeout=30) as client:
         yield client
 
 
@@ -76,7 +77,7 @@ def test_a_code_signs_in_once(home: Path, service: Service, stranger: httpx2.Cli
     code = Tickets(home / "config" / "sessions").issue(service.token, "sign-in", seconds=60).to_text()
     assert "You are signed in" in stranger.get("/sign-in", params={"code": code}).text
     assert stranger.get("/").status_code == 200
-    with httpx2.Client(base_url=service.url) as late:
+    with calls.Client(base_url=service.url) as late:
         answer = late.get("/sign-in", params={"code": code})
     assert (answer.status_code, "set-cookie" in answer.headers) == (403, False)
     assert "used already, or is too old" in answer.text
@@ -85,7 +86,7 @@ def test_a_code_signs_in_once(home: Path, service: Service, stranger: httpx2.Cli
 def test_signing_out_ends_the_session_for_whoever_has_its_cookie(owner: Visitor, service: Service) -> None:
     stolen = dict(owner.client.cookies)
     assert owner.post("/sign-out").headers["location"] == "/sign-in"
-    with httpx2.Client(base_url=service.url, cookies=stolen) as thief:
+    with calls.Client(base_url=service.url, cookies=stolen) as thief:
         assert thief.get("/").status_code == 303
 
 

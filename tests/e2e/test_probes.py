@@ -10,6 +10,7 @@ import httpx2
 import psutil
 import pytest
 
+from support import calls
 from support.documents import document_of
 from support.programs import wait_until
 from support.service import SOURCES, Service, running_service
@@ -24,7 +25,7 @@ def place(tmp_path: Path) -> tuple[Path, Path]:
 
 def says_that_it_stops(service: Service) -> bool:
     """Tell whether the service says, over a new connection, that it is about to end."""
-    answer = httpx2.get(f"{service.url}/readyz")
+    answer = calls.get(f"{service.url}/readyz")
     return (answer.status_code, answer.json()["status"]) == (503, "stopping")
 
 
@@ -36,7 +37,7 @@ def test_D_44_before_it_ends_it_says_so_and_answers_on(place: tuple[Path, Path],
         wait_until(lambda: all(says_that_it_stops(service) for _ in range(8)), "not all of it says that it ends")
         made = service.client.post(SOURCES, json=document_of())
         assert (made.status_code, made.headers["Connection"]) == (201, "close")
-        assert httpx2.get(f"{service.url}/healthz").status_code == 200
+        assert calls.get(f"{service.url}/healthz").status_code == 200
         service.process.terminate()  # a second signal makes it hurry
         assert service.process.wait(20) == 0
         assert "Traceback" not in service.log.read_text()

@@ -13,6 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from support import calls
 from support.distributions import Site, good
 from support.documents import path_of
 from support.programs import wait_until
@@ -51,7 +52,7 @@ def reload(service: Service) -> dict[str, Any]:
 
 def anew(service: Service, path: str, **options: Any) -> httpx2.Response:
     """Send a request on a connection of its own, which any of the processes may take."""
-    with httpx2.Client(base_url=service.url, headers=service.client.headers, timeout=30) as client:
+    with calls.Client(base_url=service.url, headers=service.client.headers, timeout=30) as client:
         return client.request(options.pop("method", "GET"), path, **options)
 
 

@@ -11,6 +11,7 @@ import httpx2
 import psutil
 import pytest
 
+from support import calls
 from support.canary import Canary, searched
 from support.certificates import make_certificates
 from support.documents import Make, document_of, path_of
@@ -394,7 +395,7 @@ def test_no_secret_is_in_the_files_or_processes(make: Make, canary: Canary) -> N
 
 WAYS: dict[str, Callable[[Service], Any]] = {
     "client": lambda service: service.client.get(SOURCES),
-    "function": lambda service: httpx2.get(service.url + SOURCES, headers=service.client.headers),
+    "function": lambda service: calls.get(service.url + SOURCES, headers=service.client.headers),
     "piece by piece": lambda service: service.client.send(
         service.client.build_request("GET", SOURCES), stream=True
     ).read(),

@@ -12,6 +12,7 @@ from typing import Any, get_args
 import httpx2
 import pytest
 
+from support import calls
 from support.canary import Canary
 from support.certificates import make_certificates
 from support.distributions import Site, good
@@ -247,7 +248,7 @@ def test_a_cursor_is_good_for_all_workers_and_after_a_restart_and_a_rotation(tmp
 def _alone(team: TeamService, path: str, **query: Any) -> httpx2.Response:
     """Ask over a connection of its own, so that any of the workers may get it."""
     headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
-    return httpx2.get(team.service.url + path, params=query, headers=headers, timeout=30)
+    return calls.get(team.service.url + path, params=query, headers=headers, timeout=30)
 
 
 def test_a_file_of_another_workspace_cannot_be_reached(clients: Clients, team: TeamService) -> None:
@@ -329,7 +330,7 @@ def test_A_01_no_operation_answers_without_a_token_and_all_such_answers_are_alik
     source_id = made(clients["red", "editor"])["id"]
     open_ones = {"/healthz", "/readyz", "/problems/{code}"}
     answers = [
-        httpx2.request(operation.method, team.service.url + operation.path.format_map(_Filled(source_id=source_id)))
+        calls.request(operation.method, team.service.url + operation.path.format_map(_Filled(source_id=source_id)))
         for operation in OPERATIONS
         if operation.path not in open_ones
     ]
@@ -347,13 +348,13 @@ class _Filled(dict[str, str]):
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/docs"])
 def test_A_01_the_documents_need_a_token_of_any_role(team: TeamService, clients: Clients, path: str) -> None:
-    assert httpx2.get(team.service.url + path).status_code == 401
+    assert calls.get(team.service.url + path).status_code == 401
     assert clients["blue", "viewer"].get(path).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/problems/not_found"])
 def test_what_is_public_in_the_contract_needs_none(team: TeamService, path: str) -> None:
-    assert httpx2.get(team.service.url + path).status_code == 200
+    assert calls.get(team.service.url + path).status_code == 200
 
 
 def test_A_15_every_token_that_is_none_gets_the_same_answer(team: TeamService, tokens: dict[Any, str]) -> None:
@@ -362,7 +363,7 @@ def test_A_15_every_token_that_is_none_gets_the_same_answer(team: TeamService, t
     good = tokens["red", "admin"]
     wrong = [ended["token"], good[:-1] + ("A" if good[-1] != "A" else "B"), "wh_x", "a.b.c", "x" * 9000, good.upper()]
     time.sleep(2)
-    answers = [httpx2.get(team.service.url + SOURCES, headers={"Authorization": f"Bearer {text}"}) for text in wrong]
+    answers = [calls.get(team.service.url + SOURCES, headers={"Authorization": f"Bearer {text}"}) for text in wrong]
     assert {answer.status_code for answer in answers} == {401}
     assert all(without_id(answer) == without_id(answers[0]) for answer in answers[1:])
 
@@ -405,8 +406,8 @@ def test_a_plugin_that_is_installed_is_there_for_all_workers_and_workspaces_afte
 def test_docs_may_be_shown_to_anybody_and_destinations_allowed(tmp_path: Path) -> None:
     settings = {"WELLHEAD_PUBLIC_DOCS": "true", "WELLHEAD_EGRESS_ALLOW": "127.0.0.0/8"}
     with running_team(tmp_path, **settings) as team:
-        assert httpx2.get(team.service.url + "/openapi.json").status_code == 200
-        assert httpx2.get(team.service.url + SOURCES).status_code == 401
+        assert calls.get(team.service.url + "/openapi.json").status_code == 200
+        assert calls.get(team.service.url + SOURCES).status_code == 401
         with socket.create_server(("127.0.0.1", 0)) as server:
             document = document_of("postgres", host="127.0.0.1", port=server.getsockname()[1])
             result = team.service.client.post(f"{SOURCES}/validate?timeout=1", json=document).json()
@@ -436,9 +437,9 @@ def test_tokens_of_an_issuer_are_believed_and_nothing_else_is_told(tmp_path: Pat
                 assert client.post(SOURCES, json=document_of()).status_code == 403
             assert _status(team, issuer.token(workspace="blue").decode()) == 200
             refusals = [
-                httpx2.get(team.service.url + SOURCES, headers={"Authorization": f"Bearer {token}"}) for token in bad
+                calls.get(team.service.url + SOURCES, headers={"Authorization": f"Bearer {token}"}) for token in bad
             ]
-            refusals.append(httpx2.get(team.service.url + SOURCES))
+            refusals.append(calls.get(team.service.url + SOURCES))
             assert {answer.status_code for answer in refusals} == {401}
             assert all(without_id(answer) == without_id(refusals[0]) for answer in refusals[1:])
             log = team.service.log.read_text()
@@ -479,21 +480,21 @@ def test_it_speaks_https_with_a_certificate_of_its_own(tmp_path: Path) -> None:
         url = team.service.url.replace("0.0.0.0", "localhost")
         context = ssl.create_default_context(cadata=certificates.ca)
         headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
-        assert httpx2.get(url + SOURCES, headers=headers, verify=context).status_code == 200
+        assert calls.get(url + SOURCES, headers=headers, verify=context).status_code == 200
         with pytest.raises(httpx2.ConnectError):
-            httpx2.get(url + SOURCES, headers=headers)
+            calls.get(url + SOURCES, headers=headers)
 
 
 def test_A_17_behind_a_proxy_it_listens_everywhere_and_writes_down_addresses_that_are_some(tmp_path: Path) -> None:
     with running_team(tmp_path, more=["--host", "0.0.0.0", "--behind-proxy"]) as team:
         url = team.service.url.replace("0.0.0.0", "127.0.0.1")
         headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
-        assert httpx2.get(url + SOURCES, headers=headers).status_code == 200
-        assert httpx2.get(url + SOURCES, headers={**headers, "host": "api.example.com"}).status_code == 421
+        assert calls.get(url + SOURCES, headers=headers).status_code == 200
+        assert calls.get(url + SOURCES, headers={**headers, "host": "api.example.com"}).status_code == 421
         for client in ('<b>"evil', "203.0.113.9, 198.51.100.7", "2001:db8::7"):
             forwarded = {**headers, "X-Forwarded-For": client}
-            assert httpx2.post(url + SOURCES, json=document_of(), headers=forwarded).status_code == 201
-        items = httpx2.get(url + "/api/v1/audit", headers=headers).json()["items"]
+            assert calls.post(url + SOURCES, json=document_of(), headers=forwarded).status_code == 201
+        items = calls.get(url + "/api/v1/audit", headers=headers).json()["items"]
         assert [item["address"] for item in items] == ["2001:db8::7", "198.51.100.7", None]
 
 
@@ -583,7 +584,7 @@ def test_the_tokens_directory_is_no_workspace(place: tuple[Path, Path]) -> None:
 
 def _status(team: TeamService, token: str) -> int:
     """Read the list over a connection of its own, so that any of the workers may get it."""
-    return httpx2.get(team.service.url + SOURCES, headers={"Authorization": f"Bearer {token}"}, timeout=30).status_code
+    return calls.get(team.service.url + SOURCES, headers={"Authorization": f"Bearer {token}"}, timeout=30).status_code
 
 
 def _wait_until_known(team: TeamService, token: str) -> None:

@@ -16,10 +16,10 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx2
 import psutil
 import pytest
 
+from support import calls
 from support.documents import document_of
 from support.programs import missing_service
 from support.service import SOURCES
@@ -162,7 +162,7 @@ def _serve_and_use(part: dict[str, str], places: dict[str, Path], under: list[st
         first = json.loads(process.stdout.readline())
         token = issue(places["%S"] / "wellhead", places["%S"] / "none", "--user", "ada", "--role", "admin")["token"]
         headers = {"Authorization": f"Bearer {token}"}
-        with httpx2.Client(base_url=first["url"], headers=headers, timeout=60) as client:
+        with calls.Client(base_url=first["url"], headers=headers, timeout=60) as client:
             made = client.post(SOURCES, json=document_of("csv")).json()
             assert client.post(f"{SOURCES}/{made['id']}/validate").json()["status"] == "passed"
             secret = client.post(SOURCES, json=document_of("postgres", password="secret"))

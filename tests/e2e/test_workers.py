@@ -16,6 +16,7 @@ import httpx2
 import psutil
 import pytest
 
+from support import calls
 from support.documents import document_of, path_of
 from support.programs import wait_until
 from support.service import SOURCES, Service, running_service
@@ -44,7 +45,7 @@ def has_ended(process: psutil.Process) -> bool:
 def get(service: Service) -> int:
     """Read the list over a connection of its own, so that any of the workers may get it; return the status."""
     headers = {"Authorization": f"Bearer {service.token}"}
-    return httpx2.get(service.url + SOURCES, headers=headers, timeout=30).status_code
+    return calls.get(service.url + SOURCES, headers=headers, timeout=30).status_code
 
 
 def test_the_first_line_comes_when_all_answer_and_all_see_what_one_wrote(place: tuple[Path, Path]) -> None:
@@ -52,7 +53,7 @@ def test_the_first_line_comes_when_all_answer_and_all_see_what_one_wrote(place: 
         assert len(workers_of(service)) == 3
         made = {service.client.post(SOURCES, json=document_of()).json()["id"] for _ in range(5)}
         for _ in range(12):
-            answer = httpx2.get(service.url + SOURCES, headers={"Authorization": f"Bearer {service.token}"})
+            answer = calls.get(service.url + SOURCES, headers={"Authorization": f"Bearer {service.token}"})
             assert {item["id"] for item in answer.json()["items"]} == made
         used = [sum(process.cpu_times()[:2]) for process in workers_of(service)]
         assert min(used) > 0
@@ -64,14 +65,14 @@ def test_of_many_that_want_one_name_or_one_revision_one_gets_it(place: tuple[Pat
         url = service.url
 
         def create(_number: int) -> int:
-            return httpx2.post(url + SOURCES, json=document_of(name="wanted"), headers=headers, timeout=30).status_code
+            return calls.post(url + SOURCES, json=document_of(name="wanted"), headers=headers, timeout=30).status_code
 
         assert sorted(threads.map(create, range(8))) == [201] + [409] * 7
         [source] = service.client.get(SOURCES).json()["items"]
 
         def change(number: int) -> int:
             body, condition = {"description": f"by {number}"}, {**headers, "If-Match": '"1"'}
-            return httpx2.patch(url + path_of(source), json=body, headers=condition, timeout=30).status_code
+            return calls.patch(url + path_of(source), json=body, headers=condition, timeout=30).status_code
 
         assert sorted(threads.map(change, range(8))) == [200] + [412] * 7
 
@@ -87,7 +88,7 @@ def test_a_worker_that_is_killed_is_replaced_while_the_others_answer(place: tupl
         assert "worker_ended" in service.log.read_text()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_D_44_all_workers_end_with_the_service_and_finish_what_they_began(
     place: tuple[Path, Path], number: signal.Signals
 ) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 import httpx2
 
+from support import calls
+
 _CSRF = re.compile(r'name="csrf" value="([A-Za-z0-9_-]+)"')
 
 
@@ -58,7 +60,7 @@ def visitor(url: str, token: str, **more: Any) -> Iterator[Visitor]:
         token: The token.
         **more: For the HTTP client.
     """
-    with httpx2.Client(base_url=url, timeout=30, **more) as client:
+    with calls.Client(base_url=url, timeout=30, **more) as client:
         answer = client.post("/sign-in", data={"token": token})
         assert answer.status_code == 200, answer.text
         yield Visitor(client)

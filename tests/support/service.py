@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx2
 
-from support import canary
+from support import calls, canary
 
 SOURCES = "/api/v1/datasources"
 
@@ -73,7 +73,7 @@ def running_service(
     token = environment["WELLHEAD_TOKEN"] if token_file is None else token_file.read_text().strip()
     canary.know(token, workspace, config, log, output, token_file=token_file)
     headers = {"Authorization": f"Bearer {token}"}
-    with httpx2.Client(base_url=first["url"], headers=headers, timeout=30) as client:
+    with calls.Client(base_url=first["url"], headers=headers, timeout=30) as client:
         try:
             yield Service(first["url"], token, process, log, client)
             canary.search_processes()

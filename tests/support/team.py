@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx2
 
-from support import canary
+from support import calls, canary
 from support.service import Service, running_service
 
 ADMIN_TOKEN = "the-token-of-an-administrator"
@@ -40,7 +40,7 @@ class TeamService:
 
     def client(self, token: str, **options: Any) -> httpx2.Client:
         """Return a client that acts for whoever has a token."""
-        return httpx2.Client(
+        return calls.Client(
             base_url=self.service.url, headers={"Authorization": f"Bearer {token}"}, timeout=30, **options
         )
 

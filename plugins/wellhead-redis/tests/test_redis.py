@@ -170,7 +170,7 @@ async def test_the_redis_of_this_machine_is_validated(redis_of_this_machine: Red
 def stand_in() -> Any:
     """fakeredis, a stand-in for Redis in pure Python, which runs where no Redis is installed."""
     server = fakeredis.TcpFakeServer(("127.0.0.1", 0))
-    thread = Thread(target=server.serve_forever)
+    thread = Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield RedisServer(server.server_address[1])
     server.shutdown()
