@@ -198,6 +198,12 @@ def test_many_are_validated_at_once(wellhead: CommandLine, csv: dict[str, Any]) 
     wellhead("validate", "sales")
 
 
+def test_one_that_is_named_twice_is_validated_once(wellhead: CommandLine, csv: dict[str, Any]) -> None:
+    lines = wellhead("validate", "sales", csv["id"], "sales", "--json").out.splitlines()
+    assert [json.loads(line).get("status") for line in lines] == ["passed"]
+
+
+
 @pytest.mark.parametrize(
     "arguments", [("validate",), ("validate", "sales", "--all"), ("validate", "--timeout", "0", "sales")]
 )

@@ -47,7 +47,8 @@ def validate(  # noqa: PLR0917  # options of the command line, which come by nam
         if everything:
             chosen = await wellhead.catalog.select(ListQuery())
         else:
-            chosen = [await wellhead.catalog.find(name) for name in names or ()]
+            found = [await wellhead.catalog.find(name) for name in names or ()]
+            chosen = list({source.id: source for source in found}.values())
         if len(chosen) == 1 and not everything:
             return await _validate_one(wellhead, chosen[0], timeout, as_json=as_json)
         return await _validate_many(wellhead, chosen, timeout, as_json=as_json)
