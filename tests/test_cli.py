@@ -203,7 +203,6 @@ def test_one_that_is_named_twice_is_validated_once(wellhead: CommandLine, csv: d
     assert [json.loads(line).get("status") for line in lines] == ["passed"]
 
 
-
 @pytest.mark.parametrize(
     "arguments", [("validate",), ("validate", "sales", "--all"), ("validate", "--timeout", "0", "sales")]
 )
