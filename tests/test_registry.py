@@ -212,6 +212,14 @@ def test_a_reserved_name_is_refused(name: str) -> None:
     assert rule_of(make_model(**{name: (str, "")})) == "reserved-name"
 
 
+def test_a_name_that_begins_with_an_underscore_is_refused() -> None:
+    class Model(wellhead.DataSourceConfig):
+        type: Literal["model"] = "model"
+        _mood: str = "fine"
+
+    assert rule_of(Model) == "reserved-name"
+
+
 @pytest.mark.parametrize(
     ("name", "annotation"),
     [("name", str), ("description", int), ("labels", dict[str, Any]), ("revision", str), ("id", str)],

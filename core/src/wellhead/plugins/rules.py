@@ -134,6 +134,9 @@ def _check_field_names(model: type[DataSourceConfig]) -> None:
                 raise TypeRefusedError("base-field", f"{model.__name__} redefines '{name}', a field of every type.")
         elif name in RESERVED_FIELDS or name == "connection_string":
             raise TypeRefusedError("reserved-name", f"{model.__name__} defines '{name}', which is reserved for core.")
+    for name in model.__private_attributes__:  # pydantic takes no such name for a field, and would say nothing
+        message = f"{model.__name__} defines '{name}'. Names that begin with '_' are reserved for core."
+        raise TypeRefusedError("reserved-name", message)
 
 
 def _check_part(model: type[BaseModel]) -> None:
