@@ -138,6 +138,14 @@ def test_an_entry_is_on_disk_when_the_wait_for_it_is_over(tmp_path: Path) -> Non
     log.close()
 
 
+def test_who_stops_waiting_keeps_nobody_else_waiting(tmp_path: Path) -> None:
+    log = AuditLog(audit_file(tmp_path))
+    log.add(entry(1)).cancel()
+    log.add(entry(2)).result(10)
+    assert [line["name"] for line in lines(tmp_path / "audit.jsonl")] == ["number 1", "number 2"]
+    log.close()
+
+
 def test_closing_writes_all_that_waits_and_ends_the_thread(tmp_path: Path) -> None:
     before = threading.active_count()
     log = AuditLog(audit_file(tmp_path))

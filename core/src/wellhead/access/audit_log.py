@@ -53,6 +53,7 @@ class AuditLog:
         That fails with `AuditUnavailableError` where it could not be written.
         """
         written: _Written = Future()
+        written.set_running_or_notify_cancel()  # whoever stops waiting does not cancel it: it is written all the same
         with self._turn:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="wellhead-audit", daemon=True)
