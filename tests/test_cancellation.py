@@ -16,7 +16,7 @@ from wellhead.catalog.listing import ListQuery
 
 pytestmark = pytest.mark.anyio
 
-MOMENTS = 40
+MOMENTS = 25
 DOCUMENT = {"type": "postgres", "host": "db.test", "database": "d", "username": "u", "password": "p"}
 
 

@@ -69,10 +69,13 @@ def test_python_blocks_run(page: Path, page_directory: Path) -> None:
     docs.run_python(found, page)
 
 
-# Each command is a process, and the how-to pages have the most: tutorials, references and front pages run each time.
+# Each command is a process. How-to pages have the most, and the tutorial of types installs a package: those are slow.
 @pytest.mark.parametrize(
     "page",
-    [pytest.param(page, marks=pytest.mark.slow if page.parent.name == "how-to" else ()) for page in PAGES],
+    [
+        pytest.param(page, marks=pytest.mark.slow if page.parent.name == "how-to" or page.stem == "first-type" else ())
+        for page in PAGES
+    ],
     ids=name_of,
 )
 def test_commands_print_what_the_page_says(

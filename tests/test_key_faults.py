@@ -212,7 +212,7 @@ async def test_D_07_D_09_D_10_a_rotation_that_meets_errors_of_the_disk_says_so_a
 
 
 @pytest.mark.parametrize("error", [pytest.param("EIO", marks=pytest.mark.slow), "ENOSPC"])
-@pytest.mark.parametrize("when", [1, 2])
+@pytest.mark.parametrize("when", [1, pytest.param(2, marks=pytest.mark.slow)])
 async def test_D_08_D_10_without_a_first_key_on_disk_no_record_is_written(
     workspace: Path, error: str, when: int
 ) -> None:

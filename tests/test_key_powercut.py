@@ -68,7 +68,7 @@ class Place:
         return found
 
 
-@pytest.fixture(params=["ring", "store"])
+@pytest.fixture(params=["ring", pytest.param("store", marks=pytest.mark.slow)])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     """A place where the power of the ring, or of the store, is cut."""
     (tmp_path / "kept").mkdir()

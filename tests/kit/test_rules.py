@@ -161,8 +161,6 @@ BAD: dict[str, tuple[str, Plugin, str]] = {
 }  # fmt: skip
 QUICKLY = {
     "unknown-waiver",
-    "raises",
-    "environment",
     "entry-point",
     "plain-password",
     "refuses-whole",
